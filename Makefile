@@ -1,0 +1,42 @@
+# Two commands for a fresh machine: `make run` and `make test`. Each sets up what it needs, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format dev clean
+
+help: ## List the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml constraints.txt setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[ui,aws,kaggle,dev]"
+	@touch $@
+
+setup: $(READY) ## Make .venv with everything in it
+
+run: $(READY) ## Run the whole lake, on the embedded sample unless NEQUI_LAKE_SOURCE says otherwise
+	@$(BIN)/nequi-lake run
+
+test: $(READY) ## Run every test that needs nothing but Python packages
+	$(BIN)/pytest --cov --cov-report=term
+
+check: $(READY) ## Lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/dagster definitions validate -w workspace.yaml
+
+format: $(READY) ## Format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+dev: $(READY) ## Open the Dagster UI on http://localhost:3000
+	$(BIN)/dagster dev -w workspace.yaml
+
+clean: ## Remove the sample lake and what tools left; the environment stays
+	rm -rf lake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,169 @@
+"""Scientific papers and the sentences that cite them, for summaries and analysis of publications.
+
+Source of meanings: the publisher's page on Kaggle (CiteSum, Mao et al. 2022) and the S2ORC corpus behind it.
+"""
+
+from __future__ import annotations
+
+import dataframely as dy
+import polars as pl
+
+from nequi_lake.datasets.contract import about, one_of
+from nequi_lake.datasets.samples.cite_sum import sample
+from nequi_lake.datasets.spec import RECORD, Dataset, JsonLinesFile, Partition, Table
+
+_DIGITS = r"^\d+$"
+_FIELDS = pl.col("discipline").struct.field("mag_field_of_study")
+_SCHEMA = {
+    "src": pl.String(),
+    "tgt": pl.String(),
+    "paper_id": pl.String(),
+    "title": pl.String(),
+    "discipline": pl.Struct({"venue": pl.String, "journal": pl.String, "mag_field_of_study": pl.List(pl.String)}),
+}
+
+
+class Papers(dy.Schema):
+    """One row a cited paper."""
+
+    paper_id = dy.String(
+        primary_key=True,
+        regex=_DIGITS,
+        description="Identifier of the cited paper in the Semantic Scholar corpus.",
+        metadata=about(unit="id", source="paper_id"),
+    )
+    title = dy.String(
+        nullable=True,
+        description="Title of the cited paper.",
+        metadata=about(unit="text", source="title", null_limit=0.03),
+    )
+    src = dy.String(
+        description="Abstract of the cited paper: what a summary is made from.",
+        metadata=about(unit="text", source="src"),
+    )
+    venue = dy.String(
+        nullable=True,
+        description="Conference or other venue at which the paper appeared.",
+        metadata=about(unit="text", source="discipline.venue", null_limit=0.15),
+    )
+    journal = dy.String(
+        nullable=True,
+        description="Journal in which the paper appeared.",
+        metadata=about(unit="text", source="discipline.journal", null_limit=0.45),
+    )
+
+
+class Citations(dy.Schema):
+    """One row a citing sentence."""
+
+    split = dy.String(
+        primary_key=True,
+        check=one_of("train", "validation", "test"),
+        description="Part of the published split that the sentence belongs to.",
+        metadata=about(unit="code", source="split"),
+    )
+    line = dy.Int64(
+        primary_key=True,
+        min=1,
+        description="Line of the split's file on which the sentence stands, from 1.",
+        metadata=about(unit="count", derived_from=["tgt"]),
+    )
+    paper_id = dy.String(
+        regex=_DIGITS,
+        description="The paper that the sentence cites.",
+        metadata=about(unit="id", source="paper_id", references="papers"),
+    )
+    tgt = dy.String(
+        description="The citing sentence, with REF in place of the reference: a short summary of the cited paper.",
+        metadata=about(unit="text", source="tgt"),
+    )
+
+
+class PaperFields(dy.Schema):
+    """One row a field of study of a paper."""
+
+    paper_id = dy.String(
+        primary_key=True,
+        regex=_DIGITS,
+        description="The paper.",
+        metadata=about(unit="id", source="paper_id", references="papers"),
+    )
+    position = dy.Int64(
+        primary_key=True,
+        min=1,
+        description="Place of the field in the publisher's list, from 1, the closest first.",
+        metadata=about(unit="count", derived_from=["discipline.mag_field_of_study"]),
+    )
+    mag_field_of_study = dy.String(
+        check=one_of(
+            *("Art", "Biology", "Business", "Chemistry", "Computer Science", "Economics", "Engineering"),
+            *("Environmental Science", "Geography", "Geology", "History", "Materials Science", "Mathematics"),
+            *("Medicine", "Philosophy", "Physics", "Political Science", "Psychology", "Sociology"),
+        ),
+        description="Field of study, of the nineteen top-level fields of the Microsoft Academic Graph.",
+        metadata=about(unit="code", derived_from=["discipline.mag_field_of_study"]),
+    )
+
+
+def papers(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Fold the records of each paper into one row. Records that disagree stay apart, and so fail the key's check."""
+    return records.select(list(Papers.columns())).unique(maintain_order=True)
+
+
+def paper_fields(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Give each element of each paper's list of fields a row."""
+    return (
+        records.select(
+            "paper_id", mag_field_of_study="fields", position=pl.int_ranges(1, pl.col("fields").list.len() + 1)
+        )
+        .unique(maintain_order=True)
+        .explode("mag_field_of_study", "position")
+        .drop_nulls("mag_field_of_study")
+    )
+
+
+def _split(name: str, *aliases: str) -> JsonLinesFile:
+    return JsonLinesFile(
+        name=f"{name}.json",
+        description=f"The {name} split: one citing sentence a line, with the paper that it cites.",
+        aliases=aliases,
+        schema=_SCHEMA,
+        literals={"split": name},
+    )
+
+
+DATASET = Dataset(
+    name="cite_sum",
+    slug="nbroad/cite-sum",
+    title="CiteSum: citation text as summary",
+    licence="CC BY-NC 4.0",
+    use_case="Language models that summarise, and analysis of publications by field and venue.",
+    sample=sample,
+    schedule="30 6 * * *",
+    files=(_split("train"), _split("validation", "val.json"), _split("test")),
+    tables=(
+        Table(
+            name="papers",
+            description="Cited papers: title, abstract, venue and journal.",
+            contract=Papers,
+            transform=papers,
+            fold_by=("paper_id",),
+        ),
+        Table(
+            name="citations",
+            description="Sentences that cite a paper, each of them a short summary of it.",
+            contract=Citations,
+            parse={"line": pl.col(RECORD) + 1},
+            partition_by=Partition("split"),
+        ),
+        Table(
+            name="paper_fields",
+            description="Fields of study of each paper.",
+            contract=PaperFields,
+            parse={"fields": _FIELDS},
+            transform=paper_fields,
+            fold_by=("paper_id",),
+            explode="fields",
+        ),
+    ),
+)

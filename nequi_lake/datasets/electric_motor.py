@@ -1,0 +1,190 @@
+"""Test-bench measurements of a permanent magnet synchronous motor, for time series and failure forecasts.
+
+Source of meanings and units: the publisher's page on Kaggle (LEA department, Paderborn University); sampled at 2 Hz.
+"""
+
+from __future__ import annotations
+
+import dataframely as dy
+import polars as pl
+
+from nequi_lake.datasets.contract import about
+from nequi_lake.datasets.samples.electric_motor import sample
+from nequi_lake.datasets.spec import RECORD, CsvFile, Dataset, Partition, Table
+
+SAMPLING_HZ = 2.0
+
+_PROFILE = pl.col("profile_id").str.strip_chars().cast(pl.Int64, strict=False)
+
+
+def _place_in_profile() -> pl.Expr:
+    """A record's place within its profile, from 0; a profile is one block of records.
+
+    A record whose profile cannot be read counts as the block's it stands in, so that it leaves a gap and the records
+    after it keep their place. Only functions that a streaming engine runs in bounded memory.
+    """
+    profile = _PROFILE.forward_fill()
+    begins = profile.ne_missing(profile.shift(1))
+    return pl.col(RECORD) - pl.when(begins).then(pl.col(RECORD)).otherwise(0).cum_max()
+
+
+class Sessions(dy.Schema):
+    """One row a measurement session."""
+
+    profile_id = dy.Int64(
+        primary_key=True,
+        min=1,
+        description="Identifier of the measurement session.",
+        metadata=about(unit="id", source="profile_id"),
+    )
+    samples = dy.Int64(
+        min=1,
+        description="Measurements of the session that the lake holds.",
+        metadata=about(unit="count", derived_from=["profile_id"]),
+    )
+    duration_s = dy.Float64(
+        min=0,
+        description="Time from the session's first measurement to the end of its last, at two measurements a second.",
+        metadata=about(unit="s", derived_from=["profile_id"]),
+    )
+
+
+class Measurements(dy.Schema):
+    """One row a measurement."""
+
+    profile_id = dy.Int64(
+        primary_key=True,
+        min=1,
+        description="Session in which the measurement was taken.",
+        metadata=about(unit="id", source="profile_id", references="sessions"),
+    )
+    # The class has a method of this name.
+    sample_ = dy.Int64(
+        alias="sample",
+        primary_key=True,
+        min=0,
+        description="Place of the measurement within its session, from 0; a quarantined record leaves a gap.",
+        metadata=about(unit="count", derived_from=["profile_id"]),
+    )
+    elapsed_s = dy.Float64(
+        min=0,
+        description="Time since the session's first measurement.",
+        metadata=about(unit="s", derived_from=["profile_id"]),
+    )
+    u_q = dy.Float64(
+        min=-500,
+        max=500,
+        description="Voltage, q component in dq coordinates.",
+        metadata=about(unit="V", source="u_q"),
+    )
+    u_d = dy.Float64(
+        min=-500,
+        max=500,
+        description="Voltage, d component in dq coordinates.",
+        metadata=about(unit="V", source="u_d"),
+    )
+    i_q = dy.Float64(
+        min=-1000,
+        max=1000,
+        description="Current, q component in dq coordinates.",
+        metadata=about(unit="A", source="i_q"),
+    )
+    i_d = dy.Float64(
+        min=-1000,
+        max=1000,
+        description="Current, d component in dq coordinates.",
+        metadata=about(unit="A", source="i_d"),
+    )
+    motor_speed = dy.Float64(
+        min=-10_000,
+        max=10_000,
+        description="Speed of the rotor; negative where it turns backwards.",
+        metadata=about(unit="1/min", source="motor_speed"),
+    )
+    torque = dy.Float64(
+        min=-1000,
+        max=1000,
+        description="Torque induced by the currents.",
+        metadata=about(unit="N·m", source="torque"),
+    )
+    coolant = dy.Float64(
+        min=-40,
+        max=250,
+        description="Temperature of the water that cools the motor, at the outflow.",
+        metadata=about(unit="°C", source="coolant"),
+    )
+    ambient = dy.Float64(
+        min=-40,
+        max=100,
+        description="Temperature of the air near the stator.",
+        metadata=about(unit="°C", source="ambient"),
+    )
+    stator_winding = dy.Float64(
+        min=-40,
+        max=300,
+        description="Temperature of the stator's copper winding, by thermocouple.",
+        metadata=about(unit="°C", source="stator_winding"),
+    )
+    stator_tooth = dy.Float64(
+        min=-40,
+        max=300,
+        description="Temperature of the stator's teeth, by thermocouple.",
+        metadata=about(unit="°C", source="stator_tooth"),
+    )
+    stator_yoke = dy.Float64(
+        min=-40,
+        max=300,
+        description="Temperature of the stator's yoke, by thermocouple.",
+        metadata=about(unit="°C", source="stator_yoke"),
+    )
+    pm = dy.Float64(
+        min=-40,
+        max=300,
+        description="Temperature of the rotor's permanent magnet, by thermography; the usual target of a forecast.",
+        metadata=about(unit="°C", source="pm"),
+    )
+
+
+def sessions(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Fold the measurements of each session into one row."""
+    return records.group_by("profile_id").agg(
+        samples=pl.len().cast(pl.Int64), duration_s=(pl.col("sample").max() + 1) / SAMPLING_HZ
+    )
+
+
+DATASET = Dataset(
+    name="electric_motor",
+    slug="wkirgsn/electric-motor-temperature",
+    title="Electric motor temperature",
+    licence="CC BY-SA 4.0",
+    use_case="Time series of a motor under load: failure forecasts and predictive maintenance.",
+    sample=sample,
+    schedule="15 6 * * *",
+    files=(
+        CsvFile(
+            name="measures_v2.csv",
+            description="All measurements, one record each half second, session after session.",
+            columns=(
+                *("u_q", "coolant", "stator_winding", "u_d", "stator_tooth", "motor_speed", "i_d", "i_q"),
+                *("pm", "stator_yoke", "ambient", "torque", "profile_id"),
+            ),
+        ),
+    ),
+    tables=(
+        Table(
+            name="sessions",
+            description="Measurement sessions: how long each one ran.",
+            contract=Sessions,
+            parse={"sample": _place_in_profile()},
+            transform=sessions,
+            fold_by=("profile_id",),
+        ),
+        Table(
+            name="measurements",
+            description="Voltages, currents, speed, torque and temperatures, twice a second.",
+            contract=Measurements,
+            parse={"sample": _place_in_profile(), "elapsed_s": _place_in_profile() / SAMPLING_HZ},
+            partition_by=Partition("profile_id"),
+        ),
+    ),
+)

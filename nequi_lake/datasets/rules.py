@@ -1,0 +1,86 @@
+"""The contract as expressions over raw records: typed values, and the rules that a record may break.
+
+Only functions that run row by row or in order: a function that wants the whole column costs the memory bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from nequi_lake.datasets.contract import Column
+from nequi_lake.datasets.spec import RawFile, Table
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that a record may break.
+
+    Attributes:
+        table: the table whose contract it is.
+        text: the rule, for a person, with its column.
+        keeps: true, or null, where the record keeps it.
+    """
+
+    table: str
+    text: str
+    keeps: pl.Expr
+
+
+def typed_name(table: str, column: str) -> str:
+    """The name of a table's column among the typed columns of a raw record."""
+    return f"{table}.{column}"
+
+
+def raw_value(dotted: str) -> pl.Expr:
+    """The raw value of a column, nested ones dotted."""
+    first, *nested = dotted.split(".")
+    value = pl.col(first)
+    for name in nested:
+        value = value.struct.field(name)
+    return value
+
+
+def typed_columns(table: Table) -> Mapping[str, pl.Expr]:
+    """Column → expression over raw values, for each column that a single record gives, helpers included."""
+    plain = {name: _cast(column) for name, column in table.columns.items() if column.source}
+    return {**plain, **table.parse}
+
+
+def _cast(column: Column) -> pl.Expr:
+    raw = _present(column)
+    match column.dtype:
+        case pl.String():
+            return raw
+        case pl.Int64() | pl.Int32():
+            # Counts are often written 3.0; the cast takes neither that nor surrounding spaces.
+            return raw.str.strip_chars().str.strip_suffix(".0").cast(column.dtype, strict=False)
+        case _:
+            return raw.str.strip_chars().cast(column.dtype, strict=False)
+
+
+def _present(column: Column) -> pl.Expr:
+    """The raw text, null where it is blank or stands for no value."""
+    assert column.source is not None
+    raw = raw_value(column.source)
+    absent = raw.str.strip_chars() == ""
+    if column.missing:
+        absent |= raw.is_in(column.missing)
+    return pl.when(absent.not_()).then(raw)
+
+
+def rules_of(file: RawFile, table: Table) -> list[Rule]:
+    """The rules that a record of ``file`` must keep for ``table``."""
+    rules = []
+    typed = typed_columns(table)
+    for name, column in table.columns.items():
+        if name not in typed:
+            continue
+        value = pl.col(typed_name(table.name, name))
+        if column.source and column.source not in file.literals:
+            unread = _present(column).is_null() | value.is_not_null()
+            rules.append(Rule(table.name, f"{name}: cannot be read as {column.dtype}", unread))
+        rules += [Rule(table.name, f"{name}: {text}", keeps) for text, keeps in column.rules(value).items()]
+    return rules

@@ -1,0 +1,148 @@
+"""IO managers: what an asset's value is once it is persisted, and what a downstream asset gets of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+
+from nequi_lake.defs.failures import as_failure
+from nequi_lake.defs.names import dataset_and_name
+from nequi_lake.defs.tables import column_lineage, column_schema
+from nequi_lake.errors import CatalogError
+from nequi_lake.lake.raw import Fetched, KeptFile, RawZone
+from nequi_lake.lake.reader import Lake, LakeTable
+from nequi_lake.lake.release import PublishedTable, StagedTable
+from nequi_lake.profiling.report import render
+
+log = logging.getLogger(__name__)
+
+
+class RawFileIOManager(dg.IOManager):
+    """Keeps a fetched file in the raw zone; gives a :class:`KeptFile` of the current version."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._zone = RawZone(lake.storage)
+
+    def handle_output(self, context: dg.OutputContext, obj: Fetched) -> None:
+        with as_failure():
+            kept = self._zone.keep(self._lake.datasets[obj.dataset], obj)
+        context.add_output_metadata(
+            {
+                "file": dg.MetadataValue.url(self._lake.storage.link(kept.path)),
+                "version": kept.version,
+                "sha256": kept.sha256,
+                "bytes": kept.size_bytes,
+                "records": kept.records,
+                "source": kept.source,
+                "licence": kept.licence,
+                "fetched_at": kept.fetched_at,
+            }
+        )
+
+    def load_input(self, context: dg.InputContext) -> KeptFile:
+        with as_failure():
+            return self._zone.file(*dataset_and_name(context.asset_key))
+
+
+class IcebergIOManager(dg.IOManager):
+    """Publishes a staged table in one commit; gives the newest whole release of it.
+
+    A downstream asset gets a ``LakeTable``, ``pl.LazyFrame``, ``pa.Table`` or ``pd.DataFrame``, by its annotation.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    def handle_output(self, context: dg.OutputContext, obj: StagedTable) -> None:
+        dataset = self._lake.datasets[obj.dataset]
+        table = dataset.table(obj.table)
+        with as_failure():
+            if isinstance(obj, PublishedTable):
+                published = obj
+            else:
+                published = self._lake.catalog.publish(table, obj)
+                log.info("%s: published %s rows, release %s", obj.name, f"{obj.rows:,}", obj.release.id)
+        account = published.accounting
+        context.add_output_metadata(
+            {
+                "dagster/row_count": published.rows,
+                "dagster/column_schema": column_schema(table),
+                "dagster/column_lineage": column_lineage(dataset, table),
+                "dagster/uri": self._lake.storage.path("processed", obj.dataset, obj.table),
+                "bytes": published.size_bytes,
+                "files": len(published.files),
+                "partitions": published.partitions,
+                "raw_records": account.raw_records,
+                "quarantined": account.quarantined,
+                "merged": account.merged,
+                "release": published.release.id,
+                "snapshot_id": str(published.snapshot_id),
+                "raw_version": published.release.raw_version,
+                "new_snapshot": published is not obj,
+                "report": dg.MetadataValue.url(self._lake.storage.link(report_path(self._lake, published, "html"))),
+            }
+        )
+
+    def load_input(self, context: dg.InputContext) -> LakeTable | pl.LazyFrame | pa.Table | pd.DataFrame:
+        wanted: Any = context.dagster_type.typing_type
+        with as_failure():
+            table = self._lake.table(".".join(dataset_and_name(context.asset_key)))
+            if wanted is LakeTable:
+                return table
+            if wanted in (pl.LazyFrame, Any):
+                return table.scan()
+            if wanted is pa.Table:
+                return table.to_arrow()
+            if wanted is pd.DataFrame:
+                return table.to_pandas()
+            raise CatalogError(
+                f"A table cannot be given as {wanted}.",
+                where=context.asset_key.to_user_string(),
+                fix="Annotate the input as LakeTable, pl.LazyFrame, pa.Table or pd.DataFrame.",
+            )
+
+
+class ReportIOManager(dg.IOManager):
+    """Writes a profile as HTML, JSON and CSV; gives it as the frame that it was."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
+        dataset, name = dataset_and_name(context.asset_key)
+        with as_failure():
+            table = self._lake.table(f"{dataset}.{name}")
+            source = (
+                RawZone(self._lake.storage).file(dataset, self._lake.datasets[dataset].readable_files[0].name).source
+            )
+            links = {}
+            for ending, content in render(table, obj, source).items():
+                path = report_path(self._lake, table.published, ending)
+                self._lake.storage.write(path, content)
+                links[ending] = dg.MetadataValue.url(self._lake.storage.link(path))
+        context.add_output_metadata(
+            {
+                **links,
+                "dagster/row_count": len(obj),
+                "table_rows": table.published.rows,
+                "columns_with_missing_values": int((obj["missing"] > 0).sum()),
+            }
+        )
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        dataset, name = dataset_and_name(context.asset_key)
+        with as_failure():
+            path = report_path(self._lake, self._lake.table(f"{dataset}.{name}").published, "csv")
+            with self._lake.storage.open(path) as stream:
+                return pd.read_csv(stream)
+
+
+def report_path(lake: Lake, table: StagedTable, ending: str) -> str:
+    """Where the report of a table is."""
+    return lake.storage.path("profiling_reports", table.dataset, f"{table.table}.{ending}")

@@ -1,0 +1,47 @@
+"""How things are called in Dagster: keys of assets, and the few facts that every asset of a dataset carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+import dagster as dg
+
+from nequi_lake.datasets.spec import Dataset
+
+RAW, PROCESSED, REPORTS = "raw", "processed", "profiling_reports"
+IO_RAW, IO_TABLES, IO_REPORTS = "raw_files", "iceberg", "reports"
+
+
+def raw_key(dataset: str, file: str) -> dg.AssetKey:
+    """The key of a raw file."""
+    return dg.AssetKey([RAW, dataset, file])
+
+
+def table_key(dataset: str, table: str) -> dg.AssetKey:
+    """The key of a processed table."""
+    return dg.AssetKey([PROCESSED, dataset, table])
+
+
+def report_key(dataset: str, table: str) -> dg.AssetKey:
+    """The key of a profiling report."""
+    return dg.AssetKey([REPORTS, dataset, table])
+
+
+def dataset_and_name(key: dg.AssetKey) -> tuple[str, str]:
+    """The dataset, and the file or table, of a key."""
+    _, dataset, name = key.path
+    return dataset, name
+
+
+class Belonging(TypedDict):
+    """Keyword arguments that say whose an asset is."""
+
+    group_name: str
+    owners: Sequence[str]
+    tags: Mapping[str, str]
+
+
+def belongs_to(dataset: Dataset, zone: str) -> Belonging:
+    """Group, owner and tags of an asset of ``zone``."""
+    return {"group_name": dataset.name, "owners": [dataset.owner], "tags": {"zone": zone, "dataset": dataset.name}}

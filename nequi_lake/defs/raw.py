@@ -1,0 +1,108 @@
+"""Assets of the raw zone: one a file, fetched together, each with the check ``file_is_whole``."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from nequi_lake.datasets.spec import Dataset, RawFile
+from nequi_lake.defs.failures import as_failure, check_result, refuse
+from nequi_lake.defs.names import IO_RAW, RAW, belongs_to, raw_key
+from nequi_lake.lake.raw import Fetched, content_version, sha256_of
+from nequi_lake.lake.reader import Lake
+from nequi_lake.quality.structure import FILE_IS_WHOLE, Structure, as_check, inspect
+from nequi_lake.sources import Source
+
+log = logging.getLogger(__name__)
+
+
+def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
+    """The assets of a dataset's raw files."""
+
+    @dg.multi_asset(
+        name=f"{dataset.name}_raw",
+        specs=[_spec(dataset, file) for file in dataset.files],
+        check_specs=[
+            dg.AssetCheckSpec(
+                FILE_IS_WHOLE,
+                asset=raw_key(dataset.name, file.name),
+                blocking=True,
+                description="The file has the declared layout, and every record can be told from the next.",
+            )
+            for file in dataset.files
+        ],
+        can_subset=True,
+        pool=dataset.name,
+        op_tags={"dataset": dataset.name},
+    )
+    def fetch(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], source: dg.ResourceParam[Source]
+    ) -> Iterator[dg.MaterializeResult[Fetched] | dg.AssetCheckResult]:
+        with as_failure(), lake.storage.scratch() as folder:
+            received = receive(dataset, source, folder)
+            checks = {file.name: as_check(dataset.name, file, structure) for file, structure, _ in received}
+            for file, _, fetched in received:
+                key = raw_key(dataset.name, file.name)
+                if key in context.selected_asset_keys:
+                    yield dg.MaterializeResult(
+                        asset_key=key, value=fetched, data_version=dg.DataVersion(fetched.sha256)
+                    )
+            for check_key in sorted(context.selected_asset_check_keys):
+                yield check_result(checks[check_key.asset_key.path[-1]], check_key.asset_key)
+            failed = [check for check in checks.values() if not check.passed]
+            if failed:
+                raise refuse(failed, f"The published tables of {dataset.name} are as they were.")
+
+    return fetch
+
+
+def receive(dataset: Dataset, source: Source, folder: Path) -> list[tuple[RawFile, Structure, Fetched]]:
+    """Fetch a dataset's files into ``folder``, look at their structure, and say which version they are."""
+    log.info("%s: fetching from %s", dataset.name, source.describe())
+    delivered = source.fetch(dataset, folder)
+    hashes = {file.file: sha256_of(file.path) for file in delivered}
+    version = next((file.source_version for file in delivered if file.source_version), None)
+    received = []
+    for file, arrived in zip(dataset.files, delivered, strict=True):
+        structure = inspect(file, arrived.path)
+        size = arrived.path.stat().st_size
+        log.info("%s: %s has %s records in %s bytes", dataset.name, file.name, f"{structure.records:,}", f"{size:,}")
+        received.append(
+            (
+                file,
+                structure,
+                Fetched(
+                    dataset=dataset.name,
+                    file=file.name,
+                    path=arrived.path,
+                    version=version or content_version(hashes),
+                    sha256=hashes[file.name],
+                    size_bytes=size,
+                    source=arrived.source,
+                    source_version=arrived.source_version,
+                    licence=dataset.licence,
+                    zip_sha256=arrived.zip_sha256,
+                    records=structure.records,
+                    lines=structure.lines,
+                    whole=structure.whole,
+                ),
+            )
+        )
+    return received
+
+
+def _spec(dataset: Dataset, file: RawFile) -> dg.AssetSpec:
+    schema = dg.TableSchema(columns=[dg.TableColumn(name=leaf, type="text") for leaf in file.leaves])
+    return dg.AssetSpec(
+        raw_key(dataset.name, file.name),
+        skippable=True,
+        description=f"{file.description}\n\nKept byte for byte as {dataset.title} has it on Kaggle ({dataset.slug}).",
+        kinds={file.kind, "file"},
+        metadata={
+            "kaggle": dg.MetadataValue.url(f"https://www.kaggle.com/datasets/{dataset.slug}"),
+            "licence": dataset.licence,
+            **({"dagster/column_schema": schema} if file.leaves else {}),
+        },
+        **belongs_to(dataset, RAW),
+    ).with_io_manager_key(IO_RAW)

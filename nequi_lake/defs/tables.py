@@ -1,0 +1,143 @@
+"""Assets of the processed zone: all tables of a dataset are staged in one pass, audited together, published one by one.
+
+The audit's verdict is raised here, before any table is handed to the IO manager that publishes: a blocking check alone
+acts at the end of the step, when the tables are out, and not at all in a run that was started without checks.
+"""
+
+import logging
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from nequi_lake.datasets.contract import Column
+from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.defs.failures import as_failure, check_result, refuse
+from nequi_lake.defs.names import IO_TABLES, PROCESSED, belongs_to, raw_key, table_key
+from nequi_lake.engines.fingerprint import release_id
+from nequi_lake.engines.polars import discard, stage
+from nequi_lake.lake.raw import KeptFile
+from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.release import Release, StagedTable
+from nequi_lake.quality.audit import TABLE_CHECKS, audit
+
+log = logging.getLogger(__name__)
+
+
+def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
+    """The assets of a dataset's tables."""
+
+    @dg.multi_asset(
+        name=f"{dataset.name}_tables",
+        ins={
+            f"file_{number}": dg.AssetIn(raw_key(dataset.name, file.name))
+            for number, file in enumerate(dataset.readable_files)
+        },
+        specs=[_spec(dataset, table) for table in dataset.tables],
+        check_specs=[
+            dg.AssetCheckSpec(name, asset=table_key(dataset.name, table.name), blocking=True, description=description)
+            for table in dataset.tables
+            for name, description in TABLE_CHECKS.items()
+        ],
+        can_subset=True,
+        pool=dataset.name,
+        op_tags={"dataset": dataset.name},
+    )
+    def process(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], **files: KeptFile
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[StagedTable]]:
+        with as_failure():
+            selected = [
+                t.name for t in dataset.tables if table_key(dataset.name, t.name) in context.selected_asset_keys
+            ]
+            release = _release(dataset, files.values(), context.run_id)
+            newest = {table.name: lake.catalog.newest(dataset.name, table.name) for table in dataset.tables}
+            there = {name: table for name, table in newest.items() if table and table.release.id == release.id}
+            missing = [name for name in selected if name not in there]
+            staged = _staged(dataset, files.values(), missing, release, lake)
+            try:
+                tables = {name: staged.get(name) or there[name] for name in selected}
+                log.info("%s: auditing %d tables", dataset.name, len(tables))
+                checks = audit(dataset, tables, there, lake.storage)
+                wanted = {(key.asset_key, key.name): key for key in context.selected_asset_check_keys}
+                for check in checks:
+                    key = table_key(dataset.name, check.subject.split(".")[1])
+                    if (key, check.name) in wanted:
+                        yield check_result(check, key)
+                failed = [check for check in checks if not check.passed]
+                if failed:
+                    raise refuse(failed, f"Nothing of {dataset.name} was published; its tables are as they were.")
+            except BaseException:
+                discard(staged, lake.storage)
+                raise
+            for name, table in tables.items():
+                yield dg.MaterializeResult(
+                    asset_key=table_key(dataset.name, name), value=table, data_version=dg.DataVersion(release.id)
+                )
+
+    return process
+
+
+def _release(dataset: Dataset, files: Collection[KeptFile], run_id: str) -> Release:
+    return Release(
+        id=release_id(dataset, files),
+        # Sortable, and different for each try of the same run.
+        run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{run_id[:8]}",
+        raw_version=next(iter(files)).version,
+        tables=tuple(table.name for table in dataset.tables),
+    )
+
+
+def _staged(
+    dataset: Dataset, files: Collection[KeptFile], names: Collection[str], release: Release, lake: Lake
+) -> Mapping[str, StagedTable]:
+    if not names:
+        log.info("%s: nothing to publish, release %s is there already", dataset.name, release.id)
+        return {}
+    log.info("%s: staging %s", dataset.name, ", ".join(names))
+    return stage(dataset, {file.file: file for file in files}, names, release, lake.storage)
+
+
+def _spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table_key(dataset.name, table.name),
+        skippable=True,
+        deps=[raw_key(dataset.name, file.name) for file in dataset.files_of(table)],
+        description=f"{table.description}\n\nFor: {dataset.use_case}",
+        kinds={"iceberg", "parquet", "polars"},
+        metadata={
+            "dagster/table_name": f"{dataset.name}.{table.name}",
+            "dagster/column_schema": column_schema(table),
+            "dagster/column_lineage": column_lineage(dataset, table),
+        },
+        **belongs_to(dataset, PROCESSED),
+    ).with_io_manager_key(IO_TABLES)
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The contract as Dagster shows it."""
+    return dg.TableSchema(columns=[_column(column) for column in table.columns.values()])
+
+
+def _column(column: Column) -> dg.TableColumn:
+    return dg.TableColumn(
+        name=column.name,
+        type=str(column.dtype),
+        description=f"{column.description} Unit: {column.unit}.",
+        constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=False, other=column.constraints),
+    )
+
+
+def column_lineage(dataset: Dataset, table: Table) -> dg.TableColumnLineage:
+    """The raw columns that each column comes from."""
+    return dg.TableColumnLineage(
+        {
+            name: [
+                dg.TableColumnDep(raw_key(dataset.name, file.name), raw)
+                for file in dataset.files_of(table)
+                for raw in column.raw_columns
+                if raw in file.leaves
+            ]
+            for name, column in table.columns.items()
+        }
+    )

@@ -1,0 +1,96 @@
+"""Can the lake run here? Looks at settings, folders, source, catalog and tables, and changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from nequi_lake.datasets.spec import Dataset
+from nequi_lake.errors import NequiLakeError, SourceError
+from nequi_lake.lake.reader import Lake
+from nequi_lake.quality.check import Check
+from nequi_lake.sources import Source
+
+MIN_FREE_BYTES = 1_000_000_000
+
+
+def examine(lake: Lake, source: Source) -> list[Check]:
+    """Every question, answered in order."""
+    return [
+        _ask("lake_can_be_written", lake.settings.uri, lambda: _writable(lake)),
+        _ask("disk_has_room", lake.settings.uri, lambda: _room(lake)),
+        _ask("source_has_datasets", source.describe(), lambda: _offered(lake, source)),
+        _ask("catalog_opens", lake.settings.catalog_uri, lambda: _catalog(lake)),
+        _ask("tables_are_in_place", lake.settings.uri, lambda: _in_place(lake)),
+    ]
+
+
+def offered(lake: Lake, source: Source) -> list[Dataset]:
+    """The declared datasets that the source has."""
+    return [dataset for dataset in lake.datasets.values() if source.offers(dataset)]
+
+
+def _ask(name: str, subject: str, question: Callable[[], str]) -> Check:
+    try:
+        return Check(name=name, subject=subject, passed=True, found=question())
+    except NequiLakeError as error:
+        return Check(name=name, subject=error.where or subject, passed=False, found=error.what, fix=error.fix or "")
+    except OSError as error:
+        return Check(
+            name=name,
+            subject=subject,
+            passed=False,
+            found=f"{error.strerror}: {error.filename}",
+            fix="Set NEQUI_LAKE_URI to a folder that you may write to.",
+        )
+
+
+def _writable(lake: Lake) -> str:
+    probe = lake.storage.path(f".probe-{uuid.uuid4().hex}")
+    lake.storage.write(probe, b"")
+    lake.storage.remove(probe)
+    return "a file can be written and removed"
+
+
+def _room(lake: Lake) -> str:
+    folder = next(path for path in (Path(lake.settings.uri), *Path(lake.settings.uri).parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    if free < MIN_FREE_BYTES:
+        raise NequiLakeError(
+            f"{free / 1e9:.1f} GB are free, a run wants {MIN_FREE_BYTES / 1e9:.0f} GB.",
+            where=str(folder),
+            fix="Free some space, or set NEQUI_LAKE_URI to another disk.",
+        )
+    return f"{free / 1e9:.0f} GB are free"
+
+
+def _offered(lake: Lake, source: Source) -> str:
+    found = [dataset.name for dataset in offered(lake, source)]
+    if not found:
+        raise SourceError(
+            "The source has none of the datasets.",
+            where=source.describe(),
+            fix=f"Set NEQUI_LAKE_SOURCE to sample, or to a folder that holds one of: {', '.join(lake.datasets)}.",
+        )
+    return ", ".join(found)
+
+
+def _catalog(lake: Lake) -> str:
+    return f"{len(lake.tables())} tables are published"
+
+
+def _in_place(lake: Lake) -> str:
+    strays = [path for table in lake.tables() for path in table.files() if not _is_here(lake, path)]
+    if strays:
+        raise NequiLakeError(
+            f"{len(strays)} files of published tables are not where the catalog has them.",
+            where=strays[0],
+            fix="A lake that was moved is not supported: move it back, or remove it and run it again where it is.",
+        )
+    return "every file of every published table is where the catalog has it"
+
+
+def _is_here(lake: Lake, path: str) -> bool:
+    return path.startswith(lake.settings.uri + "/") and lake.storage.exists(path)

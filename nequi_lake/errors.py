@@ -1,0 +1,58 @@
+"""The project's own errors: what happened, where, and what to do.
+
+A person's mistake or a bad file ends in one of these, never in a bare traceback. Nothing else belongs here.
+"""
+
+from __future__ import annotations
+
+
+class NequiLakeError(Exception):
+    """Something went wrong that the user can mend.
+
+    Args:
+        what: what happened, in one sentence.
+        where: the file, line, column, table or setting concerned.
+        fix: what to do about it.
+    """
+
+    def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.fix = fix
+        super().__init__(what, where, fix)
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.fix:
+            lines.append(f"  to do: {self.fix}")
+        return "\n".join(lines)
+
+
+class UsageError(NequiLakeError):
+    """A setting or an argument is wrong; nothing was started."""
+
+
+class DeclarationError(NequiLakeError):
+    """A dataset's module contradicts itself."""
+
+
+class SourceError(NequiLakeError):
+    """A source could not deliver a dataset's files, and asking again will not help."""
+
+
+class RawZoneError(NequiLakeError):
+    """The raw zone does not hold what was asked of it, or refuses what it was given."""
+
+
+class StageError(NequiLakeError):
+    """The raw records could not be turned into tables."""
+
+
+class AuditError(NequiLakeError):
+    """A staged dataset does not keep its contract, so nothing of it was published."""
+
+
+class CatalogError(NequiLakeError):
+    """A table is not there to be read, or its commit was refused."""

@@ -1,0 +1,273 @@
+"""Does the table keep its contract? Held against the staged or published Parquet files, before anyone reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nequi_lake.datasets.contract import arrow_schema
+from nequi_lake.datasets.rules import typed_columns
+from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.lake.release import StagedTable
+from nequi_lake.lake.storage import Storage
+from nequi_lake.quality.check import Check
+
+COLUMNS_AND_TYPES = "columns_and_types"
+NULL_LIMITS = "null_limits"
+UNIQUE_KEY = "unique_key"
+FOREIGN_KEYS = "foreign_keys"
+QUARANTINE_LIMIT = "quarantine_limit"
+ROWS_ACCOUNTED_FOR = "rows_accounted_for"
+TABLE_CHECKS = {
+    COLUMNS_AND_TYPES: "Every file has exactly the contract's columns and types, and derived values keep its rules.",
+    NULL_LIMITS: "No column misses more values than its limit.",
+    UNIQUE_KEY: "No two rows have the same key.",
+    FOREIGN_KEYS: "Every reference is the key of a row of the parent table in the same release.",
+    QUARANTINE_LIMIT: "No raw file had more bad records than the table's limit.",
+    ROWS_ACCOUNTED_FOR: "Every raw record is published, quarantined or merged.",
+}
+"""Check name → what it asks, the same on every table."""
+_SHOWN = 5
+
+
+def audit(
+    dataset: Dataset, tables: Mapping[str, StagedTable], parents: Mapping[str, StagedTable], storage: Storage
+) -> list[Check]:
+    """Hold each table against its contract.
+
+    Args:
+        dataset: the tables' declaration.
+        tables: what to audit, by name.
+        parents: published tables of the same release that foreign keys may be held against.
+        storage: where the files are.
+    """
+    known = {**parents, **tables}
+    return [
+        check
+        for table in dataset.tables
+        if table.name in tables
+        for check in _TableAudit(dataset, table, tables[table.name], known, storage).run()
+    ]
+
+
+@dataclass(frozen=True)
+class _TableAudit:
+    dataset: Dataset
+    table: Table
+    staged: StagedTable
+    known: Mapping[str, StagedTable]
+    storage: Storage
+
+    def run(self) -> Iterator[Check]:
+        footers = [self._footer(path) for path in self.staged.paths]
+        yield self._columns_and_types(footers)
+        yield self._null_limits(footers)
+        yield self._unique_key()
+        yield self._foreign_keys()
+        yield self._quarantine_limit()
+        yield self._rows_accounted_for(sum(footer.num_rows for footer in footers))
+
+    def _footer(self, path: str) -> pq.FileMetaData:
+        with self.storage.open(path) as stream:
+            return pq.read_metadata(stream)
+
+    def _scan(self, staged: StagedTable) -> pl.LazyFrame:
+        if not staged.files:
+            return pl.LazyFrame(schema={n: c.dtype for n, c in self.dataset.table(staged.table).columns.items()})
+        return pl.scan_parquet(staged.paths, glob=False, hive_partitioning=False)
+
+    def _answer(
+        self, name: str, problems: list[str], well: str, numbers: dict[str, int | float | str], fix: str
+    ) -> Check:
+        more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        return Check(
+            name=name,
+            subject=self.staged.name,
+            passed=not problems,
+            found="; ".join(problems[:_SHOWN]) + more or well,
+            numbers=numbers,
+            fix=fix,
+        )
+
+    def _columns_and_types(self, footers: list[pq.FileMetaData]) -> Check:
+        contract = arrow_schema(self.table.contract)
+        problems = sorted(
+            {difference for footer in footers for difference in _differences(footer.schema.to_arrow_schema(), contract)}
+        )
+        if not problems:
+            problems = list(self._derived_values())
+        return self._answer(
+            COLUMNS_AND_TYPES,
+            problems,
+            f"{len(contract)} columns as in the contract",
+            {"columns": len(contract), "files": len(footers), "problems": len(problems)},
+            "The transform and the contract disagree: mend the one that is wrong.",
+        )
+
+    def _derived_values(self) -> Iterator[str]:
+        """The rules of the columns that no single record gave, so that the row pass could not hold them."""
+        from_records = typed_columns(self.table)
+        derived = [c for name, c in self.table.columns.items() if name not in from_records]
+        broken = {
+            f"{column.name} {rule}": keeps.fill_null(True).not_().sum()
+            for column in derived
+            for rule, keeps in column.rules(pl.col(column.name)).items()
+        }
+        if broken:
+            counts = self._scan(self.staged).select(**broken).collect(engine="streaming").row(0, named=True)
+            yield from (f"{count:,} rows break {rule}" for rule, count in counts.items() if count)
+
+    def _null_limits(self, footers: list[pq.FileMetaData]) -> Check:
+        rows = sum(footer.num_rows for footer in footers)
+        missing = _null_counts(footers)
+        problems, numbers = [], dict[str, int | float | str](rows=rows)
+        sources = ", ".join(file.name for file in self.dataset.files_of(self.table))
+        for name, column in self.table.columns.items():
+            count = missing.get(name, 0)
+            if column.nullable:
+                numbers[f"{name}: missing share, limit {column.null_limit:.2%}"] = count / rows if rows else 0.0
+            if count > column.null_limit * rows:
+                problems.append(
+                    f"{name} is missing in {count / rows:.2%} of {rows:,} rows, the limit is {column.null_limit:.2%} "
+                    f"(column {', '.join(column.raw_columns)} of {sources})"
+                )
+        return self._answer(
+            NULL_LIMITS,
+            problems,
+            "every column within its limit",
+            numbers,
+            f"Look at the raw file: did a column come empty? If it is right so, raise the column's null_limit in the "
+            f"contract of {self.staged.name}.",
+        )
+
+    def _unique_key(self) -> Check:
+        key = list(self.table.key)
+        rows = self._scan(self.staged)
+        # One partition at a time keeps the memory flat where the key holds the partition's column.
+        parts = [rows]
+        part = self.table.partition_by
+        if part and not part.by_year and part.column in key:
+            by_folder: dict[str, list[str]] = {}
+            for path in self.staged.paths:
+                by_folder.setdefault(path.rsplit("/", 1)[0], []).append(path)
+            parts = [pl.scan_parquet(paths, glob=False, hive_partitioning=False) for paths in by_folder.values()]
+        repeated, examples = 0, list[str]()
+        for scan in parts:
+            distinct = (
+                scan.select(pl.len() - pl.struct(key).n_unique()).collect(engine="streaming").item() if key else 0
+            )
+            repeated += distinct
+            if distinct and len(examples) < _SHOWN:
+                twice = scan.group_by(key).len().filter(pl.col("len") > 1).drop("len").head(_SHOWN)
+                examples += [str(row) for row in twice.collect(engine="streaming").rows(named=True)]
+        problems = (
+            [f"{repeated:,} rows repeat the key of another, such as {', '.join(examples[:_SHOWN])}"] if repeated else []
+        )
+        return self._answer(
+            UNIQUE_KEY,
+            problems,
+            f"no two rows have the same {', '.join(key)}",
+            {"repeated_keys": repeated, "repeated_keys_allowed": 0},
+            f"Look for these keys in {', '.join(file.name for file in self.dataset.files_of(self.table))}: "
+            "the publisher has two different records of one thing.",
+        )
+
+    def _foreign_keys(self) -> Check:
+        problems, numbers = [], dict[str, int | float | str](orphans_allowed=0)
+        for column, parent in self.table.foreign_keys.items():
+            if parent not in self.known:
+                problems.append(f"{parent} is not published in this release, so {column} cannot be held against it")
+                continue
+            parent_key = self.dataset.table(parent).key[0]
+            orphans = (
+                self._scan(self.staged)
+                .select(column)
+                .join(
+                    self._scan(self.known[parent]).select(parent_key), left_on=column, right_on=parent_key, how="anti"
+                )
+                .drop_nulls()
+                .select(pl.len(), pl.col(column).head(_SHOWN).implode())
+                .collect(engine="streaming")
+                .row(0)
+            )
+            numbers[f"orphans_{column}"] = orphans[0]
+            if orphans[0]:
+                problems.append(f"{orphans[0]:,} rows have a {column} that {parent} lacks, such as {orphans[1]}")
+        return self._answer(
+            FOREIGN_KEYS,
+            problems,
+            "every reference is there" if self.table.foreign_keys else "the table references no other",
+            numbers,
+            f"Make the whole dataset in one run: nequi-lake run {self.dataset.name}",
+        )
+
+    def _quarantine_limit(self) -> Check:
+        limit = self.table.quarantine_limit
+        problems, numbers = [], dict[str, int | float | str](limit=limit)
+        for name, file in self.staged.accounting.files.items():
+            share = file.quarantined / file.records if file.records else 0.0
+            numbers[f"{name}: quarantined"] = file.quarantined
+            if share > limit:
+                problems.append(
+                    f"{file.quarantined:,} of {file.records:,} records of {name} ({share:.2%}) are bad, "
+                    f"the limit is {limit:.2%}"
+                )
+        return self._answer(
+            QUARANTINE_LIMIT,
+            problems,
+            f"{self.staged.accounting.quarantined:,} records quarantined, the limit is {limit:.2%} of a file",
+            numbers,
+            f"See which records, and why: nequi-lake quarantine {self.staged.name}",
+        )
+
+    def _rows_accounted_for(self, rows: int) -> Check:
+        account = self.staged.accounting
+        problems = []
+        if account.raw_records != account.accepted + account.quarantined:
+            problems.append(
+                f"{account.raw_records:,} raw records, but {account.accepted:,} accepted and "
+                f"{account.quarantined:,} quarantined"
+            )
+        if rows != account.expected_rows:
+            problems.append(f"{rows:,} rows where the accepted records must give {account.expected_rows:,}")
+        return self._answer(
+            ROWS_ACCOUNTED_FOR,
+            problems,
+            f"{account.raw_records:,} raw records: {account.quarantined:,} quarantined, {account.merged:,} merged into "
+            f"another's row, the rest give {rows:,} rows",
+            {
+                "raw_records": account.raw_records,
+                "quarantined": account.quarantined,
+                "merged": account.merged,
+                "rows": rows,
+                "expected_rows": account.expected_rows,
+            },
+            "Records were lost or made up between the raw file and the table: do not raise a limit, report it.",
+        )
+
+
+def _differences(found: pa.Schema, contract: pa.Schema) -> Iterator[str]:
+    for name in contract.names:
+        if name not in found.names:
+            yield f"column {name} is not there"
+        elif (found.field(name).type, found.field(name).nullable) != (
+            contract.field(name).type,
+            contract.field(name).nullable,
+        ):
+            yield f"column {name} is {found.field(name)}, the contract says {contract.field(name)}"
+    yield from (f"column {name} is not in the contract" for name in found.names if name not in contract.names)
+
+
+def _null_counts(footers: list[pq.FileMetaData]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for footer in footers:
+        for group in range(footer.num_row_groups):
+            for index in range(footer.num_columns):
+                column = footer.row_group(group).column(index)
+                name = column.path_in_schema
+                counts[name] = counts.get(name, 0) + column.statistics.null_count
+    return counts

@@ -1,0 +1,27 @@
+"""The answer to a check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What a check found.
+
+    Attributes:
+        name: the check, the same on every table or file.
+        subject: the table ``<dataset>.<table>`` or the file ``<dataset>/<file>`` that it was held against.
+        passed: whether all was well.
+        found: what it found, for a person: the number beside its limit.
+        numbers: the figures.
+        fix: what to do where it failed.
+    """
+
+    name: str
+    subject: str
+    passed: bool
+    found: str
+    numbers: Mapping[str, int | float | str] = field(default_factory=dict)
+    fix: str = ""

@@ -1,0 +1,246 @@
+"""Is the raw file whole? One pass over its bytes before an engine reads it, which also counts its records.
+
+Engines read a short row as empty values and fail a whole file for one byte, so nothing but this pass says what is
+wrong with a file, and where.
+"""
+
+from __future__ import annotations
+
+import csv
+import mmap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+from polars._typing import PolarsDataType
+
+from nequi_lake.datasets.spec import CsvFile, JsonLinesFile, RawFile
+from nequi_lake.lake.lines import lines_of_records
+from nequi_lake.quality.check import Check
+
+FILE_IS_WHOLE = "file_is_whole"
+PROBLEMS_SHOWN = 5
+_BLOCK_BYTES = 2**22
+_QUOTE_HINT = "a quote is opened and never closed"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a file: the line, from 1, on which the record begins, or None for the whole file."""
+
+    line: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason}" if self.line else self.reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """What the pass found.
+
+    Attributes:
+        records: records, the header not among them.
+        lines: lines, the header among them.
+        problems: the first of what is wrong.
+        problem_count: how many there are.
+    """
+
+    records: int = 0
+    lines: int = 0
+    problems: tuple[Problem, ...] = ()
+    problem_count: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problem_count
+
+
+def inspect(file: RawFile, path: Path) -> Structure:
+    """Look at a file's structure. A file that the lake keeps without reading it only has to have content."""
+    if not path.stat().st_size:
+        return _refused("the file is empty")
+    with path.open("rb") as stream:
+        head = stream.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith(b"version https://git-lfs.github.com/spec/"):
+        return _refused("the file is a Git LFS pointer, not the content that it points to")
+    if head[:15].lower().startswith((b"<!doctype html", b"<html")):
+        return _refused("the file is a web page, perhaps an error page of the download")
+    match file:
+        case CsvFile():
+            return _inspect_csv(file, path)
+        case JsonLinesFile():
+            return _inspect_json_lines(file, path, head)
+        case _:
+            return Structure()
+
+
+def as_check(dataset: str, file: RawFile, structure: Structure) -> Check:
+    """The structure as the answer to ``file_is_whole``."""
+    found = f"{structure.records:,} records on {structure.lines:,} lines"
+    if structure.problems:
+        more = structure.problem_count - len(structure.problems)
+        found = "; ".join(map(str, structure.problems)) + (f"; and {more:,} more" if more else "")
+    return Check(
+        name=FILE_IS_WHOLE,
+        subject=f"{dataset}/{file.name}",
+        passed=structure.whole,
+        found=found,
+        numbers={
+            "records": structure.records,
+            "lines": structure.lines,
+            "problems": structure.problem_count,
+            "problems_allowed": 0,
+        },
+        fix="Get the file again from its publisher, or mend it there; if its layout changed on purpose, change the "
+        "dataset's declaration.",
+    )
+
+
+def _refused(reason: str, line: int | None = None) -> Structure:
+    return Structure(problems=(Problem(line, reason),), problem_count=1)
+
+
+def _found(problems: Iterable[Problem], *, count: int, records: int, lines: int) -> Structure:
+    return Structure(records=records, lines=lines, problems=tuple(problems)[:PROBLEMS_SHOWN], problem_count=count)
+
+
+def _inspect_csv(file: CsvFile, path: Path) -> Structure:
+    header_problem = _header_problem(file, path)
+    if header_problem:
+        return _refused(header_problem, line=1)
+    lines, nul = _count_lines(path)
+    if nul is not None:
+        return _refused("a NUL byte", line=nul)
+    short: list[pa.csv.InvalidRow] = []
+
+    def set_aside(row: pa.csv.InvalidRow) -> str:
+        short.append(row)
+        return "skip"
+
+    records = 0
+    try:
+        with pa.csv.open_csv(
+            path,
+            read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
+            parse_options=pa.csv.ParseOptions(
+                newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=set_aside
+            ),
+            convert_options=pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(file.columns, pa.string()), strings_can_be_null=False
+            ),
+        ) as reader:
+            for batch in reader:
+                records += batch.num_rows
+    except pa.ArrowInvalid as error:
+        return _refused(*_explain(path, str(error)))
+    if short:
+        with path.open("rb") as stream:
+            line_of = lines_of_records(stream, {row.number - 2 for row in short[:PROBLEMS_SHOWN]})
+        problems = [
+            Problem(line_of.get(row.number - 2), _row_reason(row, lines - line_of.get(row.number - 2, lines)))
+            for row in short[:PROBLEMS_SHOWN]
+        ]
+        return _found(problems, count=len(short), records=records + len(short), lines=lines)
+    if not records:
+        return _refused("the file has a header and no records")
+    return Structure(records=records, lines=lines)
+
+
+def _row_reason(row: pa.csv.InvalidRow, lines_after: int) -> str:
+    if not row.text.strip():
+        return "a blank line"
+    reason = f"{row.actual_columns} fields where the header has {row.expected_columns}"
+    if row.text.count("\n") > 1 and lines_after <= row.text.count("\n"):
+        return f"{reason}; perhaps {_QUOTE_HINT}"
+    return f"{reason}, beginning {row.text[:60]!r}"
+
+
+def _header_problem(file: CsvFile, path: Path) -> str | None:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            names = next(csv.reader(stream), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        return f"the header cannot be read: {error}"
+    if names == list(file.columns):
+        return None
+    missing = [name for name in file.columns if name not in names]
+    extra = [name for name in names if name not in file.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    found = [
+        *([f"missing columns {', '.join(missing)}"] if missing else []),
+        *([f"unexpected columns {', '.join(extra)}"] if extra else []),
+        *([f"columns that stand twice: {', '.join(twice)}"] if twice else []),
+    ] or [f"the columns in another order: {', '.join(names)}"]
+    return f"{len(names)} columns where {len(file.columns)} are declared: " + "; ".join(found)
+
+
+def _count_lines(path: Path) -> tuple[int, int | None]:
+    """The number of lines, and the line of the first NUL byte if there is one."""
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        nul = content.find(b"\0")
+        if nul >= 0:
+            return 0, content[:nul].count(b"\n") + 1
+        lines = sum(
+            content[start : start + _BLOCK_BYTES].count(b"\n") for start in range(0, len(content), _BLOCK_BYTES)
+        )
+        return lines + (content[-1:] != b"\n"), None
+
+
+def _explain(path: Path, error: str) -> tuple[str, int | None]:
+    """What is wrong, and on which line, where the parser says neither."""
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as bad:
+                return f"bytes that are not UTF-8: {line[bad.start : bad.start + 8]!r}", number
+    return f"the records cannot be told apart, perhaps because {_QUOTE_HINT}: {error}", None
+
+
+_JSON_TYPES: Mapping[type[pl.DataType], type] = {pl.String: str, pl.Int64: int, pl.Float64: float, pl.Boolean: bool}
+
+
+def _inspect_json_lines(file: JsonLinesFile, path: Path, head: bytes) -> Structure:
+    if head.startswith(b"["):
+        return _refused("the file is one JSON array; one JSON object a line is expected", line=1)
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_json_struct("Record", file.schema))
+    problems: list[Problem] = []
+    count = number = 0
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            reason = "a blank line" if not line.strip() else _json_problem(decoder, line)
+            if reason:
+                count += 1
+                if len(problems) < PROBLEMS_SHOWN:
+                    problems.append(Problem(number, reason))
+    return _found(problems, count=count, records=number, lines=number)
+
+
+def _json_problem(decoder: msgspec.json.Decoder[Any], line: bytes) -> str | None:
+    try:
+        decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return f"{error}, beginning {line[:60]!r}"
+    return None
+
+
+def _json_struct(name: str, schema: Mapping[str, PolarsDataType]) -> type:
+    """A strict type of exactly these keys, each of them null or of its type."""
+    fields = [(key, _json_type(key, dtype) | None) for key, dtype in schema.items()]
+    return msgspec.defstruct(name, fields, forbid_unknown_fields=True)
+
+
+def _json_type(key: str, dtype: PolarsDataType) -> Any:
+    dtype = dtype() if isinstance(dtype, type) else dtype
+    if isinstance(dtype, pl.Struct):
+        return _json_struct(key, dtype.to_schema())
+    if isinstance(dtype, pl.List):
+        return list[_json_type(key, dtype.inner)]  # type: ignore[misc]
+    return _JSON_TYPES[type(dtype)]

@@ -1,0 +1,48 @@
+"""What every source is: the interface, and what it delivers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from nequi_lake.datasets.spec import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """One file of a dataset, on this machine's disk.
+
+    Attributes:
+        file: the name under which the dataset declares it.
+        path: where it is.
+        source: where it came from, for a person.
+        source_version: the source's own version of the dataset, if it has one.
+        zip_sha256: hash of the zip that it was a member of, if it was one.
+    """
+
+    file: str
+    path: Path
+    source: str
+    source_version: str | None = None
+    zip_sha256: str | None = None
+
+
+class Source(Protocol):
+    """Delivers datasets."""
+
+    def describe(self) -> str:
+        """The source, for a person."""
+        ...
+
+    def offers(self, dataset: Dataset) -> bool:
+        """Whether the source has the dataset at all."""
+        ...
+
+    def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
+        """Deliver every file of the dataset into the empty folder ``into``, in the order of its declaration.
+
+        Raises:
+            SourceError: a file is not there, or cannot be taken.
+        """
+        ...

@@ -1,0 +1,82 @@
+"""Taking one file out of a zip that nobody vouches for."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from nequi_lake.errors import SourceError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a zip may unpack to at most: bytes, and times its own size."""
+
+    max_bytes: int
+    max_ratio: float
+
+
+def unzip(archive: Path, names: Collection[str], target: Path, limits: Limits) -> bool:
+    """Write the member whose base name is one of ``names`` to ``target``; False where the zip has none.
+
+    Raises:
+        SourceError: the zip is damaged, has a member that points outside of it, holds two such members, is encrypted,
+            or unpacks to more than the limits.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            _check(archive, opened.infolist(), limits)
+            found = [
+                member
+                for member in opened.infolist()
+                if not member.is_dir() and PurePosixPath(member.filename).name in names
+            ]
+            if len(found) > 1:
+                raise SourceError(
+                    f"The zip holds {' and '.join(member.filename for member in found)}: which one is meant?",
+                    where=str(archive),
+                    fix="Leave one of them in it.",
+                )
+            for member in found:
+                with opened.open(member) as source, target.open("wb") as stream:
+                    shutil.copyfileobj(source, stream, 2**20)
+            return bool(found)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as damage:
+        raise SourceError(
+            f"The zip is damaged: {damage}.", where=str(archive), fix="Download it again, and compare its size."
+        ) from damage
+    except (RuntimeError, NotImplementedError) as refusal:
+        raise SourceError(
+            f"The zip cannot be opened: {refusal}.", where=str(archive), fix="Give a plain zip without a password."
+        ) from refusal
+
+
+def _check(archive: Path, members: Collection[zipfile.ZipInfo], limits: Limits) -> None:
+    for member in members:
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        is_link = stat.S_ISLNK(member.external_attr >> 16)
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or is_link:
+            raise SourceError(
+                f"The zip has a member that points outside of it: {member.filename!r}.",
+                where=str(archive),
+                fix="Do not trust this file; download it again from its publisher.",
+            )
+    unpacked = sum(member.file_size for member in members)
+    size = archive.stat().st_size
+    if unpacked > limits.max_bytes:
+        raise SourceError(
+            f"The zip unpacks to {unpacked:,} bytes; the limit is {limits.max_bytes:,}.",
+            where=str(archive),
+            fix="If it is what you expect, raise NEQUI_LAKE_ZIP_MAX_BYTES.",
+        )
+    if unpacked > limits.max_ratio * size:
+        raise SourceError(
+            f"The zip unpacks to {unpacked / size:,.0f} times its size; the limit is {limits.max_ratio:,.0f} times.",
+            where=str(archive),
+            fix="If it is what you expect, raise NEQUI_LAKE_ZIP_MAX_RATIO.",
+        )
