@@ -45,7 +45,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, standalone_mode=False, obj=debug)
     except NequiLakeError as error:
         _complain(str(error), debug=debug)
         code = 2 if isinstance(error, UsageError) else 1
@@ -77,8 +77,8 @@ def _options(
 
 @app.command()
 def run(
+    context: typer.Context,
     datasets: Annotated[list[str] | None, typer.Argument(help="Names of datasets; all of them by default.")] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
 ) -> None:
     """Fetch, keep, stage, audit, publish and profile."""
     started = time.monotonic()
@@ -107,13 +107,13 @@ def run(
 
     import dagster as dg
 
-    from nequi_lake.definitions import defs
+    from nequi_lake.defs.build import build
     from nequi_lake.defs.run import run as run_lake
 
     home = os.environ.get("DAGSTER_HOME")
     with dg.DagsterInstance.get() if home else dg.DagsterInstance.ephemeral() as instance:
-        outcome = run_lake(defs, datasets or there, instance)
-    if debug:
+        outcome = run_lake(build(settings), datasets or there, instance)
+    if context.obj:
         _say("\n".join(outcome.traces))
     for failure in outcome.failures:
         _complain(failure, debug=False)

@@ -1,51 +1,5 @@
-"""The one Definitions object of the lake, made from the declared datasets and the environment's settings."""
+"""The one Definitions object, of the lake that the environment names: what Dagster loads."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-
-import dagster as dg
-
-from nequi_lake.datasets.spec import Dataset
-from nequi_lake.defs.automation import dataset_job, dataset_schedule, whole_lake_job
-from nequi_lake.defs.io_managers import IcebergIOManager, RawFileIOManager, ReportIOManager
-from nequi_lake.defs.names import IO_RAW, IO_REPORTS, IO_TABLES
-from nequi_lake.defs.raw import raw_assets
-from nequi_lake.defs.reports import report_asset
-from nequi_lake.defs.tables import table_assets
-from nequi_lake.lake.reader import Lake
-from nequi_lake.lake.settings import Settings
-from nequi_lake.sources import open_source
-
-
-def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | None = None) -> dg.Definitions:
-    """Make the definitions.
-
-    Args:
-        settings: where the lake is and what fills it; the environment's by default.
-        datasets: what it holds; all that are declared by default, of which a sample lake has those with a sample.
-    """
-    settings = settings or Settings.from_env()
-    lake = Lake(settings, datasets)
-    part = [dataset for dataset in lake.datasets.values() if settings.source != "sample" or dataset.sample]
-    jobs = {dataset.name: dataset_job(dataset) for dataset in part}
-    return dg.Definitions(
-        assets=[
-            *(raw_assets(dataset) for dataset in part),
-            *(table_assets(dataset) for dataset in part),
-            *(report_asset(dataset, table) for dataset in part for table in dataset.tables),
-        ],
-        jobs=[whole_lake_job(), *jobs.values()],
-        schedules=[dataset_schedule(dataset, jobs[dataset.name]) for dataset in part],
-        resources={
-            "lake": lake,
-            "source": open_source(settings),
-            IO_RAW: RawFileIOManager(lake),
-            IO_TABLES: IcebergIOManager(lake),
-            IO_REPORTS: ReportIOManager(lake),
-        },
-        executor=dg.in_process_executor,
-    )
-
+from nequi_lake.defs.build import build
 
 defs = build()

@@ -50,7 +50,7 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
             selected = [
                 t.name for t in dataset.tables if table_key(dataset.name, t.name) in context.selected_asset_keys
             ]
-            release = _release(dataset, files.values(), context.run_id)
+            release = _release(dataset, files.values(), context.run.run_id)
             newest = {table.name: lake.catalog.newest(dataset.name, table.name) for table in dataset.tables}
             there = {name: table for name, table in newest.items() if table and table.release.id == release.id}
             missing = [name for name in selected if name not in there]

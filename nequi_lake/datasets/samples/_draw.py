@@ -7,8 +7,9 @@ Draws use only arithmetic that every machine rounds alike, so that a seed gives 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ import polars as pl
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
+
+_SLOT = re.compile(r"\{([a-z]+)\}")
 
 
 def stream(seed: int, *place: int) -> np.random.Generator:
@@ -46,22 +50,71 @@ def from_quantiles(u: Floats, shares: Sequence[float], values: Sequence[float]) 
     return np.interp(u, shares, values)
 
 
-def pick(rng: np.random.Generator, rows: int, shares: Sequence[float]) -> Ints:
-    """Positions drawn with these relative shares."""
-    edges = np.cumsum(np.asarray(shares, dtype=np.float64))
-    drawn: Ints = np.searchsorted(edges[:-1], rng.random(rows) * edges[-1], side="right")
-    return drawn
+@dataclass(frozen=True)
+class Draws:
+    """Random draws, each for all rows of a chunk."""
+
+    rng: np.random.Generator
+    rows: int
+
+    def of(self, some: Flags) -> Draws:
+        """Draws for the rows that are marked."""
+        return Draws(self.rng, int(some.sum()))
+
+    def uniform(self) -> Floats:
+        """Between 0 and 1."""
+        return self.rng.random(self.rows)
+
+    def chance(self, share: float | Floats) -> Flags:
+        """True for about this share of the rows."""
+        return np.less(self.rng.random(self.rows), share)
+
+    def near(self, uniform: Floats, closeness: float) -> Floats:
+        """Uniform draws of which the share ``closeness`` is close to the given ones, and the rest independent."""
+        moved = np.abs(uniform + 0.2 * self.rng.random(self.rows) - 0.1)
+        return np.where(self.chance(closeness), 1.0 - np.abs(1.0 - moved), self.rng.random(self.rows))
+
+    def quantile(self, shares: Sequence[float], values: Sequence[float]) -> Floats:
+        """From the distribution with these quantiles."""
+        return from_quantiles(self.uniform(), shares, values)
+
+    def pick(self, weights: Sequence[float]) -> Ints:
+        """Positions in ``weights``, drawn with these weights."""
+        edges = np.cumsum(np.asarray(weights, dtype=np.float64))
+        drawn: Ints = np.searchsorted(edges[:-1], self.uniform() * edges[-1], side="right")
+        return drawn
 
 
-def texts(values: Sequence[str], positions: npt.NDArray[Any]) -> pl.Series:
-    """The values at these positions, as a column of text."""
-    return pl.Series(values, dtype=pl.String).gather(positions)
+def spread(values: Floats, rows: Flags) -> Floats:
+    """The values, in turn, in the rows that are marked; NaN in the others."""
+    whole = np.full(len(rows), np.nan)
+    whole[rows] = values
+    return whole
+
+
+def written(
+    templates: Sequence[str], words: Mapping[str, Sequence[str]], count: int, rng: np.random.Generator
+) -> list[str]:
+    """``count`` texts of these templates, in turn, with words drawn for their ``{slots}``."""
+    draws: Iterator[int] = iter(rng.integers(0, 2**31, size=count * 8).tolist())
+
+    def word(slot: re.Match[str]) -> str:
+        choice = words[slot[1]]
+        return choice[next(draws) % len(choice)]
+
+    return [_SLOT.sub(word, templates[number % len(templates)]) for number in range(count)]
+
+
+def texts(values: pl.Series, positions: Ints, known: Flags | None = None) -> pl.Series:
+    """The values at these positions; null where they are not known."""
+    drawn = values.gather(positions)
+    return drawn if known is None else drawn.zip_with(pl.Series(known), pl.Series([None], dtype=pl.String))
 
 
 def csv_lines(frame: pl.DataFrame) -> bytes:
     """The frame's rows as lines of CSV, without a header; text is quoted only where it must be."""
     buffer = io.BytesIO()
-    frame.write_csv(buffer, include_header=False)
+    frame.write_csv(buffer, include_header=False, batch_size=4_096)
     return buffer.getvalue()
 
 

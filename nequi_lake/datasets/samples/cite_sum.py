@@ -25,6 +25,7 @@ from nequi_lake.datasets.samples._draw import (
     shares_of,
     shuffled,
     stream,
+    written,
 )
 
 FULL_ROWS = {"train": 83_304, "validation": 4_721, "test": 4_921}
@@ -117,7 +118,6 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "percent": _PERCENT,
     "year": _YEARS,
 }
-_SLOT = re.compile(r"\{([a-z]+)\}")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeio])")
 
 _OPENINGS = (
@@ -291,15 +291,9 @@ def _texts(rng: np.random.Generator) -> _Texts:
 
 
 def _written(templates: tuple[str, ...], count: int, rng: np.random.Generator) -> pl.Series:
-    """Texts of these templates with words drawn for their slots."""
-    draws: Iterator[int] = iter(rng.integers(0, 2**31, size=count * 8).tolist())
-
-    def word(slot: re.Match[str]) -> str:
-        words = _WORDS[slot[1]]
-        return words[next(draws) % len(words)]
-
-    texts = (_SLOT.sub(word, templates[number % len(templates)]) for number in range(count))
-    return pl.Series([json.dumps(_ARTICLE.sub(r"\1n ", text), ensure_ascii=False)[1:-1] for text in texts])
+    """Texts of these templates as they stand inside a JSON string."""
+    texts = (_ARTICLE.sub(r"\1n ", text) for text in written(templates, _WORDS, count, rng))
+    return pl.Series([json.dumps(text, ensure_ascii=False)[1:-1] for text in texts])
 
 
 def _papers_by_repeats(scale: float) -> dict[int, int]:

@@ -1,0 +1,195 @@
+"""The catalog: one Iceberg table a processed table, published by one snapshot each, read a whole release at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NamespaceAlreadyExistsError,
+    NoSuchTableError,
+    TableAlreadyExistsError,
+    ValidationException,
+)
+from pyiceberg.io.pyarrow import parquet_files_to_data_files
+from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.transforms import IdentityTransform, Transform, YearTransform
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from nequi_lake.datasets.contract import arrow_schema
+from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.errors import CatalogError
+from nequi_lake.lake.release import (
+    Accounting,
+    DataFile,
+    PublishedTable,
+    Release,
+    StagedTable,
+    from_properties,
+    to_properties,
+)
+from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage import Storage
+
+# The library retries a refused commit by itself, and on an empty table both of two writers would land.
+_NO_RETRY = {"commit.retry.num-retries": "0"}
+
+
+class LakeCatalog:
+    """The processed tables of the lake.
+
+    Args:
+        settings: names the catalog's database.
+        storage: where the tables are.
+    """
+
+    def __init__(self, settings: Settings, storage: Storage) -> None:
+        self._settings = settings
+        self._storage = storage
+
+    @cached_property
+    def _catalog(self) -> SqlCatalog:
+        if not self._storage.exists(self._storage.uri):
+            raise CatalogError(
+                "There is no lake yet.",
+                where=self._storage.uri,
+                fix="Make it: nequi-lake run. Is NEQUI_LAKE_URI the lake that you mean?",
+            )
+        options = {"uri": self._settings.catalog_uri, "warehouse": self._storage.path("processed")}
+        try:
+            return SqlCatalog("nequi_lake", **options)
+        except OperationalError:
+            # Another process created the database's tables between our look and our try.
+            return SqlCatalog("nequi_lake", **options)
+
+    def publish(self, table: Table, staged: StagedTable) -> PublishedTable:
+        """Make the staged files the table, in one commit.
+
+        Raises:
+            CatalogError: another writer published the table at the same time.
+        """
+        iceberg = self._open_or_create(table, staged.dataset)
+        try:
+            with iceberg.transaction() as change:
+                if iceberg.schema().as_arrow() != arrow_schema(table.contract):
+                    with change.update_schema(allow_incompatible_changes=True) as schema:
+                        gone = set(iceberg.schema().column_names) - set(table.columns)
+                        for column in sorted(gone):
+                            schema.delete_column(column)
+                        schema.union_by_name(arrow_schema(table.contract))
+                mapping = change.table_metadata.schema().name_mapping.model_dump_json()
+                change.set_properties({"schema.name-mapping.default": mapping})
+                new = list(parquet_files_to_data_files(iceberg.io, change.table_metadata, iter(staged.paths)))
+                old = [task.file for task in iceberg.scan().plan_files()] if iceberg.current_snapshot() else []
+                with change.update_snapshot(snapshot_properties=to_properties(staged)).overwrite() as snapshot:
+                    for file in old:
+                        snapshot.delete_data_file(file)
+                    for file in new:
+                        snapshot.append_data_file(file)
+        except (CommitFailedException, ValidationException) as refused:
+            raise CatalogError(
+                f"Another run published {staged.name} at the same time; this one left it as it is.",
+                where=staged.name,
+                fix=f"Run it again: nequi-lake run {staged.dataset}",
+            ) from refused
+        return _published(staged.dataset, staged.table, iceberg, next(_commits(iceberg)))
+
+    def newest(self, dataset: str, table: str) -> PublishedTable | None:
+        """The table's last commit, whether or not its siblings have that release; None where there is none."""
+        iceberg = self.iceberg(dataset, table)
+        if iceberg is None:
+            return None
+        return next((_published(dataset, table, iceberg, commit) for commit in _commits(iceberg)), None)
+
+    def published(self, dataset: Dataset) -> dict[str, PublishedTable]:
+        """The tables of the newest release that every table of it has, by name; none where there is no such release."""
+        tables = {table.name: self.iceberg(dataset.name, table.name) for table in dataset.tables}
+        releases: dict[str, dict[str, _Commit]] = {}
+        for name, iceberg in tables.items():
+            for commit in _commits(iceberg) if iceberg else ():
+                releases.setdefault(commit.release.id, {}).setdefault(name, commit)
+        whole = [
+            commits
+            for commits in releases.values()
+            if all(name in commits or name not in tables for name in next(iter(commits.values())).release.tables)
+        ]
+        newest = max(whole, key=lambda commits: max(c.snapshot.timestamp_ms for c in commits.values()), default={})
+        return {
+            name: _published(dataset.name, name, iceberg, newest[name])
+            for name, iceberg in tables.items()
+            if iceberg and name in newest
+        }
+
+    def iceberg(self, dataset: str, table: str) -> IcebergTable | None:
+        """The Iceberg table behind a processed table; None where it was never published."""
+        try:
+            return self._catalog.load_table((dataset, table))
+        except NoSuchTableError:
+            return None
+        except FileNotFoundError as gone:
+            raise CatalogError(
+                f"The catalog has {dataset}.{table} in a place where it is not.",
+                where=str(gone.filename or gone),
+                fix="A lake that was moved is not supported: move it back, or remove it and run it again where it is.",
+            ) from gone
+
+    def _open_or_create(self, table: Table, dataset: str) -> IcebergTable:
+        existing = self.iceberg(dataset, table.name)
+        if existing:
+            return existing
+        with suppress(NamespaceAlreadyExistsError, IntegrityError):
+            self._catalog.create_namespace(dataset)
+        try:
+            with self._catalog.create_table_transaction(
+                (dataset, table.name),
+                schema=arrow_schema(table.contract),
+                location=self._storage.path("processed", dataset, table.name),
+                properties=_NO_RETRY,
+            ) as create:
+                if table.partition_by:
+                    transform: Transform[Any, Any] = (
+                        YearTransform() if table.partition_by.by_year else IdentityTransform()
+                    )
+                    with create.update_spec() as spec:
+                        spec.add_field(table.partition_by.column, transform, table.partition_by.name)
+        except TableAlreadyExistsError:
+            pass
+        return self._catalog.load_table((dataset, table.name))
+
+
+@dataclass(frozen=True)
+class _Commit:
+    release: Release
+    accounting: Accounting
+    snapshot: Snapshot
+
+
+def _commits(iceberg: IcebergTable) -> Iterator[_Commit]:
+    """The lake's commits to a table, the newest first."""
+    for snapshot in sorted(iceberg.snapshots(), key=lambda snapshot: snapshot.sequence_number or 0, reverse=True):
+        told = from_properties(snapshot.summary.additional_properties if snapshot.summary else {})
+        if told:
+            yield _Commit(*told, snapshot)
+
+
+def _published(dataset: str, table: str, iceberg: IcebergTable, commit: _Commit) -> PublishedTable:
+    files = (task.file for task in iceberg.scan(snapshot_id=commit.snapshot.snapshot_id).plan_files())
+    return PublishedTable(
+        dataset=dataset,
+        table=table,
+        release=commit.release,
+        accounting=commit.accounting,
+        files=tuple(
+            DataFile(path=file.file_path, rows=file.record_count, size_bytes=file.file_size_in_bytes)
+            for file in sorted(files, key=lambda file: file.file_path)
+        ),
+        snapshot_id=commit.snapshot.snapshot_id,
+        published_at=datetime.fromtimestamp(commit.snapshot.timestamp_ms / 1000, UTC),
+    )

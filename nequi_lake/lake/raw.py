@@ -1,0 +1,159 @@
+"""The raw zone: every file as it came, under its version, with a manifest, never overwritten.
+
+raw/<dataset>/version=<v>/<file>                   the bytes
+raw/<dataset>/version=<v>/<file>.manifest.json     where they came from, and what they are
+raw/<dataset>/current.json                         which version is the newest whole one
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nequi_lake.datasets.spec import Dataset
+from nequi_lake.errors import RawZoneError
+from nequi_lake.lake.storage import Storage
+
+MANIFEST = ".manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Facts:
+    """What is known of a raw file.
+
+    Attributes:
+        dataset, file: which file it is; ``file`` is the name under which the lake keeps it.
+        version: the dataset's version that it belongs to.
+        sha256, size_bytes: its content's hash, hexadecimal, and length.
+        source: where it came from, for a person.
+        source_version: the source's own version number, if it has one.
+        licence: the publisher's licence.
+        zip_sha256: hash of the zip that it was a member of, if it was one.
+        records, lines: records and lines that the structure pass counted; 0 where the lake does not read the file.
+        whole: whether the structure pass found it sound.
+    """
+
+    dataset: str
+    file: str
+    version: str
+    sha256: str
+    size_bytes: int
+    source: str
+    source_version: str | None
+    licence: str
+    zip_sha256: str | None
+    records: int
+    lines: int
+    whole: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched(_Facts):
+    """A raw file that a source has delivered and the structure pass has seen, on this machine's disk."""
+
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptFile(_Facts):
+    """A file in the raw zone, and where it is. All but ``path`` is in its manifest."""
+
+    fetched_at: str
+    path: str
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a local file, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def content_version(hashes: Mapping[str, str]) -> str:
+    """A version made of the files' content, for a source that has none: file name → SHA-256."""
+    listing = "".join(f"{name}\0{digest}\n" for name, digest in sorted(hashes.items()))
+    return hashlib.sha256(listing.encode()).hexdigest()[:12]
+
+
+class RawZone:
+    """The raw files of the lake."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def keep(self, dataset: Dataset, fetched: Fetched) -> KeptFile:
+        """Keep a file under its version, and make the version current once it is complete and sound.
+
+        Raises:
+            RawZoneError: the version is kept already with other bytes.
+        """
+        folder = self._folder(dataset.name, fetched.version)
+        path = f"{folder}/{fetched.file}"
+        facts = {name: value for name, value in asdict(fetched).items() if name != "path"}
+        kept = KeptFile(**facts, fetched_at=datetime.now(UTC).isoformat(timespec="seconds"), path=path)
+        if self._storage.exists(path + MANIFEST):
+            earlier = self._manifest(path)
+            if earlier.sha256 != fetched.sha256:
+                raise RawZoneError(
+                    f"Version {fetched.version} of {fetched.file} is kept already, with other bytes.",
+                    where=path,
+                    fix="A kept version is never overwritten: ask the publisher for a new version.",
+                )
+            kept = replace(earlier, records=kept.records, lines=kept.lines, whole=kept.whole)
+            if kept != earlier:
+                self._storage.write(path + MANIFEST, _to_json(kept))
+        else:
+            # The manifest comes last: a file without one was never kept, and is written again.
+            self._storage.take(fetched.path, path)
+            self._storage.write(path + MANIFEST, _to_json(kept))
+        self._make_current(dataset, fetched.version)
+        return kept
+
+    def current_version(self, dataset: str) -> str | None:
+        """The newest version of which every file is kept and sound; None where there is none."""
+        pointer = self._storage.path("raw", dataset, "current.json")
+        if not self._storage.exists(pointer):
+            return None
+        return str(json.loads(self._storage.read(pointer))["version"])
+
+    def file(self, dataset: str, file: str) -> KeptFile:
+        """A file of the current version.
+
+        Raises:
+            RawZoneError: no version of the dataset is kept.
+        """
+        version = self.current_version(dataset)
+        if version is None:
+            raise RawZoneError(
+                f"No version of {dataset} is kept in the raw zone.",
+                where=self._storage.path("raw", dataset),
+                fix=f"Fetch it first: nequi-lake run {dataset}",
+            )
+        return self._manifest(f"{self._folder(dataset, version)}/{file}")
+
+    def _make_current(self, dataset: Dataset, version: str) -> None:
+        kept = list(self._kept(dataset, version))
+        if len(kept) == len(dataset.files) and all(file.whole for file in kept):
+            self._storage.write(
+                self._storage.path("raw", dataset.name, "current.json"), json.dumps({"version": version}).encode()
+            )
+
+    def _kept(self, dataset: Dataset, version: str) -> Iterable[KeptFile]:
+        for file in dataset.files:
+            path = f"{self._folder(dataset.name, version)}/{file.name}"
+            if self._storage.exists(path + MANIFEST):
+                yield self._manifest(path)
+
+    def _folder(self, dataset: str, version: str) -> str:
+        return self._storage.path("raw", dataset, f"version={version}")
+
+    def _manifest(self, path: str) -> KeptFile:
+        return KeptFile(**json.loads(self._storage.read(path + MANIFEST)), path=path)
+
+
+def _to_json(kept: KeptFile) -> bytes:
+    facts = {name: value for name, value in asdict(kept).items() if name != "path"}
+    return json.dumps(facts, indent=2).encode()

@@ -1,0 +1,171 @@
+"""Reading the lake: tables as Polars, pandas or Arrow, and SQL over all of them. Only whole releases are seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset
+
+from nequi_lake.datasets import discover
+from nequi_lake.datasets.contract import arrow_schema
+from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.errors import CatalogError
+from nequi_lake.lake.catalog import LakeCatalog
+from nequi_lake.lake.release import PublishedTable
+from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage import Storage
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+# Polars' own Iceberg planner is marked unstable and warns; PyIceberg's gives the same files.
+os.environ.setdefault("POLARS_ICEBERG_PLANNER", "pyiceberg")
+
+
+class LakeTable:
+    """A published table, as of one snapshot.
+
+    Attributes:
+        table: its declaration.
+        published: its release, files and counts.
+    """
+
+    def __init__(self, table: Table, published: PublishedTable, catalog: LakeCatalog) -> None:
+        self.table = table
+        self.published = published
+        self._catalog = catalog
+
+    def __repr__(self) -> str:
+        return f"LakeTable({self.published.name}, {self.published.rows:,} rows, release {self.published.release.id})"
+
+    def scan(self) -> pl.LazyFrame:
+        """The table as a Polars lazy frame; filters skip partitions and row groups."""
+        iceberg = self._catalog.iceberg(self.published.dataset, self.published.table)
+        if iceberg is None:
+            raise CatalogError(f"{self.published.name} is no longer in the catalog.", where=self.published.name)
+        return pl.scan_iceberg(iceberg, snapshot_id=self.published.snapshot_id)
+
+    def to_arrow(self) -> pa.Table:
+        """The table as an Arrow table, in the contract's types."""
+        return self.to_dataset().to_table()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table as a pandas frame: dates as datetime64, whole numbers and booleans as nullable types."""
+        import pandas as pd
+
+        nullable = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
+        frame: pd.DataFrame = self.to_arrow().to_pandas(types_mapper=nullable.get, date_as_object=False)
+        return frame
+
+    def to_dataset(self) -> pa.dataset.Dataset:
+        """The table as a PyArrow dataset over its current files."""
+        return pa.dataset.dataset(self.files(), format="parquet", schema=arrow_schema(self.table.contract))
+
+    def files(self) -> list[str]:
+        """The Parquet files of this snapshot; what else lies in the folder belongs to other snapshots or to none."""
+        return self.published.paths
+
+
+class Lake:
+    """A lake, for reading.
+
+    Args:
+        settings: where it is.
+        datasets: what it may hold; all that are declared by default.
+    """
+
+    def __init__(self, settings: Settings, datasets: Mapping[str, Dataset] | None = None) -> None:
+        self.settings = settings
+        self.datasets = dict(datasets if datasets is not None else discover())
+        self.storage = Storage(settings)
+
+    @classmethod
+    def from_env(cls) -> Lake:
+        """The lake that the ``NEQUI_LAKE_*`` variables name."""
+        return cls(Settings.from_env())
+
+    def __repr__(self) -> str:
+        return f"Lake({self.settings.uri!r})"
+
+    @cached_property
+    def catalog(self) -> LakeCatalog:
+        """The lake's catalog."""
+        return LakeCatalog(self.settings, self.storage)
+
+    def tables(self) -> list[LakeTable]:
+        """Every table that has been published, dataset by dataset."""
+        return [
+            LakeTable(dataset.table(name), published, self.catalog)
+            for dataset in self.datasets.values()
+            for name, published in self.catalog.published(dataset).items()
+        ]
+
+    def table(self, name: str) -> LakeTable:
+        """The table ``<dataset>.<table>``.
+
+        Raises:
+            CatalogError: there is no such table, or it was never published.
+        """
+        dataset, table = self.declared(name)
+        published = self.catalog.published(dataset).get(table.name)
+        if published is None:
+            raise CatalogError(
+                f"{name} was never published.",
+                where=self.settings.uri,
+                fix=f"Make it: nequi-lake run {dataset.name}. Is NEQUI_LAKE_URI the lake that you mean?",
+            )
+        return LakeTable(table, published, self.catalog)
+
+    def declared(self, name: str) -> tuple[Dataset, Table]:
+        """The declaration of the table ``<dataset>.<table>``.
+
+        Raises:
+            CatalogError: no dataset declares it.
+        """
+        for dataset in self.datasets.values():
+            for table in dataset.tables:
+                if f"{dataset.name}.{table.name}" == name:
+                    return dataset, table
+        known = [f"{dataset.name}.{table.name}" for dataset in self.datasets.values() for table in dataset.tables]
+        raise CatalogError(f"There is no table {name}.", fix=f"Name one of: {', '.join(known)}.")
+
+    def sql(self, query: str) -> pa.Table:
+        """Run one DuckDB query over the lake's tables, each under its name ``<dataset>.<table>``.
+
+        The query reads the lake and nothing else: no files, no network, no extensions.
+
+        Raises:
+            CatalogError: the query is wrong, or reads a table that is not there.
+        """
+        import duckdb
+
+        with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
+            try:
+                # DuckDB lists a query's tables only where it can bind the query, so look for the names ourselves.
+                for dataset in self.datasets.values():
+                    if dataset.name in query.lower():
+                        self._register(connection, dataset)
+                connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+                statements = connection.extract_statements(query)
+                if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+                    raise CatalogError(
+                        "This is not one query.", where=query, fix="Write one SELECT; a lake is read only."
+                    )
+                return connection.sql(query).to_arrow_table()
+            except duckdb.Error as error:
+                raise CatalogError(
+                    "The query cannot be run.", where=str(error), fix="nequi-lake tables lists what can be read."
+                ) from None
+
+    def _register(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+        connection.execute(f'CREATE SCHEMA "{dataset.name}"')
+        for name, published in self.catalog.published(dataset).items():
+            source = f"{dataset.name}__{name}"
+            connection.register(source, LakeTable(dataset.table(name), published, self.catalog).to_dataset())
+            connection.execute(f'CREATE VIEW "{dataset.name}"."{name}" AS SELECT * FROM "{source}"')

@@ -1,0 +1,156 @@
+"""What is staged, and what is published: the values that engine, audit, catalog and reader hand to each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """One state of a whole dataset: these raw bytes, through this code.
+
+    Attributes:
+        id: fingerprint of the raw bytes and of the code that makes the tables of them.
+        run_id: the run that staged it.
+        raw_version: the raw zone's version that it was made from.
+        tables: the dataset's tables; the release is whole when each of them has it.
+    """
+
+    id: str
+    run_id: str
+    raw_version: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileAccount:
+    """Where the records of one raw file went: ``records`` were counted before staging, the others by it."""
+
+    records: int
+    quarantined: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounting:
+    """Where the raw records that feed a table went.
+
+    Attributes:
+        files: raw file → its account.
+        accepted: records that the table was made of.
+        merged: accepted records that folded into a row that another record had begun.
+        expected_rows: rows that the accepted records must give, counted apart from the table.
+    """
+
+    files: Mapping[str, FileAccount]
+    accepted: int
+    merged: int
+    expected_rows: int
+
+    @property
+    def raw_records(self) -> int:
+        """Records of the raw files."""
+        return sum(file.records for file in self.files.values())
+
+    @property
+    def quarantined(self) -> int:
+        """Records put aside."""
+        return sum(file.quarantined for file in self.files.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFile:
+    """A Parquet file of a table."""
+
+    path: str
+    rows: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagedTable:
+    """A table's files under a prefix that no reader looks at."""
+
+    dataset: str
+    table: str
+    release: Release
+    accounting: Accounting
+    files: tuple[DataFile, ...]
+
+    @property
+    def name(self) -> str:
+        """``<dataset>.<table>``"""
+        return f"{self.dataset}.{self.table}"
+
+    @property
+    def rows(self) -> int:
+        """Rows of all files."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size_bytes for file in self.files)
+
+    @property
+    def partitions(self) -> int:
+        """Folders that hold the files."""
+        return len({file.path.rsplit("/", 1)[0] for file in self.files})
+
+    @property
+    def paths(self) -> list[str]:
+        """The files' paths, in order."""
+        return [file.path for file in self.files]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedTable(StagedTable):
+    """A table as readers see it: one snapshot of the catalog."""
+
+    snapshot_id: int
+    published_at: datetime
+
+
+_PREFIX = "nequi."
+
+
+def to_properties(staged: StagedTable) -> dict[str, str]:
+    """The snapshot properties from which :func:`from_properties` makes release and accounting again."""
+    facts = {
+        "release": staged.release.id,
+        "run_id": staged.release.run_id,
+        "raw_version": staged.release.raw_version,
+        "tables": json.dumps(staged.release.tables),
+        "raw_files": json.dumps({n: [f.records, f.quarantined] for n, f in staged.accounting.files.items()}),
+        "accepted": str(staged.accounting.accepted),
+        "merged": str(staged.accounting.merged),
+        "expected_rows": str(staged.accounting.expected_rows),
+    }
+    return {_PREFIX + name: value for name, value in facts.items()}
+
+
+def from_properties(properties: Mapping[str, str]) -> tuple[Release, Accounting] | None:
+    """The release and accounting that a snapshot's properties tell; None where the lake did not make the snapshot."""
+    if _PREFIX + "release" not in properties:
+        return None
+    facts = {name.removeprefix(_PREFIX): value for name, value in properties.items()}
+    files = {
+        name: FileAccount(records=records, quarantined=quarantined)
+        for name, (records, quarantined) in json.loads(facts["raw_files"]).items()
+    }
+    return (
+        Release(
+            id=facts["release"],
+            run_id=facts["run_id"],
+            raw_version=facts["raw_version"],
+            tables=tuple(json.loads(facts["tables"])),
+        ),
+        Accounting(
+            files=files,
+            accepted=int(facts["accepted"]),
+            merged=int(facts["merged"]),
+            expected_rows=int(facts["expected_rows"]),
+        ),
+    )

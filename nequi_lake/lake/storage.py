@@ -1,0 +1,88 @@
+"""The one place that knows how bytes get into and out of the lake's storage.
+
+Every write here is atomic for its readers: a name either has the whole content or is not there. Nothing else in the
+project opens a file of the lake for writing, but for the engines, which write under names that no reader looks at.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import fsspec
+from fsspec import AbstractFileSystem
+
+from nequi_lake.lake.settings import Settings
+
+
+class Storage:
+    """Files of the lake, addressed by absolute paths that :meth:`path` makes.
+
+    Args:
+        settings: where the lake is.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.uri = settings.uri
+        self._fs: AbstractFileSystem = fsspec.filesystem("file", auto_mkdir=True)
+
+    def path(self, *parts: str) -> str:
+        """The absolute path of ``parts`` within the lake."""
+        return "/".join((self.uri, *parts))
+
+    def link(self, path: str) -> str:
+        """A URL under which a person on this machine can open ``path``."""
+        return Path(path).as_uri()
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or folder of that name is there."""
+        return bool(self._fs.exists(path))
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file of the lake for reading bytes."""
+        return cast(BinaryIO, self._fs.open(path, "rb"))
+
+    def read(self, path: str) -> bytes:
+        """The whole content of a small file."""
+        return cast(bytes, self._fs.cat_file(path))
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a small file, whole or not at all."""
+        draft = self._draft(path)
+        self._fs.pipe_file(draft, content)
+        Path(draft).replace(path)
+
+    def take(self, local: Path, path: str) -> None:
+        """Move a local file into the lake, whole or not at all. ``local`` is gone afterwards."""
+        draft = self._draft(path)
+        shutil.move(local, draft)
+        Path(draft).replace(path)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, or a folder and all in it; nothing where it is not there."""
+        if self._fs.exists(path):
+            self._fs.rm(path, recursive=True)
+
+    def list(self, path: str) -> list[str]:
+        """The names in a folder, in order; none where it is not there."""
+        if not self._fs.isdir(path):
+            return []
+        return sorted(str(name).rsplit("/", 1)[-1] for name in self._fs.ls(path, detail=False))
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A temporary local folder from which :meth:`take` is cheap; removed at the end."""
+        root = Path(self.uri) / ".scratch"
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root) as folder:
+            yield Path(folder)
+
+    def _draft(self, path: str) -> str:
+        folder, name = path.rsplit("/", 1)
+        self._fs.makedirs(folder, exist_ok=True)
+        return f"{folder}/.{name}.{uuid.uuid4().hex}.draft"

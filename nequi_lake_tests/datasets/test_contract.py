@@ -1,0 +1,304 @@
+"""A declaration says all that a person needs, and one that contradicts itself is refused before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import dataframely as dy
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from nequi_lake.datasets import discover
+from nequi_lake.datasets.contract import Column, about, arrow_schema, columns, one_of
+from nequi_lake.datasets.spec import CsvFile, Dataset, Partition, Table
+from nequi_lake.errors import DeclarationError
+from nequi_lake_tests.conftest import declared
+
+Declared = Mapping[str, Dataset]
+
+ORDERS = CsvFile(name="orders.csv", description="Orders.", columns=("order_id", "amount_usd"))
+
+
+def contract(**changes: dy.Column | None) -> type[dy.Schema]:
+    """A sound contract over the orders' columns; ``changes`` replaces or, with None, leaves out columns."""
+    sound = {
+        "order_id": dy.Int64(
+            primary_key=True, description="Number of the order.", metadata=about(unit="id", source="order_id")
+        ),
+        "amount_usd": dy.Float64(
+            nullable=True,
+            min=0,
+            max=1000,
+            description="What was paid.",
+            metadata=about(unit="USD", source="amount_usd", null_limit=0.1),
+        ),
+    }
+    kept = {name: column for name, column in {**sound, **changes}.items() if column is not None}
+    return cast("type[dy.Schema]", type("Orders", (dy.Schema,), kept))
+
+
+def table(**changes: Any) -> Table:
+    """A sound table of orders, but for the changes."""
+    return Table(**{"name": "orders", "description": "Orders.", "contract": contract(), **changes})
+
+
+def dataset(*tables: Table, file: CsvFile = ORDERS) -> Dataset:
+    """A dataset of these tables; of one sound one by default."""
+    return Dataset(
+        name="shop",
+        slug="somebody/shop",
+        title="Shop",
+        licence="CC0",
+        use_case="Tests.",
+        files=(file,),
+        tables=tables or (table(),),
+    )
+
+
+def number(**facts: Any) -> dy.Column:
+    """A column of numbers with these facts in place of sound ones."""
+    return dy.Float64(description="What was paid.", metadata=about(**{"unit": "USD", "source": "amount_usd", **facts}))
+
+
+def every_column(datasets: Declared) -> Iterator[tuple[str, Column]]:
+    """Each declared column, under its full name."""
+    for dataset in datasets.values():
+        for each in dataset.tables:
+            for name, column in each.columns.items():
+                yield f"{dataset.name}.{each.name}.{name}", column
+
+
+def every_table(datasets: Declared) -> Iterator[tuple[str, Dataset, Table]]:
+    """Each declared table, under its full name, and its dataset."""
+    for dataset in datasets.values():
+        yield from ((f"{dataset.name}.{each.name}", dataset, each) for each in dataset.tables)
+
+
+def test_every_column_is_described_in_a_sentence_of_its_own(datasets: Declared) -> None:
+    placeholders = [
+        name
+        for name, column in every_column(datasets)
+        if not column.description.endswith(".")
+        or len(column.description.split()) < 2
+        or column.description.rstrip(".").lower() in (column.name, column.name.replace("_", " "))
+    ]
+    assert placeholders == []
+
+
+def test_every_column_has_a_unit_and_a_measure_one_of_measure(datasets: Declared) -> None:
+    nothing = {"", "-", "?", "unit", "none", "unknown", "tbd", "todo"}
+    assert [name for name, column in every_column(datasets) if column.unit.lower() in nothing] == []
+    assert [
+        name
+        for name, column in every_column(datasets)
+        if column.dtype.is_float() and column.unit in ("id", "text", "code")
+    ] == []
+
+
+def test_every_table_has_a_key_that_is_never_missing(datasets: Declared) -> None:
+    tables = list(every_table(datasets))
+    assert [name for name, _, each in tables if not each.key] == []
+    assert [name for name, _, each in tables if any(each.columns[key].nullable for key in each.key)] == []
+
+
+def test_every_foreign_key_holds_the_key_of_a_table_declared_before(datasets: Declared) -> None:
+    for name, dataset, each in every_table(datasets):
+        before = dataset.tables[: dataset.tables.index(each)]
+        for column, parent in each.foreign_keys.items():
+            assert parent in [other.name for other in before], name
+            parent_key = dataset.table(parent).key
+            assert len(parent_key) == 1, name
+            assert each.columns[column].dtype == dataset.table(parent).columns[parent_key[0]].dtype, name
+
+
+def test_only_a_column_that_may_be_missing_has_a_null_limit(datasets: Declared) -> None:
+    for name, column in every_column(datasets):
+        assert 0 < column.null_limit <= 1 if column.nullable else column.null_limit == 0, name
+
+
+def test_every_raw_column_is_in_a_table_or_dropped_with_a_reason(datasets: Declared) -> None:
+    for dataset in datasets.values():
+        for file in dataset.readable_files:
+            used = {
+                raw for each in dataset.tables_of(file) for c in each.columns.values() for raw in c.raw_columns
+            } - file.literals.keys()
+            assert used | file.dropped.keys() == set(file.leaves), file.name
+            assert not used & file.dropped.keys(), file.name
+            assert [raw for raw, reason in file.dropped.items() if len(reason.split()) < 3] == [], file.name
+
+
+def test_the_arrow_schema_has_required_fields_and_descriptions(datasets: Declared) -> None:
+    for name, _, each in every_table(datasets):
+        for field, column in zip(arrow_schema(each.contract), each.columns.values(), strict=True):
+            assert (field.name, field.nullable) == (column.name, column.nullable), name
+            assert field.metadata[b"doc"].decode() == column.description, name
+
+
+def test_the_arrow_schema_has_the_types_that_iceberg_knows() -> None:
+    found = arrow_schema(
+        contract(
+            note=dy.String(description="Words on it.", metadata=about(unit="text", source="order_id")),
+            placed_on=dy.Date(description="When it came.", metadata=about(unit="date", source="order_id")),
+        )
+    )
+    assert found.types == [pa.int64(), pa.float64(), pa.large_string(), pa.date32()]
+
+
+def test_constraints_are_told_in_words() -> None:
+    found = columns(
+        contract(
+            status=dy.String(
+                check=one_of("open", "paid"), description="State.", metadata=about(unit="code", source="order_id")
+            ),
+            buyer_id=dy.String(
+                regex=r"^\d+$",
+                description="Who ordered.",
+                metadata=about(unit="id", source="order_id", references="buyers"),
+            ),
+        )
+    )
+    assert {name: column.constraints for name, column in found.items()} == {
+        "order_id": ["key"],
+        "amount_usd": ["must be >= 0", "must be <= 1000", "missing in at most 10.0000% of rows"],
+        "status": ["must be one of open, paid"],
+        "buyer_id": [r"must match ^\d+$", "references buyers"],
+    }
+
+
+def test_no_declared_constraint_is_told_in_the_words_of_a_library(datasets: Declared) -> None:
+    words = {name: " ".join(column.constraints) for name, column in every_column(datasets)}
+    assert {
+        name: text for name, text in words.items() if any(bit in text for bit in ("__", "lambda", "pl.", "None"))
+    } == {}
+
+
+WRONG: Mapping[str, tuple[Callable[[], object], str, str]] = {
+    "a column without a description": (
+        lambda: dataset(
+            table(contract=contract(amount_usd=dy.Float64(metadata=about(unit="USD", source="amount_usd"))))
+        ),
+        "no description or unit",
+        "Orders.amount_usd",
+    ),
+    "a column without a unit": (
+        lambda: dataset(table(contract=contract(amount_usd=number(unit="")))),
+        "no description or unit",
+        "Orders.amount_usd",
+    ),
+    "a column of which nothing is said": (
+        lambda: dataset(table(contract=contract(amount_usd=dy.Float64()))),
+        "no description or unit",
+        "Orders.amount_usd",
+    ),
+    "a column that may be missing, without a limit": (
+        lambda: dataset(
+            table(
+                contract=contract(
+                    amount_usd=dy.Float64(
+                        nullable=True, description="What was paid.", metadata=about(unit="USD", source="amount_usd")
+                    )
+                )
+            )
+        ),
+        "needs a null limit",
+        "Orders.amount_usd",
+    ),
+    "a limit on a column that may not be missing": (
+        lambda: dataset(table(contract=contract(amount_usd=number(null_limit=0.1)))),
+        "needs a null limit",
+        "Orders.amount_usd",
+    ),
+    "a column that comes from nowhere": (
+        lambda: dataset(table(contract=contract(amount_usd=number(source=None)))),
+        "where it comes from",
+        "Orders.amount_usd",
+    ),
+    "a column that comes from somewhere in two ways": (
+        lambda: dataset(table(contract=contract(amount_usd=number(derived_from=["order_id"])))),
+        "where it comes from",
+        "Orders.amount_usd",
+    ),
+    "a reference to a table that is not there": (
+        lambda: dataset(table(contract=contract(amount_usd=number(references="buyers")))),
+        "amount_usd references buyers",
+        "shop.orders",
+    ),
+    "a reference to a table declared later": (
+        lambda: dataset(
+            table(name="lines", contract=contract(amount_usd=number(references="orders"))),
+            table(),
+        ),
+        "amount_usd references orders",
+        "shop.lines",
+    ),
+    "a column that comes from a raw column that is not there": (
+        lambda: dataset(table(contract=contract(amount_usd=number(source="amount_eur")))),
+        "amount_usd comes from amount_eur, which orders.csv does not have",
+        "shop.orders",
+    ),
+    "a raw column that no table has": (
+        lambda: dataset(table(contract=contract(amount_usd=None))),
+        "No table has the raw columns amount_usd",
+        "shop, orders.csv",
+    ),
+    "a table without a key": (
+        lambda: dataset(
+            table(
+                contract=contract(
+                    order_id=dy.Int64(description="Its number.", metadata=about(unit="id", source="order_id"))
+                )
+            )
+        ),
+        "no key",
+        "shop.orders",
+    ),
+    "a partition by a column that is not there": (
+        lambda: dataset(table(partition_by=Partition("issue_year"))),
+        "no column: issue_year",
+        "shop.orders",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_declaration_is_refused_for(case: str) -> None:
+    declare, what, where = WRONG[case]
+    with pytest.raises(DeclarationError) as refusal:
+        declare()
+    assert what in refusal.value.what
+    assert where in str(refusal.value.where)
+
+
+def test_a_raw_column_may_be_dropped_with_a_reason() -> None:
+    file = CsvFile(
+        name="orders.csv",
+        description="Orders.",
+        columns=ORDERS.columns,
+        dropped={"amount_usd": "the same in every record"},
+    )
+    assert list(dataset(table(contract=contract(amount_usd=None)), file=file).tables[0].columns) == ["order_id"]
+
+
+def test_two_modules_that_declare_the_same_name_are_refused(tmp_path: Path) -> None:
+    again = "from nequi_lake.datasets.electric_motor import DATASET\n"
+    with (
+        declared(tmp_path / "more", twin=again),
+        pytest.raises(DeclarationError, match="electric_motor") as refusal,
+    ):
+        discover()
+    assert "twin.py" in str(refusal.value.where)
+
+
+def test_a_module_that_declares_no_dataset_is_passed_over(tmp_path: Path, datasets: Declared) -> None:
+    with declared(tmp_path / "more", helper="DATASET = 'not one'\n"):
+        assert discover().keys() == datasets.keys()
+
+
+def test_a_rule_of_a_column_holds_for_each_value_on_its_own() -> None:
+    rules = columns(contract())["amount_usd"].rules(pl.col("amount_usd"))
+    values = pl.DataFrame({"amount_usd": [-1.0, 0.0, 1000.0, 1001.0]})
+    assert values.select(rules["must be >= 0"]).to_series().to_list() == [False, True, True, True]
+    assert values.select(rules["must be <= 1000"]).to_series().to_list() == [True, True, True, False]

@@ -1,0 +1,128 @@
+"""Bad files are refused by file, column, check and limit, and the tables published before read exactly as before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from nequi_lake import Lake
+from nequi_lake_tests.conftest import (
+    MOTOR_HEADER,
+    Materialize,
+    citation,
+    failed_checks,
+    failures,
+    motor_rows,
+    write_citations,
+    write_motor,
+)
+
+Damage = Callable[[Path], object]
+RAW_MOTOR = "raw/electric_motor/measures_v2.csv"
+RENAMED = MOTOR_HEADER.replace("coolant", "cooling")
+
+DAMAGED_FILES: dict[str, tuple[Damage, str]] = {
+    "missing column": (
+        lambda inbox: write_motor(
+            inbox, [row.split(",", 1)[1] for row in motor_rows(17, 3)], MOTOR_HEADER.split(",", 1)[1]
+        ),
+        "missing columns u_q",
+    ),
+    "renamed column": (
+        lambda inbox: write_motor(inbox, motor_rows(17, 3), RENAMED),
+        "missing columns coolant; unexpected columns cooling",
+    ),
+    "extra column": (
+        lambda inbox: write_motor(inbox, [f"{row},1" for row in motor_rows(17, 3)], f"{MOTOR_HEADER},note"),
+        "unexpected columns note",
+    ),
+    "empty file": (lambda inbox: write_motor(inbox, [], "").write_bytes(b""), "the file is empty"),
+    "header alone": (lambda inbox: write_motor(inbox, []), "a header and no records"),
+    "Git LFS pointer": (
+        lambda inbox: write_motor(inbox, ["oid sha256:00", "size 1"], "version https://git-lfs.github.com/spec/v1"),
+        "Git LFS pointer",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "reason"), DAMAGED_FILES.values(), ids=DAMAGED_FILES)
+def test_a_damaged_file_changes_nothing(
+    damage: Damage, reason: str, inbox: Path, materialize: Materialize, lake: Lake
+) -> None:
+    assert materialize("electric_motor").success
+    before = {table.published.name: table.to_arrow() for table in lake.tables()}
+    damage(inbox)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = materialize("electric_motor", instance=instance)
+        assert not result.success
+        checks = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(dg.AssetKey(RAW_MOTOR.split("/")), "file_is_whole"), limit=1
+        )
+    assert checks[0].status.value == "FAILED"
+    assert failed_checks(result) == {RAW_MOTOR: ["file_is_whole"]}
+    assert "electric_motor/measures_v2.csv fails file_is_whole: " in failures(result)
+    assert reason in failures(result)
+    assert {table.published.name: table.to_arrow() for table in lake.tables()} == before
+    # Nothing of the damaged version is staged when the tables alone are made again.
+    assert materialize(keys=["processed/electric_motor/measurements"]).success
+    assert {table.published.name: table.to_arrow() for table in lake.tables()} == before
+
+
+def test_too_many_missing_values_are_refused_with_column_and_limit(
+    inbox: Path, materialize: Materialize, lake: Lake
+) -> None:
+    assert materialize("cite_sum").success
+    before = {table.published.name: table.published for table in lake.tables()}
+    write_citations(inbox, "train", [citation(paper, title=None) for paper in range(10, 20)])
+    result = materialize("cite_sum")
+    assert not result.success
+    assert failed_checks(result) == {"processed/cite_sum/papers": ["null_limits"]}
+    told = failures(result)
+    assert "cite_sum.papers fails null_limits: title is missing in" in told
+    assert "the limit is 50.00%" in told or "the limit is" in told
+    assert "column title of train.json, validation.json, test.json" in told
+    # All of the dataset's tables are as they were, the sound ones too.
+    assert {table.published.name: table.published for table in lake.tables()} == before
+
+
+def test_too_many_bad_records_are_refused_and_can_be_looked_at(
+    inbox: Path, materialize: Materialize, lake: Lake
+) -> None:
+    write_motor(inbox, motor_rows(17, 50) + motor_rows(17, 1, pm="hot"))
+    result = materialize("electric_motor")
+    assert not result.success
+    assert "1 of 51 records of measures_v2.csv (1.96%) are bad, the limit is 1.00%" in failures(result)
+    assert lake.tables() == []
+    assert lake.storage.list(lake.storage.path("processed", "electric_motor", "measurements", "data")) == []
+
+
+def test_a_few_bad_records_are_quarantined_and_the_rest_is_published(
+    inbox: Path, materialize: Materialize, lake: Lake
+) -> None:
+    rows = motor_rows(17, 200)
+    rows[3] = motor_rows(17, 1, pm="hot", torque="99999")[0]
+    write_motor(inbox, rows)
+    assert materialize("electric_motor").success
+    measurements = lake.table("electric_motor.measurements")
+    assert measurements.published.rows == 199
+    assert measurements.published.accounting.quarantined == 1
+    # The quarantined record leaves a gap, and the records after it keep their place.
+    assert measurements.scan().collect()["sample"].sort().to_list() == [n for n in range(200) if n != 3]
+    assert lake.table("electric_motor.sessions").to_pandas()["samples"].item() == 199
+
+
+def test_conflicting_records_of_one_key_are_refused(inbox: Path, materialize: Materialize) -> None:
+    write_citations(inbox, "train", [citation(1), citation(1, src="Another abstract.")])
+    result = materialize("cite_sum")
+    assert not result.success
+    assert "unique_key" in failed_checks(result)["processed/cite_sum/papers"]
+    assert "{'paper_id': '1'}" in failures(result)
+
+
+def test_one_dataset_refused_does_not_hold_up_the_other(inbox: Path, materialize: Materialize, lake: Lake) -> None:
+    write_motor(inbox, [])
+    assert not materialize().success
+    assert {table.published.dataset for table in lake.tables()} == {"cite_sum"}

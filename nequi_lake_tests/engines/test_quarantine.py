@@ -1,0 +1,78 @@
+"""A bad record is put aside for all tables, with where it is, what it broke, and what it said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nequi_lake import Lake
+from nequi_lake.lake.quarantine import newest_quarantine
+from nequi_lake_tests.conftest import Materialize, citation, motor_rows, write_citations, write_motor
+
+
+def quarantined(lake: Lake, table: str) -> list[dict[str, Any]]:
+    """The newest quarantine of a table, as rows."""
+    return newest_quarantine(lake.storage, *lake.declared(table)).to_dicts()
+
+
+def test_a_bad_csv_record_tells_line_table_rule_and_values(inbox: Path, materialize: Materialize, lake: Lake) -> None:
+    rows = motor_rows(17, 300)
+    rows[7] = motor_rows(17, 1, pm="hot", torque="-5000")[0]
+    rows[9] = motor_rows(17, 1, u_q="")[0]
+    write_motor(inbox, rows)
+    assert materialize("electric_motor").success
+    first, second = quarantined(lake, "electric_motor.measurements")
+    assert (first["dataset"], first["file"], first["line"]) == ("electric_motor", "measures_v2.csv", 9)
+    assert first["table"] == "measurements"
+    assert "measurements.pm: cannot be read as Float64" in first["rule"]
+    assert "measurements.torque: must be >= -1000" in first["rule"]
+    assert json.loads(first["raw"])["pm"] == "hot"
+    assert second["line"] == 11
+    assert second["rule"] == "measurements.u_q: is missing"
+    # Put aside for the session as well, so that both tables tell of the same records.
+    assert quarantined(lake, "electric_motor.sessions") == [first, second]
+
+
+def test_a_record_of_an_unreadable_session_leaves_a_gap(inbox: Path, materialize: Materialize, lake: Lake) -> None:
+    rows = motor_rows(17, 300)
+    rows[4] = motor_rows(17, 1, profile_id="seventeen")[0]
+    write_motor(inbox, rows)
+    assert materialize("electric_motor").success
+    places = lake.table("electric_motor.measurements").scan().select("sample", "elapsed_s").sort("sample").collect()
+    assert places["sample"].to_list() == [n for n in range(300) if n != 4]
+    assert places["elapsed_s"].to_list() == [n / 2 for n in range(300) if n != 4]
+
+
+def test_a_bad_json_record_is_put_aside_for_every_table(inbox: Path, materialize: Materialize, lake: Lake) -> None:
+    write_citations(
+        inbox, "train", [citation(1), citation(77, paper_id="S77"), *(citation(n) for n in range(100, 300))]
+    )
+    assert materialize("cite_sum").success
+    (bad,) = quarantined(lake, "cite_sum.citations")
+    assert (bad["file"], bad["line"], bad["table"]) == ("train.json", 2, "papers")
+    assert "papers.paper_id: must match ^\\d+$" in bad["rule"]
+    assert json.loads(bad["raw"])["discipline"]["venue"] == "ArXiv"
+    seen = lake.sql(
+        "SELECT count(*) AS n FROM cite_sum.papers p FULL JOIN cite_sum.citations c USING (paper_id) "
+        "FULL JOIN cite_sum.paper_fields f USING (paper_id) WHERE paper_id = 'S77'"
+    )
+    assert seen.to_pylist() == [{"n": 0}]
+
+
+def test_lines_are_right_where_records_span_lines(tmp_path: Path) -> None:
+    from nequi_lake.engines.polars import stage
+    from nequi_lake.lake.release import Release
+    from nequi_lake.lake.settings import Settings
+    from nequi_lake.lake.storage import Storage
+    from nequi_lake_tests.datasets.notes import NOTES, kept_notes
+
+    storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")}))
+    file = kept_notes(tmp_path, 'id,text\n1,"a\nb\nc"\nx,"bad\none"\n3,fine\ny,"bad"\n')
+    staged = stage(
+        NOTES, {"notes.csv": file}, ["notes"], Release(id="r", run_id="1", raw_version="v", tables=()), storage
+    )
+    assert staged["notes"].accounting.files["notes.csv"].quarantined == 2
+    bad = newest_quarantine(storage, NOTES, NOTES.table("notes"))
+    assert bad["line"].to_list() == [5, 8]
+    assert bad["record"].to_list() == [1, 3]

@@ -1,0 +1,134 @@
+"""Readers see one whole release of a dataset or the other, whatever is committed in between."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pyiceberg.io.pyarrow import parquet_files_to_data_files
+
+from nequi_lake import Lake
+from nequi_lake.datasets.spec import Dataset
+from nequi_lake.errors import CatalogError
+from nequi_lake.lake.release import PublishedTable, StagedTable
+from nequi_lake_tests.conftest import Materialize, citation, write_citations
+
+
+def restaged(published: PublishedTable, release: str, files: int = 1) -> StagedTable:
+    """The same files as another release."""
+    return StagedTable(
+        dataset=published.dataset,
+        table=published.table,
+        release=replace(published.release, id=release),
+        accounting=published.accounting,
+        files=published.files[:files],
+    )
+
+
+@pytest.fixture
+def cite_sum(lake: Lake) -> Dataset:
+    """The declaration of cite_sum."""
+    return lake.datasets["cite_sum"]
+
+
+def releases(lake: Lake) -> set[str]:
+    """The releases that a reader sees."""
+    return {table.published.release.id for table in lake.tables()}
+
+
+def test_a_release_is_seen_when_its_last_table_is_committed(
+    materialize: Materialize, lake: Lake, cite_sum: Dataset
+) -> None:
+    assert materialize("cite_sum").success
+    (old,) = releases(lake)
+    for published in (table.published for table in lake.tables()):
+        assert releases(lake) == {old}
+        lake.catalog.publish(cite_sum.table(published.table), restaged(published, "new", files=9))
+    assert releases(lake) == {"new"}
+
+
+def test_going_back_to_an_old_release_is_seen_at_once_and_whole(
+    materialize: Materialize, lake: Lake, cite_sum: Dataset
+) -> None:
+    assert materialize("cite_sum").success
+    first = [table.published for table in lake.tables()]
+    for published in first:
+        lake.catalog.publish(cite_sum.table(published.table), restaged(published, "new", files=9))
+    lake.catalog.publish(cite_sum.table("papers"), restaged(first[0], first[0].release.id))
+    assert releases(lake) == {first[0].release.id}
+
+
+def test_a_table_that_the_release_did_not_know_does_not_hide_it(
+    materialize: Materialize, lake: Lake, cite_sum: Dataset
+) -> None:
+    assert materialize("cite_sum").success
+    smaller = Lake(lake.settings, {"cite_sum": _with_tables(cite_sum, 2)})
+    assert {table.table.name for table in smaller.tables()} == {"papers", "citations"}
+
+
+def _with_tables(dataset: Dataset, count: int) -> Dataset:
+    from nequi_lake.datasets.spec import JsonLinesFile
+
+    files = tuple(
+        JsonLinesFile(
+            name=file.name,
+            description=file.description,
+            schema=file.schema,
+            literals=file.literals,
+            dropped={"discipline.mag_field_of_study": "A test."},
+        )
+        for file in dataset.files
+        if isinstance(file, JsonLinesFile)
+    )
+    return Dataset(
+        name=dataset.name,
+        slug=dataset.slug,
+        title=dataset.title,
+        licence=dataset.licence,
+        use_case=dataset.use_case,
+        files=files,
+        tables=dataset.tables[:count],
+    )
+
+
+def test_each_commit_is_one_snapshot(materialize: Materialize, lake: Lake, inbox: Path) -> None:
+    assert materialize("cite_sum").success
+    write_citations(inbox, "train", [citation(8)])
+    assert materialize("cite_sum").success
+    for table in lake.tables():
+        iceberg = lake.catalog.iceberg("cite_sum", table.table.name)
+        assert iceberg is not None
+        rows = [int(snapshot.summary["total-records"] or 0) for snapshot in iceberg.snapshots() if snapshot.summary]
+        assert len(rows) == 2
+        assert 0 not in rows
+
+
+def test_of_two_writers_at_once_one_is_told_that_it_lost(
+    materialize: Materialize, lake: Lake, cite_sum: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert materialize("cite_sum").success
+    published = lake.table("cite_sum.papers").published
+    papers = cite_sum.table("papers")
+    step = "nequi_lake.lake.catalog.parquet_files_to_data_files"
+
+    def other_writer_first(*arguments: object) -> object:
+        monkeypatch.setattr(step, parquet_files_to_data_files)
+        Lake(lake.settings, lake.datasets).catalog.publish(papers, restaged(published, "theirs"))
+        return parquet_files_to_data_files(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(step, other_writer_first)
+    with pytest.raises(CatalogError, match="Another run published"):
+        lake.catalog.publish(papers, restaged(published, "ours"))
+    newest = lake.catalog.newest("cite_sum", "papers")
+    assert newest is not None
+    assert newest.release.id == "theirs"
+
+
+def test_old_snapshots_can_still_be_read(materialize: Materialize, lake: Lake, inbox: Path) -> None:
+    assert materialize("cite_sum").success
+    old = lake.table("cite_sum.papers")
+    write_citations(inbox, "train", [citation(8)])
+    assert materialize("cite_sum").success
+    assert sorted(old.scan().collect()["paper_id"]) == ["1", "2", "3"]
+    assert sorted(old.to_pandas()["paper_id"]) == ["1", "2", "3"]

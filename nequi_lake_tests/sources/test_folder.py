@@ -1,0 +1,158 @@
+"""A folder source finds a dataset's files loose or zipped, and says what is wanted where one is not there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from nequi_lake.datasets.spec import Dataset
+from nequi_lake.errors import SourceError
+from nequi_lake.sources.base import Delivered
+from nequi_lake.sources.folder import FolderSource
+from nequi_lake_tests.conftest import MOTOR_FILE, citation, motor_rows, write_citations, write_motor
+
+
+@pytest.fixture
+def motor(datasets: Mapping[str, Dataset]) -> Dataset:
+    """A dataset of one file."""
+    return datasets["electric_motor"]
+
+
+@pytest.fixture
+def cite_sum(datasets: Mapping[str, Dataset]) -> Dataset:
+    """A dataset of three files, one of them with an alias."""
+    return datasets["cite_sum"]
+
+
+def fetch(tmp_path: Path, dataset: Dataset) -> list[Delivered]:
+    """What a source over the folder ``inbox`` delivers."""
+    into = tmp_path / "into"
+    into.mkdir()
+    return source(tmp_path).fetch(dataset, into)
+
+
+def source(tmp_path: Path) -> FolderSource:
+    """A source over the folder ``inbox``."""
+    return FolderSource(str(tmp_path / "inbox"), zip_max_bytes=10**6, zip_max_ratio=200)
+
+
+def write_zip(path: Path, **members: bytes) -> Path:
+    """Write a zip; a member's name has ``/`` for each ``__``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with ZipFile(path, "w") as opened:
+        for name, content in members.items():
+            opened.writestr(name.replace("__", "/"), content)
+    return path
+
+
+def test_a_loose_file_is_copied_byte_for_byte(tmp_path: Path, motor: Dataset) -> None:
+    path = write_motor(tmp_path / "inbox", motor_rows(4, 3))
+    (delivered,) = fetch(tmp_path, motor)
+    assert delivered.file == MOTOR_FILE
+    assert delivered.path.read_bytes() == path.read_bytes()
+    assert delivered.source == str(path)
+    assert delivered.zip_sha256 is None
+
+
+def test_a_file_is_left_where_it_was(tmp_path: Path, motor: Dataset) -> None:
+    path = write_motor(tmp_path / "inbox", motor_rows(4, 3))
+    before = path.read_bytes()
+    fetch(tmp_path, motor)
+    assert path.read_bytes() == before
+
+
+def test_files_come_in_the_order_of_their_declaration(tmp_path: Path, cite_sum: Dataset) -> None:
+    for split in ("test", "train", "validation"):
+        write_citations(tmp_path / "inbox", split, [citation(1)])
+    assert [delivered.file for delivered in fetch(tmp_path, cite_sum)] == [
+        "train.json",
+        "validation.json",
+        "test.json",
+    ]
+
+
+def test_a_file_under_another_known_name_is_delivered_under_its_own(tmp_path: Path, cite_sum: Dataset) -> None:
+    for split in ("train", "val", "test"):
+        write_citations(tmp_path / "inbox", split, [citation(1, tgt=split)])
+    _, validation, _ = fetch(tmp_path, cite_sum)
+    assert (validation.file, validation.path.name) == ("validation.json", "validation.json")
+    assert b'"val"' in validation.path.read_bytes()
+    assert validation.source.endswith("/val.json")
+
+
+def test_a_file_is_taken_from_a_folder_inside_the_zip_as_kaggle_gives_it(tmp_path: Path, motor: Dataset) -> None:
+    archive = write_zip(
+        tmp_path / "inbox" / "electric_motor" / "electric-motor-temperature.zip",
+        **{f"motor__{MOTOR_FILE}": b"measured", "motor__readme.txt": b"read"},
+    )
+    (delivered,) = fetch(tmp_path, motor)
+    assert delivered.path.read_bytes() == b"measured"
+    assert delivered.source == str(archive)
+    assert delivered.zip_sha256 == hashlib.sha256(archive.read_bytes()).hexdigest()
+
+
+def test_all_files_may_come_from_one_zip(tmp_path: Path, cite_sum: Dataset) -> None:
+    write_zip(
+        tmp_path / "inbox" / "cite_sum" / "cite-sum.zip",
+        **{"train.json": b"1", "val.json": b"2", "test.json": b"3"},
+    )
+    assert [delivered.path.read_bytes() for delivered in fetch(tmp_path, cite_sum)] == [b"1", b"2", b"3"]
+
+
+def test_a_big_file_may_come_in_a_zip_of_its_own(tmp_path: Path, motor: Dataset) -> None:
+    archive = write_zip(tmp_path / "inbox" / "electric_motor" / f"{MOTOR_FILE}.zip", **{MOTOR_FILE: b"measured"})
+    (delivered,) = fetch(tmp_path, motor)
+    assert delivered.path.read_bytes() == b"measured"
+    assert delivered.source == str(archive)
+
+
+def test_a_loose_file_wins_over_a_zip(tmp_path: Path, motor: Dataset) -> None:
+    path = write_motor(tmp_path / "inbox", motor_rows(4, 3))
+    write_zip(path.with_name(f"{MOTOR_FILE}.zip"), **{MOTOR_FILE: b"from its own zip"})
+    write_zip(path.with_name("electric-motor-temperature.zip"), **{MOTOR_FILE: b"from the zip of all"})
+    (delivered,) = fetch(tmp_path, motor)
+    assert delivered.path.read_bytes() == path.read_bytes()
+    assert delivered.zip_sha256 is None
+
+
+def test_a_zip_of_its_own_wins_over_the_zip_of_all(tmp_path: Path, motor: Dataset) -> None:
+    folder = tmp_path / "inbox" / "electric_motor"
+    write_zip(folder / "electric-motor-temperature.zip", **{MOTOR_FILE: b"from the zip of all"})
+    write_zip(folder / f"{MOTOR_FILE}.zip", **{MOTOR_FILE: b"from its own zip"})
+    (delivered,) = fetch(tmp_path, motor)
+    assert delivered.path.read_bytes() == b"from its own zip"
+
+
+def test_a_missing_file_is_told_with_folder_names_and_zip(tmp_path: Path, cite_sum: Dataset) -> None:
+    write_citations(tmp_path / "inbox", "train", [citation(1)])
+    with pytest.raises(SourceError) as refusal:
+        fetch(tmp_path, cite_sum)
+    assert refusal.value.what == "cite_sum has no file validation.json."
+    assert refusal.value.where == str(tmp_path / "inbox" / "cite_sum")
+    assert "validation.json or val.json" in str(refusal.value.fix)
+    assert "cite-sum.zip" in str(refusal.value.fix)
+    assert "nbroad/cite-sum" in str(refusal.value.fix)
+
+
+def test_a_file_that_the_zip_lacks_is_missing(tmp_path: Path, motor: Dataset) -> None:
+    write_zip(tmp_path / "inbox" / "electric_motor" / "electric-motor-temperature.zip", **{"other.csv": b"x"})
+    with pytest.raises(SourceError, match=r"electric_motor has no file measures_v2\.csv"):
+        fetch(tmp_path, motor)
+
+
+def test_a_dataset_is_offered_where_it_has_a_folder(tmp_path: Path, motor: Dataset, cite_sum: Dataset) -> None:
+    write_motor(tmp_path / "inbox", motor_rows(4, 3))
+    assert source(tmp_path).offers(motor)
+    assert not source(tmp_path).offers(cite_sum)
+
+
+def test_nothing_is_offered_where_there_is_no_folder_at_all(tmp_path: Path, motor: Dataset) -> None:
+    assert not source(tmp_path / "nowhere").offers(motor)
+
+
+def test_the_source_says_which_folder_it_is(tmp_path: Path) -> None:
+    assert source(tmp_path).describe() == f"folder {tmp_path / 'inbox'}"

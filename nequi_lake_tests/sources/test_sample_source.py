@@ -1,0 +1,75 @@
+"""The sample source writes a dataset's made-up files: the same bytes for the same seed and scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nequi_lake.datasets.spec import Dataset
+from nequi_lake.errors import SourceError
+from nequi_lake.sources.sample import SampleSource
+
+
+def made(scale: float, seed: int) -> Mapping[str, Iterator[bytes]]:
+    """A sample that tells what it was asked for, in two chunks."""
+    return {"measures_v2.csv": iter([b"scale %g " % scale, b"seed %d" % seed])}
+
+
+@pytest.fixture
+def motor(datasets: Mapping[str, Dataset]) -> Dataset:
+    """A dataset of one file with a small sample."""
+    return replace(datasets["electric_motor"], sample=made)
+
+
+def fetch(dataset: Dataset, into: Path, scale: float = 0.0001, seed: int = 1) -> dict[str, bytes]:
+    """File → bytes of a sample."""
+    into.mkdir()
+    return {each.file: each.path.read_bytes() for each in SampleSource(scale=scale, seed=seed).fetch(dataset, into)}
+
+
+def test_a_file_is_written_whole_at_its_scale_and_seed(tmp_path: Path, motor: Dataset) -> None:
+    assert fetch(motor, tmp_path / "into", scale=0.5, seed=7) == {"measures_v2.csv": b"scale 0.5 seed 7"}
+
+
+def test_what_is_delivered_says_that_it_is_a_sample(tmp_path: Path, motor: Dataset) -> None:
+    (delivered,) = SampleSource(scale=0.5, seed=7).fetch(motor, tmp_path)
+    assert delivered.source == "sample (scale 0.5, seed 7)"
+    assert delivered.path == tmp_path / "measures_v2.csv"
+    assert (delivered.source_version, delivered.zip_sha256) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["cite_sum", "electric_motor"])
+def test_every_file_of_a_dataset_is_written(tmp_path: Path, datasets: Mapping[str, Dataset], name: str) -> None:
+    dataset = datasets[name]
+    assert SampleSource(scale=0.0001, seed=1).offers(dataset)
+    written = fetch(dataset, tmp_path / "into")
+    assert list(written) == [file.name for file in dataset.files]
+    assert all(written.values())
+
+
+@pytest.mark.parametrize("name", ["cite_sum", "electric_motor"])
+def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(
+    tmp_path: Path, datasets: Mapping[str, Dataset], name: str
+) -> None:
+    first = fetch(datasets[name], tmp_path / "first")
+    assert fetch(datasets[name], tmp_path / "again") == first
+    other = fetch(datasets[name], tmp_path / "other", seed=2)
+    assert not [file for file in first if other[file] == first[file]]
+
+
+def test_a_dataset_without_a_sample_is_not_offered(tmp_path: Path, motor: Dataset) -> None:
+    bare = replace(motor, sample=None)
+    source = SampleSource(scale=0.01, seed=1)
+    assert not source.offers(bare)
+    with pytest.raises(SourceError, match=r"The sample has no electric_motor/measures_v2\.csv") as refusal:
+        source.fetch(bare, tmp_path)
+    assert "NEQUI_LAKE_SOURCE" in str(refusal.value.fix)
+
+
+def test_a_sample_that_lacks_a_file_is_refused(tmp_path: Path, datasets: Mapping[str, Dataset]) -> None:
+    partial = replace(datasets["cite_sum"], sample=lambda scale, seed: {"train.json": iter([b"{}\n"])})
+    with pytest.raises(SourceError, match=r"The sample has no cite_sum/validation\.json"):
+        SampleSource(scale=0.01, seed=1).fetch(partial, tmp_path)

@@ -1,0 +1,228 @@
+"""A zip is taken from nobody on trust: one that is damaged, hostile or ambiguous is refused, and told by its name."""
+
+from __future__ import annotations
+
+import random
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+
+import pytest
+
+from nequi_lake.errors import SourceError
+from nequi_lake.sources.unzip import Limits, unzip
+
+LIMITS = Limits(max_bytes=100_000, max_ratio=50)
+CONTENT = random.Random(1).randbytes(5_000)
+CENTRAL, LOCAL = b"PK\x01\x02", b"PK\x03\x04"
+
+
+def zipped(path: Path, *members: tuple[str | ZipInfo, bytes], compression: int = ZIP_STORED) -> None:
+    """Write a zip with these members, in this order."""
+    with ZipFile(path, "w", compression) as opened:
+        for name, content in members:
+            opened.writestr(name, content)
+
+
+def link(name: str) -> ZipInfo:
+    """A member that is a symbolic link."""
+    member = ZipInfo(name)
+    member.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return member
+
+
+def changed(path: Path, *changes: tuple[int, int]) -> None:
+    """Flip bits of a written zip: (position, bits)."""
+    content = bytearray(path.read_bytes())
+    for position, bits in changes:
+        content[position] ^= bits
+    path.write_bytes(content)
+
+
+def take(archive: Path, *names: str) -> bytes | None:
+    """The content of the member with one of these names, or None where there is none."""
+    target = archive.with_name("target")
+    if not unzip(archive, names or ("loan.csv",), target, LIMITS):
+        assert not target.exists()
+        return None
+    return target.read_bytes()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Where the zip is written."""
+    return tmp_path / "credit.zip"
+
+
+@pytest.mark.parametrize("compression", [ZIP_STORED, ZIP_DEFLATED])
+@pytest.mark.parametrize("name", ["loan.csv", "loan/loan.csv", "./a/b/loan.csv"])
+def test_a_member_is_found_by_its_base_name(archive: Path, name: str, compression: int) -> None:
+    zipped(archive, ("loan/", b""), ("readme.txt", b"x"), (name, CONTENT), compression=compression)
+    assert take(archive) == CONTENT
+
+
+def test_a_member_is_found_under_any_of_the_names(archive: Path) -> None:
+    zipped(archive, ("val.json", CONTENT))
+    assert take(archive, "validation.json", "val.json") == CONTENT
+
+
+def test_a_zip_without_the_member_gives_nothing(archive: Path) -> None:
+    zipped(archive, ("other.csv", CONTENT), ("loan.csv/", b""), ("old_loan.csv", CONTENT))
+    assert take(archive) is None
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        "../loan.csv",
+        "loan/../../loan.csv",
+        "/loan.csv",
+        "..\\loan.csv",
+        "\\loan.csv",
+        "C:\\loan.csv",
+        "C:loan.csv",
+        link("loan.csv"),
+    ],
+    ids=lambda member: member if isinstance(member, str) else "symbolic link",
+)
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside a good one"])
+def test_a_member_that_points_outside_is_refused(archive: Path, member: str | ZipInfo, beside: bool) -> None:
+    zipped(archive, (member, b"/etc/passwd"), *([("good/loan.csv", CONTENT)] if beside else []))
+    with pytest.raises(SourceError, match="points outside") as refusal:
+        take(archive)
+    assert refusal.value.where == str(archive)
+    assert repr(member if isinstance(member, str) else member.filename) in refusal.value.what
+    assert not archive.with_name("target").exists()
+
+
+def cut(archive: Path) -> None:
+    """Leave half of a sound zip."""
+    zipped(archive, ("loan.csv", CONTENT))
+    archive.write_bytes(archive.read_bytes()[: len(CONTENT) // 2])
+
+
+def cut_by_a_little(archive: Path) -> None:
+    """Leave a sound zip without its last bytes."""
+    zipped(archive, ("loan.csv", CONTENT))
+    archive.write_bytes(archive.read_bytes()[:-5])
+
+
+def flip_stored(archive: Path) -> None:
+    """Flip a bit of a stored member's content."""
+    zipped(archive, ("loan.csv", CONTENT))
+    changed(archive, (2_000, 1))
+
+
+def flip_deflated(archive: Path) -> None:
+    """Flip a bit of a compressed member's content."""
+    zipped(archive, ("loan.csv", CONTENT), compression=ZIP_DEFLATED)
+    changed(archive, (2_000, 1))
+
+
+def rename_inside(archive: Path) -> None:
+    """Make a member's name differ between the zip's listing and the member's own header."""
+    zipped(archive, ("loan.csv", CONTENT))
+    changed(archive, (archive.read_bytes().index(b"loan.csv"), 1))
+
+
+def no_zip(archive: Path) -> None:
+    """Write something else under the zip's name."""
+    archive.write_bytes(b"<!DOCTYPE html><title>Sign in</title>")
+
+
+def nothing(archive: Path) -> None:
+    """Write nothing under the zip's name."""
+    archive.write_bytes(b"")
+
+
+DAMAGES: tuple[Callable[[Path], None], ...] = (
+    cut,
+    cut_by_a_little,
+    flip_stored,
+    flip_deflated,
+    rename_inside,
+    no_zip,
+    nothing,
+)
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_a_damaged_zip_is_refused(archive: Path, damage: Callable[[Path], None]) -> None:
+    damage(archive)
+    with pytest.raises(SourceError, match="The zip is damaged") as refusal:
+        take(archive)
+    assert refusal.value.where == str(archive)
+    assert "Download it again" in str(refusal.value.fix)
+
+
+def test_an_encrypted_member_is_refused(archive: Path) -> None:
+    zipped(archive, ("loan.csv", CONTENT))
+    content = archive.read_bytes()
+    changed(archive, (content.index(LOCAL) + 6, 1), (content.index(CENTRAL) + 8, 1))
+    with pytest.raises(SourceError, match="password") as refusal:
+        take(archive)
+    assert refusal.value.where == str(archive)
+    assert not archive.with_name("target").exists()
+
+
+def test_a_member_packed_in_an_unknown_way_is_refused(archive: Path) -> None:
+    zipped(archive, ("loan.csv", CONTENT))
+    content = archive.read_bytes()
+    changed(archive, (content.index(LOCAL) + 8, 99), (content.index(CENTRAL) + 10, 99))
+    with pytest.raises(SourceError, match="compression method is not supported") as refusal:
+        take(archive)
+    assert refusal.value.where == str(archive)
+
+
+@pytest.mark.parametrize("names", [("loan.csv",), ("other.csv",)], ids=["of the member", "of another member"])
+def test_a_zip_that_unpacks_to_too_much_is_refused(archive: Path, names: tuple[str, ...]) -> None:
+    zipped(archive, ("loan.csv", bytes(60_000)), ("other.csv", bytes(40_001)))
+    with pytest.raises(SourceError, match="unpacks to 100,001 bytes; the limit is 100,000") as refusal:
+        take(archive, *names)
+    assert refusal.value.where == str(archive)
+    assert "NEQUI_LAKE_ZIP_MAX_BYTES" in str(refusal.value.fix)
+    assert not archive.with_name("target").exists()
+
+
+def test_a_zip_that_unpacks_to_just_the_limit_is_taken(archive: Path) -> None:
+    zipped(archive, ("loan.csv", bytes(100_000)))
+    assert take(archive) == bytes(100_000)
+
+
+def test_a_zip_that_swells_is_refused(archive: Path) -> None:
+    zipped(archive, ("loan.csv", bytes(100_000)), compression=ZIP_DEFLATED)
+    with pytest.raises(SourceError, match="times its size; the limit is 50 times") as refusal:
+        take(archive)
+    assert refusal.value.where == str(archive)
+    assert "NEQUI_LAKE_ZIP_MAX_RATIO" in str(refusal.value.fix)
+    assert not archive.with_name("target").exists()
+
+
+def test_a_zip_that_lies_about_its_size_never_unpacks_to_more(archive: Path) -> None:
+    zipped(archive, ("loan.csv", bytes(100_000)), compression=ZIP_DEFLATED)
+    content = bytearray(archive.read_bytes())
+    place = content.index(CENTRAL) + 24
+    content[place : place + 4] = (100).to_bytes(4, "little")
+    archive.write_bytes(content)
+    with pytest.raises(SourceError, match="The zip is damaged"):
+        take(archive)
+    assert archive.with_name("target").stat().st_size <= 100
+
+
+AMBIGUOUS: Mapping[str, tuple[str, str]] = {
+    "in two folders": ("a/loan.csv", "b/loan.csv"),
+    "under two names": ("loan.csv", "loans.csv"),
+}
+
+
+@pytest.mark.parametrize("case", AMBIGUOUS)
+def test_a_zip_that_has_the_member_twice_is_refused(archive: Path, case: str) -> None:
+    one, other = AMBIGUOUS[case]
+    zipped(archive, (one, CONTENT), (other, CONTENT))
+    with pytest.raises(SourceError, match="which one is meant") as refusal:
+        take(archive, "loan.csv", "loans.csv")
+    assert refusal.value.where == str(archive)
+    assert one in refusal.value.what
+    assert other in refusal.value.what
+    assert not archive.with_name("target").exists()

@@ -1,0 +1,201 @@
+"""``nequi-lake`` as a person uses it: what it prints, its exit codes, and what a failure says."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from nequi_lake.cli import main
+from nequi_lake_tests.conftest import motor_rows, write_motor
+
+
+class Shell:
+    """Runs commands in this process, with the environment of a small lake."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, standard output, standard error."""
+        self._monkeypatch.setattr(sys, "argv", ["nequi-lake", *arguments])
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = self._capsys.readouterr()
+        assert isinstance(end.value.code, int)
+        return end.value.code, out, err
+
+
+@pytest.fixture
+def shell(tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """A shell in an empty folder, whose lake is filled from the inbox."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.setenv("NEQUI_LAKE_SOURCE", str(inbox))
+    monkeypatch.setenv("NEQUI_LAKE_URI", str(tmp_path / "lake"))
+    return Shell(monkeypatch, capsys)
+
+
+def test_run_ends_with_a_summary_and_where_to_look(shell: Shell) -> None:
+    code, out, err = shell("run")
+    assert code == 0
+    assert "electric_motor.measurements" in out
+    assert "staging sessions, measurements" in err
+    assert "Reports: file://" in err
+    assert "Done" in err
+    assert "credit_risk" not in out
+
+
+def test_run_of_one_dataset_leaves_the_other_alone(shell: Shell) -> None:
+    assert shell("run", "cite_sum")[0] == 0
+    code, out, _ = shell("tables", "--format", "json")
+    assert code == 0
+    assert {row["table"].split(".")[0] for row in json.loads(out)} == {"cite_sum"}
+
+
+def test_a_failed_run_says_what_where_limit_and_what_to_do(shell: Shell, inbox: Path) -> None:
+    write_motor(inbox, motor_rows(17, 10, pm="hot"))
+    code, _, err = shell("run", "electric_motor")
+    assert code == 1
+    assert "electric_motor.measurements fails quarantine_limit: 10 of 10 records of measures_v2.csv (100.00%)" in err
+    assert "the limit is 1.00%" in err
+    assert "to do: See which records, and why: nequi-lake quarantine electric_motor.measurements" in err
+    assert "Traceback" not in err
+    assert "Stack Trace" not in err
+    assert "FAILED" in err
+    code, out, _ = shell("quarantine", "electric_motor.measurements", "--format", "json")
+    assert code == 0
+    first = json.loads(out)[0]
+    assert list(first) == ["dataset", "file", "line", "table", "rule", "raw"]
+    assert first["raw"]["pm"] == "hot"
+
+
+def test_debug_shows_the_traceback(shell: Shell, inbox: Path) -> None:
+    write_motor(inbox, [])
+    assert "Stack Trace" in shell("run", "electric_motor", "--debug")[2]
+
+
+def test_a_fault_of_the_lake_itself_is_said_in_a_few_lines(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("an engine fell apart")
+
+    monkeypatch.setattr("nequi_lake.defs.tables.stage", broken)
+    code, _, err = shell("run", "cite_sum")
+    assert code == 1
+    assert "cite_sum_tables broke off" in err
+    assert "an engine fell apart" in err
+    assert "Stack Trace" not in err
+
+
+def test_tables_prints_each_format(shell: Shell) -> None:
+    assert shell("run", "cite_sum")[0] == 0
+    as_table = shell("tables")[1]
+    assert as_table.splitlines()[0].split() == [
+        *("table", "rows", "bytes", "partitions", "quarantined", "release", "published_at")
+    ]
+    by_csv = list(csv.DictReader(io.StringIO(shell("tables", "--format", "csv")[1])))
+    by_json = json.loads(shell("tables", "--format", "json")[1])
+    assert [row["table"] for row in by_csv] == [row["table"] for row in by_json]
+    assert [int(row["rows"]) for row in by_csv] == [row["rows"] for row in by_json] == [3, 5, 4]
+
+
+def test_sql_prints_rows(shell: Shell) -> None:
+    assert shell("run", "cite_sum")[0] == 0
+    code, out, _ = shell(
+        "sql", "SELECT split, count(*) AS n FROM cite_sum.citations GROUP BY 1 ORDER BY 1", "-f", "csv"
+    )
+    assert code == 0
+    assert out == "split,n\ntest,1\ntrain,3\nvalidation,1\n"
+
+
+def test_sql_with_no_rows_says_so(shell: Shell) -> None:
+    assert shell("sql", "SELECT 1 WHERE false")[1] == "no rows\n"
+
+
+def test_doctor_is_content_with_a_sound_lake(shell: Shell) -> None:
+    assert shell("run")[0] == 0
+    code, out, _ = shell("doctor", "--format", "json")
+    assert code == 0
+    assert [row["passed"] for row in json.loads(out)] == [True] * 5
+
+
+def test_doctor_notices_a_lake_that_was_moved(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shell("run", "cite_sum")[0] == 0
+    (tmp_path / "lake").rename(tmp_path / "moved")
+    monkeypatch.setenv("NEQUI_LAKE_URI", str(tmp_path / "moved"))
+    code, out, _ = shell("doctor", "--format", "json")
+    assert code == 1
+    told = {row["check"]: row for row in json.loads(out)}["tables_are_in_place"]
+    assert not told["passed"]
+    assert "moved" in told["to do"]
+
+
+def test_doctor_notices_a_folder_that_is_no_folder(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NEQUI_LAKE_URI", str(tmp_path / "file" / "lake"))
+    code, out, _ = shell("doctor", "--format", "json")
+    assert code == 1
+    assert not json.loads(out)[0]["passed"]
+
+
+WRONG_USE = {
+    "unknown command": ["fetch"],
+    "unknown option": ["tables", "--wide"],
+    "unknown format": ["tables", "--format", "xml"],
+    "missing argument": ["sql"],
+    "unknown dataset": ["run", "loans"],
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG_USE.values(), ids=WRONG_USE)
+def test_wrong_use_exits_2_and_says_what_is_right(arguments: list[str], shell: Shell) -> None:
+    code, out, err = shell(*arguments)
+    assert code == 2
+    assert out == ""
+    assert "to do:" in err
+    assert "Traceback" not in err
+
+
+def test_a_source_without_the_datasets_is_wrong_use(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("NEQUI_LAKE_SOURCE", str(tmp_path / "empty"))
+    code, _, err = shell("run")
+    assert code == 2
+    assert "The source has none of the datasets" in err
+    code, _, err = shell("run", "cite_sum")
+    assert code == 2
+
+
+def test_a_table_that_is_not_there_exits_1(shell: Shell) -> None:
+    code, _, err = shell("quarantine", "cite_sum.books")
+    assert code == 1
+    assert "There is no table cite_sum.books" in err
+
+
+def test_runs_are_recorded_where_the_ui_looks(shell: Shell, tmp_path: Path) -> None:
+    import dagster as dg
+
+    (tmp_path / ".dagster").mkdir()
+    (tmp_path / ".dagster" / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    code, _, err = shell("run", "cite_sum")
+    assert code == 0
+    assert "In the Dagster UI" in err
+    with dg.DagsterInstance.get() as instance:
+        assert [run.is_success for run in instance.get_runs()] == [True]
+
+
+def test_help_names_every_command(shell: Shell) -> None:
+    code, out, _ = shell("--help")
+    assert code == 0
+    for command in ("run", "tables", "sql", "quarantine", "doctor"):
+        assert command in out
