@@ -33,13 +33,12 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
             for file in dataset.files
         ],
         can_subset=True,
-        pool=dataset.name,
         op_tags={"dataset": dataset.name},
     )
     def fetch(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], source: dg.ResourceParam[Source]
     ) -> Iterator[dg.MaterializeResult[Fetched] | dg.AssetCheckResult]:
-        with as_failure(), lake.storage.scratch() as folder:
+        with as_failure(), lake.storage.alone(dataset.name), lake.storage.scratch() as folder:
             received = receive(dataset, source, folder)
             checks = {file.name: as_check(dataset.name, file, structure) for file, structure, _ in received}
             for file, _, fetched in received:

@@ -40,13 +40,12 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
             for name, description in TABLE_CHECKS.items()
         ],
         can_subset=True,
-        pool=dataset.name,
         op_tags={"dataset": dataset.name},
     )
     def process(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], **files: KeptFile
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[StagedTable]]:
-        with as_failure():
+        with as_failure(), lake.storage.alone(dataset.name):
             selected = [
                 t.name for t in dataset.tables if table_key(dataset.name, t.name) in context.selected_asset_keys
             ]
@@ -57,9 +56,12 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
             staged = _staged(dataset, files.values(), missing, release, lake)
             try:
                 tables = {name: staged.get(name) or there[name] for name in selected}
-                log.info("%s: auditing %d tables", dataset.name, len(tables))
-                checks = audit(dataset, tables, there, lake.storage)
-                wanted = {(key.asset_key, key.name): key for key in context.selected_asset_check_keys}
+                wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
+                # A check that was asked for without its table is held against what is published.
+                alone = {key.path[-1] for key, _ in wanted}.difference(selected)
+                published = {name: table for name, table in newest.items() if table and name in alone}
+                log.info("%s: auditing %d tables", dataset.name, len(tables) + len(published))
+                checks = audit(dataset, {**published, **tables}, there, lake.storage)
                 for check in checks:
                     key = table_key(dataset.name, check.subject.split(".")[1])
                     if (key, check.name) in wanted:

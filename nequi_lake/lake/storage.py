@@ -6,6 +6,7 @@ project opens a file of the lake for writing, but for the engines, which write u
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import uuid
@@ -15,9 +16,16 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import fsspec
+from filelock import FileLock, Timeout
 from fsspec import AbstractFileSystem
 
+from nequi_lake.errors import NequiLakeError
 from nequi_lake.lake.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LOCK_WAIT_S = 600
+"""Seconds that a run waits for another one to be done with a dataset."""
 
 
 class Storage:
@@ -73,6 +81,35 @@ class Storage:
         if not self._fs.isdir(path):
             return []
         return sorted(str(name).rsplit("/", 1)[-1] for name in self._fs.ls(path, detail=False))
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Keep other runs on this machine out of ``name`` for the time of the block; wait for one that is in it.
+
+        The operating system holds the lock for the process, so that a run that was killed leaves none behind.
+
+        Raises:
+            NequiLakeError: the other run was not done after :data:`LOCK_WAIT_S`.
+        """
+        folder = Path(self.uri) / ".locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.info("%s: another run is at work on it; waiting for it to end", name)
+            try:
+                lock.acquire(timeout=LOCK_WAIT_S, poll_interval=0.2)
+            except Timeout:
+                raise NequiLakeError(
+                    f"Another run has been at work on {name} for more than {LOCK_WAIT_S} s.",
+                    where=lock.lock_file,
+                    fix="Wait for it, or end it, and run this one again.",
+                ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

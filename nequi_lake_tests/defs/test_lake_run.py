@@ -164,6 +164,22 @@ def test_a_child_alone_is_refused_without_its_parent(materialize: Materialize, i
     assert [table.published for table in lake.tables()] == before
 
 
+def test_a_check_alone_is_held_against_the_published_table(
+    materialize: Materialize, settings: Settings, lake: Lake
+) -> None:
+    assert materialize("cite_sum").success
+    before = [table.published for table in lake.tables()]
+    check = dg.AssetCheckKey(dg.AssetKey(["processed", "cite_sum", "papers"]), "unique_key")
+    selection = dg.AssetSelection.checks(check)
+    definitions = build(settings, lake.datasets)
+    job = dg.Definitions.merge(
+        definitions, dg.Definitions(jobs=[dg.define_asset_job("check_alone", selection=selection)])
+    ).resolve_job_def("check_alone")
+    result = job.execute_in_process()
+    assert [(e.check_name, e.passed) for e in result.get_asset_check_evaluations()] == [("unique_key", True)]
+    assert [table.published for table in lake.tables()] == before
+
+
 def test_a_report_of_a_table_that_was_never_published_says_so(materialize: Materialize) -> None:
     assert "There is no lake yet" in failures(materialize(keys=["profiling_reports/cite_sum/papers"]))
     assert materialize("electric_motor").success

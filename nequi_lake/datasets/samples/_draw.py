@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +66,7 @@ class Draws:
         """Between 0 and 1."""
         return self.rng.random(self.rows)
 
-    def chance(self, share: float | Floats) -> Flags:
+    def chance(self, share: float | npt.NDArray[np.floating[Any]]) -> Flags:
         """True for about this share of the rows."""
         return np.less(self.rng.random(self.rows), share)
 

@@ -102,8 +102,9 @@ def _length(phases: Mapping[str, float], number: int) -> float:
 
 
 def _session(rng: np.random.Generator, profile: int, rows: int, character: Mapping[str, float]) -> pl.DataFrame:
-    coolant = float(np.interp(character["coolant"], *_COOLANT))
-    ambient = float(np.interp(character["ambient"], *_AMBIENT))
+    # The cooling is set anew twice in a session.
+    coolant = from_quantiles((character["coolant"] + np.arange(3) / 3.0) % 1.0, *_COOLANT)
+    ambient = from_quantiles(np.array([character["ambient"]]), *_AMBIENT)
     speed, torque = _driving_cycle(rng, rows, character)
     i_q = 1.155 * torque + 0.6 + _noise(rng, rows, 0.03)
     u_d = _held("u_d", -_Q_V * speed * i_q)
@@ -111,8 +112,8 @@ def _session(rng: np.random.Generator, profile: int, rows: int, character: Mappi
     u_d += 0.05 * i_d + 1.2 + _noise(rng, rows, 0.03)
     u_q = speed * (_FLUX_V + _D_V * i_d) + 0.02 * i_q - 0.17 + _noise(rng, rows, 0.05)
 
-    water = _wander(rng, rows, coolant, 0.04 * coolant)
-    air = _wander(rng, rows, ambient, 0.6)
+    water = _wander(rng, rows, coolant, 0.04)
+    air = _wander(rng, rows, ambient, 0.025)
     base = np.maximum(0.85 * water + 0.15 * air, 18.8)
     heat = 1.35e-3 * (i_d * i_d + i_q * i_q) + 1.2e-6 * speed * speed
     heat[0] = 0.0
@@ -160,10 +161,11 @@ def _field_weakening(speed: Floats, u_d: Floats) -> Floats:
     return np.minimum((room / np.maximum(np.abs(speed), 1.0) - _FLUX_V) / _D_V, 0.0)
 
 
-def _wander(rng: np.random.Generator, rows: int, level: float, spread: float) -> Floats:
-    """A level that drifts slowly and trembles a little."""
+def _wander(rng: np.random.Generator, rows: int, levels: Floats, spread: float) -> Floats:
+    """Levels that follow each other, drift slowly by a share of themselves, and tremble a little."""
+    level = _lag(np.repeat(levels, rows // len(levels) + 1)[:rows], 200.0)
     drift = _lag(np.repeat(rng.standard_normal(rows // 400 + 1), 400)[:rows], 300.0)
-    return level + spread * drift + _lag(_noise(rng, rows, 0.4), 4.0)
+    return level * (1.0 + spread * drift) + _lag(_noise(rng, rows, 0.25), 4.0)
 
 
 def _warm(rng: np.random.Generator, base: Floats, heat: Floats, share: float, lag_rows: float, limit: float) -> Floats:

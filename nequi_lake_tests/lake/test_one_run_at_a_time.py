@@ -1,0 +1,56 @@
+"""Two runs on one dataset: one works, the other waits or is told, and a killed run leaves no lock behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nequi_lake.errors import NequiLakeError
+from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage import Storage
+
+HOLDER = """
+import sys, time
+from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage import Storage
+with Storage(Settings.from_env({"NEQUI_LAKE_URI": sys.argv[1]})).alone("loans"):
+    print("in", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    """A lake's storage in a temporary folder."""
+    return Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path)}))
+
+
+@pytest.fixture
+def other_run(storage: Storage) -> Iterator[subprocess.Popen[str]]:
+    """Another process at work on ``loans``."""
+    with subprocess.Popen([sys.executable, "-c", HOLDER, storage.uri], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "in\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_run_is_told_when_the_first_takes_too_long(
+    storage: Storage, other_run: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nequi_lake.lake.storage.LOCK_WAIT_S", 0.3)
+    with pytest.raises(NequiLakeError, match="Another run has been at work on loans"), storage.alone("loans"):
+        pass
+    with storage.alone("another dataset"):
+        pass
+
+
+def test_a_killed_run_leaves_no_lock(storage: Storage, other_run: subprocess.Popen[str]) -> None:
+    other_run.kill()
+    other_run.wait()
+    with storage.alone("loans"):
+        pass

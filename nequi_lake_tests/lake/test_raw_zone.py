@@ -1,0 +1,214 @@
+"""The raw zone keeps every file as it came, never overwrites a version, and points only to a whole one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nequi_lake.datasets.spec import Dataset, RawFile
+from nequi_lake.errors import RawZoneError
+from nequi_lake.lake.raw import Fetched, KeptFile, RawZone, content_version, sha256_of
+from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage import Storage
+
+CONTENT = b"\xef\xbb\xbfid,text\r\n1,\xff\x00\r\n"
+PAIR = Dataset(
+    name="pair",
+    slug="somebody/pair",
+    title="Pair",
+    licence="CC0",
+    use_case="Tests.",
+    files=(RawFile(name="one.bin", description="One."), RawFile(name="two.bin", description="Two.")),
+    tables=(),
+)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    """The storage of an empty lake."""
+    return Storage(Settings(uri=str(tmp_path / "lake")))
+
+
+@pytest.fixture
+def zone(storage: Storage) -> RawZone:
+    """Its raw zone."""
+    return RawZone(storage)
+
+
+Keep = Callable[..., KeptFile]
+
+
+@pytest.fixture
+def keep(zone: RawZone, tmp_path: Path) -> Keep:
+    """Keep a file of the pair with this content, as a source has just delivered it."""
+
+    def keep(file: str, version: str, content: bytes = CONTENT, **facts: Any) -> KeptFile:
+        path = tmp_path / "delivered"
+        path.write_bytes(content)
+        sound: dict[str, Any] = {
+            "source": "folder /inbox",
+            "source_version": None,
+            "zip_sha256": None,
+            "records": 1,
+            "lines": 2,
+            "whole": True,
+        }
+        fetched = Fetched(
+            dataset="pair",
+            file=file,
+            version=version,
+            sha256=sha256_of(path),
+            size_bytes=len(content),
+            licence=PAIR.licence,
+            path=path,
+            **{**sound, **facts},
+        )
+        return zone.keep(PAIR, fetched)
+
+    return keep
+
+
+def test_a_file_is_kept_byte_for_byte_under_its_version(keep: Keep, storage: Storage) -> None:
+    kept = keep("one.bin", "v1")
+    assert kept.path == storage.path("raw", "pair", "version=v1", "one.bin")
+    assert Path(kept.path).read_bytes() == CONTENT
+
+
+def test_the_manifest_beside_it_says_what_it_is_and_where_it_came_from(keep: Keep) -> None:
+    kept = keep("one.bin", "v1", source="/inbox/pair.zip", source_version="12", zip_sha256="ab" * 32)
+    manifest = json.loads(Path(f"{kept.path}.manifest.json").read_text())
+    fetched_at = datetime.fromisoformat(manifest.pop("fetched_at"))
+    assert manifest == {
+        "dataset": "pair",
+        "file": "one.bin",
+        "version": "v1",
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "size_bytes": len(CONTENT),
+        "source": "/inbox/pair.zip",
+        "source_version": "12",
+        "licence": "CC0",
+        "zip_sha256": "ab" * 32,
+        "records": 1,
+        "lines": 2,
+        "whole": True,
+    }
+    assert timedelta() <= datetime.now(UTC) - fetched_at < timedelta(minutes=1)
+
+
+def test_nothing_but_the_file_and_its_manifest_is_left(keep: Keep, storage: Storage) -> None:
+    keep("one.bin", "v1")
+    assert storage.list(storage.path("raw", "pair", "version=v1")) == ["one.bin", "one.bin.manifest.json"]
+
+
+def test_the_same_version_again_is_not_written_again(keep: Keep) -> None:
+    first = keep("one.bin", "v1")
+    written = [Path(first.path + ending).stat() for ending in ("", ".manifest.json")]
+    again = keep("one.bin", "v1", source="another folder")
+    assert again == first
+    for ending, before in zip(("", ".manifest.json"), written, strict=True):
+        after = Path(first.path + ending).stat()
+        assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
+
+
+def test_other_bytes_under_a_kept_version_are_refused(keep: Keep) -> None:
+    kept = keep("one.bin", "v1")
+    with pytest.raises(RawZoneError, match=r"Version v1 of one\.bin is kept already, with other bytes") as refusal:
+        keep("one.bin", "v1", content=b"other")
+    assert refusal.value.where == kept.path
+    assert Path(kept.path).read_bytes() == CONTENT
+
+
+def test_a_version_that_is_kept_stays_beside_a_newer_one(keep: Keep) -> None:
+    old = keep("one.bin", "v1")
+    new = keep("one.bin", "v2", content=b"other")
+    assert (Path(old.path).read_bytes(), Path(new.path).read_bytes()) == (CONTENT, b"other")
+
+
+def test_a_file_whose_manifest_was_never_written_is_kept_again(keep: Keep) -> None:
+    kept = keep("one.bin", "v1")
+    Path(f"{kept.path}.manifest.json").unlink()
+    Path(kept.path).write_bytes(b"half of it")
+    keep("one.bin", "v1")
+    assert Path(kept.path).read_bytes() == CONTENT
+
+
+def test_a_version_is_current_only_once_all_its_files_are_kept(keep: Keep, zone: RawZone) -> None:
+    keep("one.bin", "v1")
+    assert zone.current_version("pair") is None
+    keep("two.bin", "v1")
+    assert zone.current_version("pair") == "v1"
+    keep("two.bin", "v2", content=b"other")
+    assert zone.current_version("pair") == "v1"
+    keep("one.bin", "v2", content=b"other")
+    assert zone.current_version("pair") == "v2"
+
+
+def test_the_pointer_is_where_the_lake_s_layout_says(keep: Keep, storage: Storage) -> None:
+    keep("one.bin", "v1")
+    keep("two.bin", "v1")
+    assert json.loads(storage.read(storage.path("raw", "pair", "current.json"))) == {"version": "v1"}
+
+
+def test_a_damaged_version_is_kept_and_never_current(keep: Keep, zone: RawZone) -> None:
+    keep("one.bin", "v1")
+    keep("two.bin", "v1")
+    keep("one.bin", "v2", content=b"sound")
+    damaged = keep("two.bin", "v2", content=b"damaged", whole=False)
+    assert Path(damaged.path).read_bytes() == b"damaged"
+    assert zone.current_version("pair") == "v1"
+    keep("one.bin", "v2", content=b"sound")
+    assert zone.current_version("pair") == "v1"
+
+
+def test_a_version_found_whole_by_a_later_look_becomes_current(keep: Keep, zone: RawZone) -> None:
+    keep("one.bin", "v1")
+    refused = keep("two.bin", "v1", whole=False, records=0, lines=0)
+    found = keep("two.bin", "v1", whole=True, records=5, lines=6)
+    assert zone.current_version("pair") == "v1"
+    assert (found.whole, found.records, found.lines, found.fetched_at) == (True, 5, 6, refused.fetched_at)
+    assert zone.file("pair", "two.bin") == found
+
+
+def test_a_file_of_the_current_version_is_given_with_its_facts(keep: Keep, zone: RawZone) -> None:
+    one, two = keep("one.bin", "v1"), keep("two.bin", "v1")
+    keep("one.bin", "v2", content=b"other")
+    assert (zone.file("pair", "one.bin"), zone.file("pair", "two.bin")) == (one, two)
+
+
+def test_a_dataset_of_which_no_version_is_kept_is_told_with_the_command_that_fetches_it(
+    keep: Keep, zone: RawZone, storage: Storage
+) -> None:
+    keep("one.bin", "v1")
+    with pytest.raises(RawZoneError, match="No version of pair is kept in the raw zone") as refusal:
+        zone.file("pair", "one.bin")
+    assert refusal.value.where == storage.path("raw", "pair")
+    assert "nequi-lake run pair" in str(refusal.value.fix)
+
+
+def test_a_version_of_content_does_not_depend_on_the_order_of_files() -> None:
+    hashes = {"one.bin": "aa", "two.bin": "bb"}
+    assert content_version(hashes) == content_version(dict(reversed(hashes.items())))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"one.bin": "aa", "two.bin": "cc"},
+        {"one.bin": "bb", "two.bin": "aa"},
+        {"one.bin": "aa"},
+        {"one.bin": "aa", "three.bin": "bb"},
+    ],
+)
+def test_a_version_of_content_changes_with_any_file(other: dict[str, str]) -> None:
+    assert content_version(other) != content_version({"one.bin": "aa", "two.bin": "bb"})
+
+
+def test_a_hash_is_the_one_that_everybody_computes(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    assert sha256_of(tmp_path / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -1,0 +1,98 @@
+"""The package's imports point one way, and only the Dagster layer knows Dagster."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import nequi_lake
+
+PACKAGE = Path(nequi_lake.__file__).parent
+FLOORS = (
+    ("errors",),
+    ("datasets",),
+    ("lake",),
+    ("sources", "engines", "quality", "profiling"),
+    ("defs",),
+    ("definitions", "cli", "doctor"),
+)
+"""Rooms of the package, floor by floor. A room sees the floors below it, and no other room of its own floor but where
+that is the top."""
+
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+TOP = len(FLOORS) - 1
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def room_of(path: Path) -> str:
+    """The room that a module stands in."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(tree: ast.AST, path: Path) -> Iterator[str]:
+    """The full names of all that is imported below a node of a module: ``a.b`` for both ``import a.b`` and
+    ``from a import b``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imports_of(path: Path) -> set[str]:
+    """The full names of all that a module imports, at its top or inside its functions."""
+    return set(imported(ast.parse(path.read_text()), path))
+
+
+def imports_at_once(path: Path) -> set[str]:
+    """The full names of all that a module imports when it is imported itself."""
+    later = (ast.FunctionDef, ast.AsyncFunctionDef)
+    body = [node for node in ast.parse(path.read_text()).body if not isinstance(node, later)]
+    return {name for node in body for name in imported(node, path)}
+
+
+def rooms_seen(path: Path) -> set[str]:
+    """The rooms that a module imports from, its own left out."""
+    names = [name.split(".") for name in imports_of(path)]
+    # What the package itself offers is the reader's.
+    own = {name[1] if name[1] in FLOOR else "lake" for name in names if name[0] == "nequi_lake"}
+    return own - {room_of(path)}
+
+
+def name_of(path: Path) -> str:
+    """A module's path within the package."""
+    return str(path.relative_to(PACKAGE))
+
+
+def test_every_module_stands_in_a_known_room() -> None:
+    assert [name_of(path) for path in MODULES if room_of(path) not in FLOOR] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_imports_only_from_the_floors_below(path: Path) -> None:
+    own = FLOOR[room_of(path)]
+    assert [room for room in rooms_seen(path) if FLOOR[room] >= own and own < TOP] == []
+
+
+def test_only_the_dagster_layer_imports_dagster_as_it_loads() -> None:
+    found = {
+        room_of(path)
+        for path in MODULES
+        if any(name.split(".")[0].startswith("dagster") for name in imports_at_once(path))
+    }
+    assert found <= {"defs", "definitions"}
+    assert "defs" in found
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if room_of(path) == "datasets"], ids=name_of)
+def test_what_a_dataset_is_made_of_reads_and_writes_nothing(path: Path) -> None:
+    outside = ("fsspec", "glob", "http", "os", "pathlib", "requests", "s3fs", "shutil", "socket", "sqlite3")
+    assert {name.split(".")[0] for name in imports_of(path)} & {*outside, "subprocess", "tempfile", "urllib"} == set()
+    functions = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    assert [call.id for call in functions if isinstance(call, ast.Name) and call.id in ("open", "print")] == []
+    methods = [call.attr for call in functions if isinstance(call, ast.Attribute)]
+    assert [name for name in methods if name.startswith(("scan_", "read_", "sink_"))] == []
