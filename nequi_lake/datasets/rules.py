@@ -11,7 +11,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from nequi_lake.datasets.contract import Column
-from nequi_lake.datasets.spec import RawFile, Table
+from nequi_lake.datasets.spec import Table
+
+BLANKS = ("", " ")
+"""Fields of a CSV file that say nothing, quoted or not: the engine reads them as missing values."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,14 @@ def typed_columns(table: Table) -> Mapping[str, pl.Expr]:
 
 
 def _cast(column: Column) -> pl.Expr:
-    raw = _present(column)
+    assert column.source is not None
+    raw = raw_value(column.source)
+    if column.missing:
+        raw = pl.when(raw.is_in(column.missing).not_()).then(raw)
     match column.dtype:
         case pl.String():
-            return raw
+            # Longer blanks than the engine takes for missing values are one only in free text.
+            return raw if column.allowed else pl.when(raw.str.strip_chars() != "").then(raw)
         case pl.Int64() | pl.Int32():
             # Counts are often written 3.0; the cast takes neither that nor surrounding spaces.
             return raw.str.strip_chars().str.strip_suffix(".0").cast(column.dtype, strict=False)
@@ -61,26 +68,24 @@ def _cast(column: Column) -> pl.Expr:
             return raw.str.strip_chars().cast(column.dtype, strict=False)
 
 
-def _present(column: Column) -> pl.Expr:
-    """The raw text, null where it is blank or stands for no value."""
+def _read(column: Column, value: pl.Expr) -> pl.Expr:
+    """Whether ``value`` was read from the raw text, or there was nothing to read."""
     assert column.source is not None
     raw = raw_value(column.source)
-    absent = raw.str.strip_chars() == ""
-    if column.missing:
-        absent |= raw.is_in(column.missing)
-    return pl.when(absent.not_()).then(raw)
+    read = value.is_not_null() | raw.is_null()
+    return read | raw.is_in(column.missing) if column.missing else read
 
 
-def rules_of(file: RawFile, table: Table) -> list[Rule]:
-    """The rules that a record of ``file`` must keep for ``table``."""
+def rules_of(table: Table) -> list[Rule]:
+    """The rules that a raw record must keep for ``table``."""
     rules = []
     typed = typed_columns(table)
     for name, column in table.columns.items():
         if name not in typed:
             continue
         value = pl.col(typed_name(table.name, name))
-        if column.source and column.source not in file.literals:
-            unread = _present(column).is_null() | value.is_not_null()
-            rules.append(Rule(table.name, f"{name}: cannot be read as {column.dtype}", unread))
+        plain_text = column.dtype == pl.String and name not in table.parse
+        if column.source and not plain_text:
+            rules.append(Rule(table.name, f"{name}: cannot be read as {column.dtype}", _read(column, value)))
         rules += [Rule(table.name, f"{name}: {text}", keeps) for text, keeps in column.rules(value).items()]
     return rules

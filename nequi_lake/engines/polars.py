@@ -11,7 +11,7 @@ import polars as pl
 import polars.exceptions
 
 from nequi_lake.datasets.contract import arrow_schema
-from nequi_lake.datasets.rules import Rule, rules_of, typed_columns, typed_name
+from nequi_lake.datasets.rules import BLANKS, Rule, rules_of, typed_columns, typed_name
 from nequi_lake.datasets.spec import RECORD, CsvFile, Dataset, JsonLinesFile, RawFile, Table
 from nequi_lake.errors import StageError
 from nequi_lake.lake.lines import lines_of_records
@@ -108,7 +108,7 @@ def plan_pass(
     for file in dataset.readable_files:
         if not any(table in selected for table in dataset.tables_of(file)):
             continue
-        rules = [rule for table in dataset.tables_of(file) for rule in rules_of(file, table)]
+        rules = [rule for table in dataset.tables_of(file) for rule in rules_of(table)]
         frame = _flagged(dataset, file, files[file.name], rules)
         flagged[file.name] = frame
         plan.counts["file", file.name] = frame.select(pl.len(), pl.col(_KEEPS).not_().sum())
@@ -142,7 +142,11 @@ def _scan(file: RawFile, kept: KeptFile) -> pl.LazyFrame:
     match file:
         case CsvFile():
             frame = pl.scan_csv(
-                kept.path, schema=dict.fromkeys(file.columns, pl.String()), row_index_name=RECORD, glob=False
+                kept.path,
+                schema=dict.fromkeys(file.columns, pl.String()),
+                null_values=list(BLANKS),
+                row_index_name=RECORD,
+                glob=False,
             )
         case JsonLinesFile():
             frame = (

@@ -6,8 +6,8 @@ wrong with a file, and where.
 
 from __future__ import annotations
 
+import codecs
 import csv
-import mmap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from nequi_lake.quality.check import Check
 FILE_IS_WHOLE = "file_is_whole"
 PROBLEMS_SHOWN = 5
 _BLOCK_BYTES = 2**22
+_LOOK_BYTES = 2**16
 _QUOTE_HINT = "a quote is opened and never closed"
 
 
@@ -115,9 +116,9 @@ def _inspect_csv(file: CsvFile, path: Path) -> Structure:
     header_problem = _header_problem(file, path)
     if header_problem:
         return _refused(header_problem, line=1)
-    lines, nul = _count_lines(path)
-    if nul is not None:
-        return _refused("a NUL byte", line=nul)
+    lines, bad_byte = _look_at_bytes(path)
+    if bad_byte:
+        return _refused(bad_byte.reason, bad_byte.line)
     short: list[pa.csv.InvalidRow] = []
 
     def set_aside(row: pa.csv.InvalidRow) -> str:
@@ -132,14 +133,15 @@ def _inspect_csv(file: CsvFile, path: Path) -> Structure:
             parse_options=pa.csv.ParseOptions(
                 newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=set_aside
             ),
+            # Rows are split whole, whatever is converted; the bytes were looked at above.
             convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(file.columns, pa.string()), strings_can_be_null=False
+                include_columns=file.columns[:1], column_types={file.columns[0]: pa.string()}, check_utf8=False
             ),
         ) as reader:
             for batch in reader:
                 records += batch.num_rows
     except pa.ArrowInvalid as error:
-        return _refused(*_explain(path, str(error)))
+        return _refused(f"the records cannot be told apart, perhaps because {_QUOTE_HINT}: {error}")
     if short:
         with path.open("rb") as stream:
             line_of = lines_of_records(stream, {row.number - 2 for row in short[:PROBLEMS_SHOWN]})
@@ -181,27 +183,34 @@ def _header_problem(file: CsvFile, path: Path) -> str | None:
     return f"{len(names)} columns where {len(file.columns)} are declared: " + "; ".join(found)
 
 
-def _count_lines(path: Path) -> tuple[int, int | None]:
-    """The number of lines, and the line of the first NUL byte if there is one."""
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        nul = content.find(b"\0")
-        if nul >= 0:
-            return 0, content[:nul].count(b"\n") + 1
-        lines = sum(
-            content[start : start + _BLOCK_BYTES].count(b"\n") for start in range(0, len(content), _BLOCK_BYTES)
-        )
-        return lines + (content[-1:] != b"\n"), None
+def _look_at_bytes(path: Path) -> tuple[int, Problem | None]:
+    """The number of lines, and the first byte that no CSV file in UTF-8 has: a NUL, or one that is not UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    lines, last = 0, b""
+    with path.open("rb") as stream:
+        while chunk := stream.read(_LOOK_BYTES):
+            try:
+                # Most chunks are ASCII, which is seen many times faster than it is decoded.
+                if decoder.getstate()[0] or not chunk.isascii():
+                    decoder.decode(chunk)
+            except UnicodeDecodeError:
+                return lines, _first_bad_line(path)
+            nul = chunk.find(b"\0")
+            if nul >= 0:
+                return lines, Problem(lines + chunk[:nul].count(b"\n") + 1, "a NUL byte")
+            lines += chunk.count(b"\n")
+            last = chunk[-1:]
+    return lines + (last != b"\n"), _first_bad_line(path) if decoder.getstate()[0] else None
 
 
-def _explain(path: Path, error: str) -> tuple[str, int | None]:
-    """What is wrong, and on which line, where the parser says neither."""
+def _first_bad_line(path: Path) -> Problem | None:
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             try:
                 line.decode()
             except UnicodeDecodeError as bad:
-                return f"bytes that are not UTF-8: {line[bad.start : bad.start + 8]!r}", number
-    return f"the records cannot be told apart, perhaps because {_QUOTE_HINT}: {error}", None
+                return Problem(number, f"bytes that are not UTF-8: {line[bad.start : bad.start + 8]!r}")
+    return None
 
 
 _JSON_TYPES: Mapping[type[pl.DataType], type] = {pl.String: str, pl.Int64: int, pl.Float64: float, pl.Boolean: bool}

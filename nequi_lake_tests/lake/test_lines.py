@@ -35,7 +35,7 @@ def test_windows_line_ends_change_nothing(content: str) -> None:
     assert lines(content.replace("\n", "\r\n"), 0, 1, 2) == lines(content, 0, 1, 2)
 
 
-@pytest.mark.parametrize("content", [PLAIN, SPANNING, f'"id",{PLAIN[3:]}'], ids=["plain", "spanning", "quoted"])
+@pytest.mark.parametrize("content", [PLAIN, SPANNING, f'"i\nd",{PLAIN[3:]}'], ids=["plain", "spanning", "quoted"])
 def test_a_byte_order_mark_changes_nothing(content: str) -> None:
     assert lines(b"\xef\xbb\xbf" + content.encode(), 0, 1, 2) == lines(content, 0, 1, 2)
 
