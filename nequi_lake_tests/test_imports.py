@@ -12,7 +12,7 @@ import nequi_lake
 
 PACKAGE = Path(nequi_lake.__file__).parent
 FLOORS = (
-    ("errors",),
+    ("errors", "progress"),
     ("datasets",),
     ("lake",),
     ("sources", "engines", "quality", "profiling"),

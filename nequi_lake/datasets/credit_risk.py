@@ -18,7 +18,7 @@ from nequi_lake.datasets.spec import CsvFile, Dataset, Partition, RawFile, Table
 # Null limits are the whole file's share of missing values and a small margin, or what a file of old loans needs where
 # that is more: LendingClub began to report some bureau columns in 2012 and joint applications and others in 2015, so
 # that every loan before lacks them, and a loan that has ended has no next payment.
-_FEW = 0.001
+_FEW = 0.005
 _NEWER_COLUMN = 1.0
 
 _AT_BUREAU = (0.0, 10_000_000.0)
@@ -259,7 +259,7 @@ class Loans(dy.Schema):
     title = dy.String(
         nullable=True,
         description="Title that the borrower gave the loan.",
-        metadata=about(unit="text", source="title", null_limit=0.002),
+        metadata=about(unit="text", source="title", null_limit=_FEW),
     )
     desc = dy.String(
         nullable=True,
@@ -318,7 +318,7 @@ class CreditHistory(dy.Schema):
     )
     tot_coll_amt = _usd("tot_coll_amt", "All that was ever owed to collectors.", null_limit=_NEWER_COLUMN)
     revol_bal = _usd("revol_bal", "Balance of all revolving credit.")
-    revol_util = _percent("revol_util", "Balance of revolving credit as a share of its limits.", null_limit=0.002)
+    revol_util = _percent("revol_util", "Balance of revolving credit as a share of its limits.", null_limit=_FEW)
     total_rev_hi_lim = _usd(
         "total_rev_hi_lim", "Limits of all revolving credit; 9,999,999 is the ceiling.", null_limit=_NEWER_COLUMN
     )

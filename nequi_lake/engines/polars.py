@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -19,6 +19,7 @@ from nequi_lake.lake.quarantine import quarantine_path
 from nequi_lake.lake.raw import KeptFile
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
 from nequi_lake.lake.storage import Storage
+from nequi_lake.progress import bar
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +63,11 @@ def stage(
     Raises:
         StageError: the engine could not read or write a file.
     """
-    plan = plan_pass(dataset, files, select, release, storage)
+    records = sum(files[file.name].records for file in dataset.readable_files)
     try:
-        results = pl.collect_all(plan.frames(), engine="streaming")
+        with bar(f"staging {dataset.name}", records, "rows") as progress:
+            plan = plan_pass(dataset, files, select, release, storage, progress.update)
+            results = pl.collect_all(plan.frames(), engine="streaming")
     except (polars.exceptions.PolarsError, OSError) as error:
         raise StageError(
             f"The raw files of {dataset.name} could not be staged: {error}",
@@ -99,9 +102,14 @@ def stage(
 
 
 def plan_pass(
-    dataset: Dataset, files: Mapping[str, KeptFile], select: Collection[str], release: Release, storage: Storage
+    dataset: Dataset,
+    files: Mapping[str, KeptFile],
+    select: Collection[str],
+    release: Release,
+    storage: Storage,
+    progress: Callable[[int], object] = lambda _: None,
 ) -> Pass:
-    """The pass that :func:`stage` runs; arguments as there."""
+    """The pass that :func:`stage` runs; arguments as there, and what is told of each part of the records gone by."""
     plan = Pass()
     selected = _selected(dataset, select)
     flagged: dict[str, pl.LazyFrame] = {}
@@ -111,7 +119,9 @@ def plan_pass(
         rules = [rule for table in dataset.tables_of(file) for rule in rules_of(table)]
         frame = _flagged(dataset, file, files[file.name], rules)
         flagged[file.name] = frame
-        plan.counts["file", file.name] = frame.select(pl.len(), pl.col(_KEEPS).not_().sum())
+        plan.counts["file", file.name] = _watched(frame.select(_KEEPS), progress).select(
+            pl.len(), pl.col(_KEEPS).not_().sum()
+        )
         path = quarantine_path(storage, dataset.name, release.run_id, file.name)
         bad = _quarantined(dataset, file, files[file.name], rules, frame)
         plan.sinks.append(bad.sink_parquet(path, lazy=True, mkdir=True))
@@ -171,6 +181,16 @@ def _flagged(dataset: Dataset, file: RawFile, kept: KeptFile, rules: list[Rule])
     keeps = pl.all_horizontal(rule.keeps for rule in rules).fill_null(True)
     # Without the cache each sink would scan the file again.
     return _scan(file, kept).with_columns(typed).with_columns(keeps.alias(_KEEPS)).cache()
+
+
+def _watched(frame: pl.LazyFrame, progress: Callable[[int], object]) -> pl.LazyFrame:
+    """The same frame, whose rows are counted as they go by."""
+
+    def count(part: pl.DataFrame) -> pl.DataFrame:
+        progress(part.height)
+        return part
+
+    return frame.map_batches(count, streamable=True, schema=frame.collect_schema())
 
 
 def _accepted(table: Table, flagged: pl.LazyFrame) -> pl.LazyFrame:

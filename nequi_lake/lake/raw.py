@@ -17,6 +17,7 @@ from pathlib import Path
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import RawZoneError
 from nequi_lake.lake.storage import Storage
+from nequi_lake.progress import blocks
 
 MANIFEST = ".manifest.json"
 
@@ -68,8 +69,11 @@ class KeptFile(_Facts):
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a local file, hexadecimal."""
+    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        for block in blocks(stream, f"hashing {path.name}", path.stat().st_size):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def content_version(hashes: Mapping[str, str]) -> str:

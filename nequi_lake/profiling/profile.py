@@ -15,6 +15,7 @@ import polars as pl
 
 from nequi_lake.datasets.contract import Column
 from nequi_lake.lake.reader import LakeTable
+from nequi_lake.progress import bar
 
 EXACT_ROWS = 10_000_000
 """Rows up to which every statistic is exact."""
@@ -43,7 +44,11 @@ def profile(table: LakeTable, *, exact_rows: int = EXACT_ROWS) -> pd.DataFrame:
     """
     rows = table.published.rows
     columns = list(table.table.columns.values())
-    found = [row for part in _batches(columns, rows) for row in _profile_columns(table.scan(), part, rows, exact_rows)]
+    found: list[dict[str, Any]] = []
+    with bar(f"profiling {table.published.name}", len(columns), "columns") as progress:
+        for part in _batches(columns, rows):
+            found += _profile_columns(table.scan(), part, rows, exact_rows)
+            progress.update(len(part))
     return pd.DataFrame(found)
 
 

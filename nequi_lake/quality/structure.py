@@ -21,6 +21,7 @@ from polars._typing import PolarsDataType
 
 from nequi_lake.datasets.spec import CsvFile, JsonLinesFile, RawFile
 from nequi_lake.lake.lines import lines_of_records
+from nequi_lake.progress import bar
 from nequi_lake.quality.check import Check
 
 FILE_IS_WHOLE = "file_is_whole"
@@ -119,37 +120,44 @@ def _inspect_csv(file: CsvFile, path: Path) -> Structure:
     lines, bad_byte = _look_at_bytes(path)
     if bad_byte:
         return _refused(bad_byte.reason, bad_byte.line)
-    short: list[pa.csv.InvalidRow] = []
+    records = uneven = 0
+    shown: list[pa.csv.InvalidRow] = []
 
     def set_aside(row: pa.csv.InvalidRow) -> str:
-        short.append(row)
+        nonlocal uneven
+        uneven += 1
+        if len(shown) < PROBLEMS_SHOWN:
+            shown.append(row)
         return "skip"
 
-    records = 0
     try:
-        with pa.csv.open_csv(
-            path,
-            read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
-            parse_options=pa.csv.ParseOptions(
-                newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=set_aside
-            ),
-            # Rows are split whole, whatever is converted; the bytes were looked at above.
-            convert_options=pa.csv.ConvertOptions(
-                include_columns=file.columns[:1], column_types={file.columns[0]: pa.string()}, check_utf8=False
-            ),
-        ) as reader:
+        with (
+            bar(f"checking {file.name}", lines, "rows") as progress,
+            pa.csv.open_csv(
+                path,
+                read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
+                parse_options=pa.csv.ParseOptions(
+                    newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=set_aside
+                ),
+                # Rows are split whole, whatever is converted; the bytes were looked at above.
+                convert_options=pa.csv.ConvertOptions(
+                    include_columns=file.columns[:1], column_types={file.columns[0]: pa.string()}, check_utf8=False
+                ),
+            ) as reader,
+        ):
             for batch in reader:
                 records += batch.num_rows
+                progress.update(batch.num_rows)
     except pa.ArrowInvalid as error:
         return _refused(f"the records cannot be told apart, perhaps because {_QUOTE_HINT}: {error}")
-    if short:
+    if uneven:
         with path.open("rb") as stream:
-            line_of = lines_of_records(stream, {row.number - 2 for row in short[:PROBLEMS_SHOWN]})
+            line_of = lines_of_records(stream, {row.number - 2 for row in shown})
         problems = [
             Problem(line_of.get(row.number - 2), _row_reason(row, lines - line_of.get(row.number - 2, lines)))
-            for row in short[:PROBLEMS_SHOWN]
+            for row in shown
         ]
-        return _found(problems, count=len(short), records=records + len(short), lines=lines)
+        return _found(problems, count=uneven, records=records + uneven, lines=lines)
     if not records:
         return _refused("the file has a header and no records")
     return Structure(records=records, lines=lines)
@@ -222,8 +230,9 @@ def _inspect_json_lines(file: JsonLinesFile, path: Path, head: bytes) -> Structu
     decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_json_struct("Record", file.schema))
     problems: list[Problem] = []
     count = number = 0
-    with path.open("rb") as stream:
+    with path.open("rb") as stream, bar(f"checking {file.name}", path.stat().st_size, "B") as progress:
         for number, line in enumerate(stream, 1):
+            progress.update(len(line))
             reason = "a blank line" if not line.strip() else _json_problem(decoder, line)
             if reason:
                 count += 1

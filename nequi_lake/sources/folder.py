@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from nequi_lake.datasets.spec import Dataset, RawFile
 from nequi_lake.errors import SourceError
 from nequi_lake.lake.raw import sha256_of
+from nequi_lake.progress import blocks
 from nequi_lake.sources.base import Delivered
 from nequi_lake.sources.unzip import Limits, unzip
 
@@ -49,7 +49,9 @@ class FolderSource:
         target = into / file.name
         for name in names:
             if (folder / name).is_file():
-                shutil.copyfile(folder / name, target)
+                size = (folder / name).stat().st_size
+                with (folder / name).open("rb") as stream, target.open("wb") as copy:
+                    copy.writelines(blocks(stream, f"copying {name}", size))
                 return Delivered(file=file.name, path=target, source=str(folder / name))
         zips = [folder / f"{name}.zip" for name in names] + [folder / f"{dataset.slug.rsplit('/', 1)[-1]}.zip"]
         for archive in zips:

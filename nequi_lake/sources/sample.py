@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
+from nequi_lake.progress import bar
 from nequi_lake.sources.base import Delivered
 
 
@@ -45,7 +46,9 @@ class SampleSource:
                     fix="Set NEQUI_LAKE_SOURCE to a folder that holds the dataset.",
                 )
             path = into / file.name
-            with path.open("wb") as stream:
-                stream.writelines(made[file.name])
+            with path.open("wb") as stream, bar(f"making {file.name}", None, "B") as progress:
+                for chunk in made[file.name]:
+                    stream.write(chunk)
+                    progress.update(len(chunk))
             delivered.append(Delivered(file=file.name, path=path, source=self.describe()))
         return delivered

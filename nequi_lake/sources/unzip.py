@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 import zipfile
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
 
 from nequi_lake.errors import SourceError
+from nequi_lake.progress import blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +44,8 @@ def unzip(archive: Path, names: Collection[str], target: Path, limits: Limits) -
                     fix="Leave one of them in it.",
                 )
             for member in found:
-                with opened.open(member) as source, target.open("wb") as stream:
-                    shutil.copyfileobj(source, stream, 2**20)
+                with cast(BinaryIO, opened.open(member)) as source, target.open("wb") as stream:
+                    stream.writelines(blocks(source, f"unpacking {target.name}", member.file_size))
             return bool(found)
     except (zipfile.BadZipFile, zlib.error, EOFError) as damage:
         raise SourceError(

@@ -162,11 +162,12 @@ def test_bad_records_are_counted_and_the_first_of_them_shown(path: Path) -> None
 
 
 def test_a_bad_record_far_into_a_big_file_is_told_with_its_line(path: Path) -> None:
-    rows = [f'{number},"some words\nfor row {number}",1.5\n' for number in range(150_000)]
-    rows[140_000] = "140000,1.5\n"
+    text = "\n".join(["twenty lines of words"] * 20)
+    rows = [f'{number},"{text}",1.5\n' for number in range(12_000)]
+    rows[11_000] = "11000,1.5\n"
     found = look(path, CSV, HEADER + "".join(rows))
-    assert (found.records, found.lines) == (150_000, 300_000)
-    assert only_problem(found)[0] == 280_002
+    assert (found.records, found.lines) == (12_000, 1 + 20 * 11_999 + 1)
+    assert only_problem(found)[0] == 2 + 20 * 11_000
 
 
 def test_a_line_of_nothing_but_spaces_is_told_with_its_line(path: Path) -> None:

@@ -1,0 +1,39 @@
+"""Progress of long work on a terminal: how much, how fast, how long still. Nothing is shown where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+_BLOCK_BYTES = 2**20
+
+
+def bar(what: str, total: int | None, unit: str) -> tqdm[None]:
+    """A progress bar, to be advanced by ``update(n)`` and closed.
+
+    Args:
+        what: the work, in two or three words.
+        total: what will have been done at the end; None where nobody knows, and then no time left is shown.
+        unit: ``B`` for bytes, otherwise a word such as ``rows``.
+    """
+    return tqdm(
+        total=total,
+        desc=what,
+        unit=unit if unit == "B" else f" {unit}",
+        unit_scale=True,
+        # Quiet where standard error is no terminal, and where the work is short.
+        disable=None,
+        delay=0.5,
+        leave=False,
+        dynamic_ncols=True,
+    )
+
+
+def blocks(stream: BinaryIO, what: str, total: int | None) -> Iterator[bytes]:
+    """The bytes of a stream block by block, with a progress bar while they are taken."""
+    with bar(what, total, "B") as progress:
+        while block := stream.read(_BLOCK_BYTES):
+            yield block
+            progress.update(len(block))
