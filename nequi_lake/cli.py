@@ -146,14 +146,21 @@ def sql(
 
 
 @app.command()
-def quarantine(table: Annotated[str, typer.Argument(help="DATASET.TABLE")], form: FormatOption = Format.TABLE) -> None:
+def quarantine(
+    table: Annotated[str, typer.Argument(help="DATASET.TABLE")],
+    form: FormatOption = Format.TABLE,
+    limit: Annotated[int, typer.Option(help="Show at most so many records; 0 for all.")] = 100,
+) -> None:
     """Show the raw records that the newest run put aside, and why."""
     from nequi_lake.lake.quarantine import newest_quarantine
     from nequi_lake.lake.reader import Lake
 
     lake = Lake.from_env()
-    rows = newest_quarantine(lake.storage, *lake.declared(table))
-    _print_rows([{**row, "raw": json.loads(row["raw"])} for row in rows.drop("record").iter_rows(named=True)], form)
+    rows = newest_quarantine(lake.storage, *lake.declared(table)).drop("record")
+    shown = rows.head(limit or rows.height)
+    _print_rows([{**row, "raw": json.loads(row["raw"])} for row in shown.iter_rows(named=True)], form)
+    if shown.height < rows.height:
+        _say(f"{shown.height:,} of {rows.height:,} records; --limit 0 shows all")
 
 
 @app.command()

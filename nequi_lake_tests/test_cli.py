@@ -74,6 +74,9 @@ def test_a_failed_run_says_what_where_limit_and_what_to_do(shell: Shell, inbox: 
     first = json.loads(out)[0]
     assert list(first) == ["dataset", "file", "line", "table", "rule", "raw"]
     assert first["raw"]["pm"] == "hot"
+    _, out, err = shell("quarantine", "electric_motor.sessions", "--format", "csv", "--limit", "3")
+    assert len(list(csv.DictReader(io.StringIO(out)))) == 3
+    assert "3 of 10 records" in err
 
 
 def test_debug_shows_the_traceback(shell: Shell, inbox: Path) -> None:

@@ -118,6 +118,12 @@ class ReportIOManager(dg.IOManager):
         dataset, name = dataset_and_name(context.asset_key)
         with as_failure():
             table = self._lake.table(f"{dataset}.{name}")
+            if context.output_metadata["snapshot_id"].value != str(table.published.snapshot_id):
+                raise CatalogError(
+                    f"{dataset}.{name} was published anew while it was profiled; a report is of one snapshot.",
+                    where=context.asset_key.to_user_string(),
+                    fix="Make the report again.",
+                )
             source = (
                 RawZone(self._lake.storage).file(dataset, self._lake.datasets[dataset].readable_files[0].name).source
             )

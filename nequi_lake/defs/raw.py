@@ -38,7 +38,7 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
     def fetch(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], source: dg.ResourceParam[Source]
     ) -> Iterator[dg.MaterializeResult[Fetched] | dg.AssetCheckResult]:
-        with as_failure(), lake.storage.alone(dataset.name), lake.storage.scratch() as folder:
+        with as_failure(), lake.storage.alone(dataset.name), lake.storage.scratch(dataset.name) as folder:
             received = receive(dataset, source, folder)
             checks = {file.name: as_check(dataset.name, file, structure) for file, structure, _ in received}
             for file, _, fetched in received:

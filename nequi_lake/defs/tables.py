@@ -16,6 +16,7 @@ from nequi_lake.defs.failures import as_failure, check_result, refuse
 from nequi_lake.defs.names import IO_TABLES, PROCESSED, belongs_to, raw_key, table_key
 from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.engines.polars import discard, stage
+from nequi_lake.lake.housekeeping import remove_orphans
 from nequi_lake.lake.raw import KeptFile
 from nequi_lake.lake.reader import Lake
 from nequi_lake.lake.release import Release, StagedTable
@@ -53,6 +54,7 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
             newest = {table.name: lake.catalog.newest(dataset.name, table.name) for table in dataset.tables}
             there = {name: table for name, table in newest.items() if table and table.release.id == release.id}
             missing = [name for name in selected if name not in there]
+            remove_orphans(dataset, lake.catalog, lake.storage)
             staged = _staged(dataset, files.values(), missing, release, lake)
             try:
                 tables = {name: staged.get(name) or there[name] for name in selected}

@@ -15,7 +15,7 @@ from nequi_lake.datasets.rules import BLANKS, Rule, rules_of, typed_columns, typ
 from nequi_lake.datasets.spec import RECORD, CsvFile, Dataset, JsonLinesFile, RawFile, Table
 from nequi_lake.errors import StageError
 from nequi_lake.lake.lines import lines_of_records
-from nequi_lake.lake.quarantine import quarantine_path
+from nequi_lake.lake.quarantine import finish_quarantine, quarantine_path
 from nequi_lake.lake.raw import KeptFile
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
 from nequi_lake.lake.storage import Storage
@@ -83,6 +83,7 @@ def stage(
     for name, account in accounts.items():
         if account.quarantined and not _one_line_each(files[name]):
             _add_lines(quarantine_path(storage, dataset.name, release.run_id, name), files[name], storage)
+    finish_quarantine(storage, dataset.name, release.run_id)
     staged = {}
     for table in _selected(dataset, select):
         accepted, folded, expected = answers["table", table.name]

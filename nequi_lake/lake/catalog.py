@@ -108,6 +108,11 @@ class LakeCatalog:
             return None
         return next((_published(dataset, table, iceberg, commit) for commit in _commits(iceberg)), None)
 
+    def run_ids(self, dataset: str, table: str) -> set[str]:
+        """The runs that staged the files of the table's snapshots."""
+        iceberg = self.iceberg(dataset, table)
+        return {commit.release.run_id for commit in _commits(iceberg)} if iceberg else set()
+
     def published(self, dataset: Dataset) -> dict[str, PublishedTable]:
         """The tables of the newest release that every table of it has, by name; none where there is no such release."""
         tables = {table.name: self.iceberg(dataset.name, table.name) for table in dataset.tables}

@@ -1,11 +1,14 @@
 """The quarantine: raw records that broke a contract, put aside by the run that staged their dataset.
 
     quarantine/<dataset>/<run>/<raw file>.parquet
+    quarantine/<dataset>/newest.json               which run was the last to put them all there
 
 One row a record, with the columns of :data:`COLUMNS`: where it is, what it broke, and its raw values as JSON.
 """
 
 from __future__ import annotations
+
+import json
 
 import polars as pl
 
@@ -29,11 +32,17 @@ def quarantine_path(storage: Storage, dataset: str, run_id: str, file: str) -> s
     return storage.path("quarantine", dataset, run_id, f"{file}.parquet")
 
 
+def finish_quarantine(storage: Storage, dataset: str, run_id: str) -> None:
+    """Let readers see the run's quarantine, once it is there whole."""
+    storage.write(storage.path("quarantine", dataset, "newest.json"), json.dumps({"run_id": run_id}).encode())
+
+
 def newest_quarantine(storage: Storage, dataset: Dataset, table: Table) -> pl.DataFrame:
     """The records that the newest run put aside of the files that feed ``table``; whether it published or not."""
-    runs = storage.list(storage.path("quarantine", dataset.name))
+    pointer = storage.path("quarantine", dataset.name, "newest.json")
     empty = pl.DataFrame(schema=COLUMNS)
-    if not runs:
+    if not storage.exists(pointer):
         return empty
-    paths = [quarantine_path(storage, dataset.name, runs[-1], file.name) for file in dataset.files_of(table)]
+    run_id = json.loads(storage.read(pointer))["run_id"]
+    paths = [quarantine_path(storage, dataset.name, run_id, file.name) for file in dataset.files_of(table)]
     return pl.concat([empty, *(pl.read_parquet(path, glob=False) for path in paths if storage.exists(path))])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,12 +111,18 @@ class Storage:
             lock.release()
 
     @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """A temporary local folder from which :meth:`take` is cheap; removed at the end."""
-        root = Path(self.uri) / ".scratch"
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root) as folder:
-            yield Path(folder)
+    def scratch(self, name: str) -> Iterator[Path]:
+        """An empty local folder from which :meth:`take` is cheap; removed at the end, or by the next run of ``name``.
+
+        Only for a run that is :meth:`alone` with ``name``.
+        """
+        folder = Path(self.uri) / ".scratch" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _draft(self, path: str) -> str:
         folder, name = path.rsplit("/", 1)

@@ -23,7 +23,11 @@ class Loans(dy.Schema):
         nullable=True, min=0, max=10, description="Count.", metadata=about(unit="count", source="count", null_limit=1)
     )
     share = dy.Float64(
-        nullable=True, min=-1, max=1, description="Share.", metadata=about(unit="1", source="share", null_limit=1)
+        nullable=True,
+        min=-1,
+        max=1,
+        description="Share.",
+        metadata=about(unit="1", source="share", null_limit=1, missing=["unknown"]),
     )
     grade = dy.String(
         nullable=True,
@@ -89,11 +93,24 @@ def test_a_blank_is_a_missing_value(column: str, cell: str) -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize("cell", ['"  "', "\t"])
+@pytest.mark.parametrize("column", ["id", COUNT, SHARE, GRADE])
+def test_a_longer_blank_breaks_a_rule_but_in_free_text(column: str, cell: str) -> None:
+    assert judge(**{column: cell})[1]
+
+
 @pytest.mark.parametrize("cell", ["n/a", "none"])
 def test_a_word_for_no_value_is_a_missing_value_where_the_contract_says_so(cell: str) -> None:
     assert judge(grade=cell)[0][GRADE] is None
     assert judge(grade=cell)[1] == []
     assert judge(note=cell)[0][NOTE] == cell
+
+
+def test_a_word_for_no_value_may_stand_in_a_column_of_numbers() -> None:
+    typed, broken = judge(share="unknown")
+    assert typed[SHARE] is None
+    assert broken == []
+    assert judge(count="unknown")[1] == ["count: cannot be read as Int64"]
 
 
 @pytest.mark.parametrize("cell", ["", '""', " "])

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from nequi_lake import Lake
+from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake_tests.conftest import (
     MOTOR_HEADER,
     Materialize,
@@ -126,3 +127,18 @@ def test_one_dataset_refused_does_not_hold_up_the_other(inbox: Path, materialize
     write_motor(inbox, [])
     assert not materialize().success
     assert {table.published.dataset for table in lake.tables()} == {"cite_sum"}
+
+
+def test_what_a_killed_run_had_staged_is_cleared_away_by_the_next(materialize: Materialize, lake: Lake) -> None:
+    assert materialize("cite_sum").success
+    left = Path(lake.storage.path("processed", "cite_sum", "papers", "data", "20200101T000000-killed", "half.parquet"))
+    left.parent.mkdir()
+    left.write_bytes(b"PAR1")
+    half = Path(lake.storage.path("quarantine", "cite_sum", "99990101T000000-killed", "train.json.parquet"))
+    half.parent.mkdir()
+    half.write_bytes(b"PAR1")
+    assert newest_quarantine(lake.storage, *lake.declared("cite_sum.papers")).height == 0
+    before = lake.table("cite_sum.papers").to_arrow()
+    assert materialize("cite_sum").success
+    assert not left.parent.exists()
+    assert lake.table("cite_sum.papers").to_arrow() == before

@@ -146,7 +146,7 @@ def test_removing_what_is_not_there_is_nothing(storage: Storage) -> None:
 
 
 def test_scratch_is_on_the_lake_s_own_disk_and_gone_at_the_end(storage: Storage) -> None:
-    with storage.scratch() as folder:
+    with storage.scratch("loans") as folder:
         assert folder.is_relative_to(storage.uri)
         assert list(folder.iterdir()) == []
         (folder / "file").write_bytes(NEW)
@@ -157,7 +157,7 @@ def test_scratch_is_gone_after_a_failure_too(storage: Storage) -> None:
     used = []
 
     def break_off() -> None:
-        with storage.scratch() as folder:
+        with storage.scratch("loans") as folder:
             used.append(folder)
             (folder / "file").write_bytes(NEW)
             raise DiskFullError
@@ -168,6 +168,14 @@ def test_scratch_is_gone_after_a_failure_too(storage: Storage) -> None:
 
 
 def test_two_scratches_are_apart(storage: Storage) -> None:
-    with storage.scratch() as one, storage.scratch() as other:
+    with storage.scratch("loans") as one, storage.scratch("motor") as other:
         (one / "file").write_bytes(OLD)
         assert not (other / "file").exists()
+
+
+def test_what_a_killed_run_left_in_its_scratch_is_gone_in_the_next(storage: Storage) -> None:
+    left = Path(storage.path(".scratch", "loans", "half a file"))
+    left.parent.mkdir(parents=True)
+    left.write_text("half")
+    with storage.scratch("loans") as folder:
+        assert list(folder.iterdir()) == []
