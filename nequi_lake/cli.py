@@ -118,7 +118,9 @@ def run(
     for failure in outcome.failures:
         _complain(failure, debug=False)
     _summary(lake, datasets or there)
-    _say(f"Reports: {lake.storage.link(lake.storage.path('profiling_reports'))}")
+    reports = lake.storage.path("profiling_reports")
+    if lake.storage.exists(reports):
+        _say(f"Reports: {lake.storage.link(reports)}")
     if home:
         _say(f"In the Dagster UI (make dev): run {outcome.run_id[:8]}")
     verdict = "Done" if outcome.success else "FAILED: what was published before is as it was"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+import polars as pl
 from tqdm import tqdm
 
 _BLOCK_BYTES = 2**20
@@ -37,3 +38,13 @@ def blocks(stream: BinaryIO, what: str, total: int | None) -> Iterator[bytes]:
         while block := stream.read(_BLOCK_BYTES):
             yield block
             progress.update(len(block))
+
+
+def watched(frame: pl.LazyFrame, progress: Callable[[int], object]) -> pl.LazyFrame:
+    """The same frame, of which ``progress`` is told the number of rows of each part that goes by."""
+
+    def count(part: pl.DataFrame) -> pl.DataFrame:
+        progress(part.height)
+        return part
+
+    return frame.map_batches(count, streamable=True, schema=frame.collect_schema())

@@ -19,7 +19,7 @@ from nequi_lake.lake.quarantine import finish_quarantine, quarantine_path
 from nequi_lake.lake.raw import KeptFile
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
 from nequi_lake.lake.storage import Storage
-from nequi_lake.progress import bar
+from nequi_lake.progress import bar, watched
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ def plan_pass(
         rules = [rule for table in dataset.tables_of(file) for rule in rules_of(table)]
         frame = _flagged(dataset, file, files[file.name], rules)
         flagged[file.name] = frame
-        plan.counts["file", file.name] = _watched(frame.select(_KEEPS), progress).select(
+        plan.counts["file", file.name] = watched(frame.select(_KEEPS), progress).select(
             pl.len(), pl.col(_KEEPS).not_().sum()
         )
         path = quarantine_path(storage, dataset.name, release.run_id, file.name)
@@ -182,16 +182,6 @@ def _flagged(dataset: Dataset, file: RawFile, kept: KeptFile, rules: list[Rule])
     keeps = pl.all_horizontal(rule.keeps for rule in rules).fill_null(True)
     # Without the cache each sink would scan the file again.
     return _scan(file, kept).with_columns(typed).with_columns(keeps.alias(_KEEPS)).cache()
-
-
-def _watched(frame: pl.LazyFrame, progress: Callable[[int], object]) -> pl.LazyFrame:
-    """The same frame, whose rows are counted as they go by."""
-
-    def count(part: pl.DataFrame) -> pl.DataFrame:
-        progress(part.height)
-        return part
-
-    return frame.map_batches(count, streamable=True, schema=frame.collect_schema())
 
 
 def _accepted(table: Table, flagged: pl.LazyFrame) -> pl.LazyFrame:

@@ -1,11 +1,88 @@
-"""On which line does a CSV record begin? A record may span lines, so its number does not tell."""
+"""Telling the records of a CSV file apart, each with the line on which it begins, whatever is wrong with them.
+
+Parsers read a file as a whole or not at all, and differ in what they forgive; this says what is there.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Collection
+import codecs
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
+
+MAX_RECORD_BYTES = 2**24
+"""A record that is longer has a quote that was never closed, or no line ends."""
+
+_QUOTED = re.compile(rb'(?:^|(?<=,))"(?:[^"]|"")*"(?=,|\r?\n?\Z)')
+"""A field in quotes, whole, with doubled quotes in it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as it stands in the file.
+
+    Attributes:
+        line: the line, from 1, on which it begins.
+        text: its bytes, with the line end.
+        plain: the same without its quoted fields; a quote is left in it where one does not come out right.
+    """
+
+    line: int
+    text: bytes
+    plain: bytes
+
+    @property
+    def fields(self) -> int:
+        """How many fields it has."""
+        return self.plain.count(b",") + 1
+
+    @property
+    def quotes_are_sound(self) -> bool:
+        """Whether every quote in it opens, closes or is doubled within a quoted field."""
+        return b'"' not in self.plain
+
+
+def csv_records(content: BinaryIO) -> Iterator[Record]:
+    """The records of a CSV file in order, the header among them.
+
+    A record whose quotes do not come out right ends with its first line, and the next line begins another.
+    """
+    held: list[tuple[int, bytes]] = []
+    lines = _lines(content)
+    while True:
+        number, text = held.pop(0) if held else next(lines, (0, b""))
+        if not text:
+            return
+        record, plain, used = text, _without_quoted(text), 0
+        # Lines are added while a field in quotes may still go on.
+        while b'"' in plain and record.count(b'"') % 2 and len(record) < MAX_RECORD_BYTES:
+            if used == len(held):
+                following = next(lines, None)
+                if following is None:
+                    break
+                held.append(following)
+            record += held[used][1]
+            used += 1
+            if b'"' in held[used - 1][1]:
+                plain = _without_quoted(record)
+        if b'"' in plain:
+            yield Record(number, text, plain if used == 0 else text)
+        else:
+            del held[:used]
+            yield Record(number, record, plain)
+
+
+def _without_quoted(text: bytes) -> bytes:
+    """The text without its quoted fields."""
+    return _QUOTED.sub(b"", text) if b'"' in text else text
+
+
+def _lines(content: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    while text := content.readline(MAX_RECORD_BYTES):
+        number += 1
+        yield number, text.removeprefix(codecs.BOM_UTF8) if number == 1 else text
 
 
 def lines_of_records(content: BinaryIO, records: Collection[int]) -> dict[int, int]:
@@ -17,14 +94,9 @@ def lines_of_records(content: BinaryIO, records: Collection[int]) -> dict[int, i
     """
     wanted = set(records)
     found: dict[int, int] = {}
-    with io.TextIOWrapper(content, encoding="utf-8-sig", errors="replace", newline="") as text:
-        reader = csv.reader(text)
-        next(reader, None)
-        begins = reader.line_num + 1
-        for number, _ in enumerate(reader):
-            if number in wanted:
-                found[number] = begins
-                if len(found) == len(wanted):
-                    break
-            begins = reader.line_num + 1
+    for number, record in enumerate(csv_records(content), -1):
+        if number in wanted:
+            found[number] = record.line
+            if len(found) == len(wanted):
+                break
     return found

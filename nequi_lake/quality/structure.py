@@ -15,20 +15,16 @@ from typing import Any
 
 import msgspec
 import polars as pl
-import pyarrow as pa
-import pyarrow.csv
+import polars.exceptions
 from polars._typing import PolarsDataType
 
 from nequi_lake.datasets.spec import CsvFile, JsonLinesFile, RawFile
-from nequi_lake.lake.lines import lines_of_records
-from nequi_lake.progress import bar
+from nequi_lake.lake.lines import Record, csv_records
+from nequi_lake.progress import bar, watched
 from nequi_lake.quality.check import Check
 
 FILE_IS_WHOLE = "file_is_whole"
 PROBLEMS_SHOWN = 5
-_BLOCK_BYTES = 2**22
-_LOOK_BYTES = 2**16
-_QUOTE_HINT = "a quote is opened and never closed"
 
 
 @dataclass(frozen=True)
@@ -114,111 +110,113 @@ def _found(problems: Iterable[Problem], *, count: int, records: int, lines: int)
 
 
 def _inspect_csv(file: CsvFile, path: Path) -> Structure:
-    header_problem = _header_problem(file, path)
+    with path.open("rb") as stream:
+        header = next(csv_records(stream))
+    header_problem = _header_problem(file, header.text)
     if header_problem:
         return _refused(header_problem, line=1)
-    lines, bad_byte = _look_at_bytes(path)
-    if bad_byte:
-        return _refused(bad_byte.reason, bad_byte.line)
-    records = uneven = 0
-    shown: list[pa.csv.InvalidRow] = []
-
-    def set_aside(row: pa.csv.InvalidRow) -> str:
-        nonlocal uneven
-        uneven += 1
-        if len(shown) < PROBLEMS_SHOWN:
-            shown.append(row)
-        return "skip"
-
-    try:
-        with (
-            bar(f"checking {file.name}", lines, "rows") as progress,
-            pa.csv.open_csv(
-                path,
-                read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
-                parse_options=pa.csv.ParseOptions(
-                    newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=set_aside
-                ),
-                # Rows are split whole, whatever is converted; the bytes were looked at above.
-                convert_options=pa.csv.ConvertOptions(
-                    include_columns=file.columns[:1], column_types={file.columns[0]: pa.string()}, check_utf8=False
-                ),
-            ) as reader,
-        ):
-            for batch in reader:
-                records += batch.num_rows
-                progress.update(batch.num_rows)
-    except pa.ArrowInvalid as error:
-        return _refused(f"the records cannot be told apart, perhaps because {_QUOTE_HINT}: {error}")
-    if uneven:
-        with path.open("rb") as stream:
-            line_of = lines_of_records(stream, {row.number - 2 for row in shown})
-        problems = [
-            Problem(line_of.get(row.number - 2), _row_reason(row, lines - line_of.get(row.number - 2, lines)))
-            for row in shown
-        ]
-        return _found(problems, count=uneven, records=records + uneven, lines=lines)
-    if not records:
+    structure = _count_sound_csv(file, path) or _examine_csv(file, path)
+    if not structure.records:
         return _refused("the file has a header and no records")
-    return Structure(records=records, lines=lines)
+    return structure
 
 
-def _row_reason(row: pa.csv.InvalidRow, lines_after: int) -> str:
-    if not row.text.strip():
-        return "a blank line"
-    reason = f"{row.actual_columns} fields where the header has {row.expected_columns}"
-    if row.text.count("\n") > 1 and lines_after <= row.text.count("\n"):
-        return f"{reason}; perhaps {_QUOTE_HINT}"
-    return f"{reason}, beginning {row.text[:60]!r}"
-
-
-def _header_problem(file: CsvFile, path: Path) -> str | None:
+def _count_sound_csv(file: CsvFile, path: Path) -> Structure | None:
+    """Count the records of a file of which every line is a sound record; None where one calls for a closer look."""
+    field = r'(?:[^",\r\x00]*|"(?:[^"\x00]|"")*")'
+    sound = rf"\A{field}(?:,{field}){{{len(file.columns) - 1}}}\z"
+    lines = pl.scan_lines(path, name="line", glob=False)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            names = next(csv.reader(stream), [])
-    except (UnicodeDecodeError, csv.Error) as error:
-        return f"the header cannot be read: {error}"
+        with bar(f"checking {file.name}", None, "rows") as progress:
+            count, good = (
+                watched(lines.select(pl.col("line").str.contains(sound)), progress.update)
+                .select(pl.len(), pl.col("line").sum().alias("good"))
+                .collect(engine="streaming")
+                .row(0)
+            )
+    except polars.exceptions.PolarsError:
+        # Bytes that are not UTF-8.
+        return None
+    return Structure(records=count - 1, lines=count) if count == good else None
+
+
+def _examine_csv(file: CsvFile, path: Path) -> Structure:
+    """Look at each record of a file in which something is odd."""
+    records = lines = count = 0
+    problems: list[Problem] = []
+    with path.open("rb") as stream, bar(f"examining {file.name}", path.stat().st_size, "B") as progress:
+        for record in csv_records(stream):
+            lines = record.line + record.text.count(b"\n") - record.text.endswith(b"\n")
+            progress.update(len(record.text))
+            if record.line == 1:
+                continue
+            records += 1
+            reason = _record_problem(record, len(file.columns))
+            if reason:
+                count += 1
+                if len(problems) < PROBLEMS_SHOWN:
+                    problems.append(Problem(record.line, reason))
+    return _found(problems, count=count, records=records, lines=lines)
+
+
+def _record_problem(record: Record, columns: int) -> str | None:
+    """What is wrong with a record, if anything."""
+    text = record.text
+    if not text.strip():
+        return "a blank line"
+    if b"\0" in text:
+        return "a NUL byte"
+    bad_bytes = _not_utf8(text)
+    if bad_bytes:
+        return bad_bytes
+    if not record.quotes_are_sound:
+        return f"a quote is opened and never closed, or stands inside of a field, beginning {_excerpt(text)}"
+    if record.fields != columns:
+        return f"{record.fields} fields where the header has {columns}, beginning {_excerpt(text)}"
+    if record.plain.count(b"\r") > record.plain.endswith(b"\r\n"):
+        # A line end to some parsers, and text to others.
+        return f"a carriage return that ends no line, beginning {_excerpt(text)}"
+    return None
+
+
+def _not_utf8(text: bytes) -> str | None:
+    try:
+        text.decode()
+    except UnicodeDecodeError as bad:
+        return f"bytes that are not UTF-8: {text[bad.start : bad.start + 8]!r}"
+    return None
+
+
+def _excerpt(text: bytes) -> str:
+    return repr(text[:60].decode(errors="replace").rstrip("\r\n"))
+
+
+def _header_problem(file: CsvFile, text: bytes) -> str | None:
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "the file is in UTF-16; UTF-8 is expected"
+    if b"\r" in text.removesuffix(b"\r\n").removesuffix(b"\r"):
+        return "lines end in a carriage return alone"
+    bad_bytes = _not_utf8(text)
+    if bad_bytes:
+        return bad_bytes
+    names = next(csv.reader([text.decode("utf-8-sig")]), [])
     if names == list(file.columns):
         return None
     missing = [name for name in file.columns if name not in names]
     extra = [name for name in names if name not in file.columns]
     twice = sorted({name for name in names if names.count(name) > 1})
     found = [
-        *([f"missing columns {', '.join(missing)}"] if missing else []),
-        *([f"unexpected columns {', '.join(extra)}"] if extra else []),
-        *([f"columns that stand twice: {', '.join(twice)}"] if twice else []),
-    ] or [f"the columns in another order: {', '.join(names)}"]
-    return f"{len(names)} columns where {len(file.columns)} are declared: " + "; ".join(found)
+        *([f"missing columns {_listed(missing)}"] if missing else []),
+        *([f"unexpected columns {_listed(extra)}"] if extra else []),
+        *([f"columns that stand twice: {_listed(twice)}"] if twice else []),
+    ] or [f"the columns in another order: {_listed(names)}"]
+    count = f"{len(names)} columns where {len(file.columns)} are declared: " if len(names) != len(file.columns) else ""
+    return count + "; ".join(found)
 
 
-def _look_at_bytes(path: Path) -> tuple[int, Problem | None]:
-    """The number of lines, and the first byte that no CSV file in UTF-8 has: a NUL, or one that is not UTF-8."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    lines, last = 0, b""
-    with path.open("rb") as stream:
-        while chunk := stream.read(_LOOK_BYTES):
-            try:
-                # Most chunks are ASCII, which is seen many times faster than it is decoded.
-                if decoder.getstate()[0] or not chunk.isascii():
-                    decoder.decode(chunk)
-            except UnicodeDecodeError:
-                return lines, _first_bad_line(path)
-            nul = chunk.find(b"\0")
-            if nul >= 0:
-                return lines, Problem(lines + chunk[:nul].count(b"\n") + 1, "a NUL byte")
-            lines += chunk.count(b"\n")
-            last = chunk[-1:]
-    return lines + (last != b"\n"), _first_bad_line(path) if decoder.getstate()[0] else None
-
-
-def _first_bad_line(path: Path) -> Problem | None:
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as bad:
-                return Problem(number, f"bytes that are not UTF-8: {line[bad.start : bad.start + 8]!r}")
-    return None
+def _listed(names: Iterable[str]) -> str:
+    """Column names for a person, in quotes where spaces around them would not be seen."""
+    return ", ".join(name if name and name == name.strip() else repr(name) for name in names)
 
 
 _JSON_TYPES: Mapping[type[pl.DataType], type] = {pl.String: str, pl.Int64: int, pl.Float64: float, pl.Boolean: bool}
@@ -242,10 +240,12 @@ def _inspect_json_lines(file: JsonLinesFile, path: Path, head: bytes) -> Structu
 
 
 def _json_problem(decoder: msgspec.json.Decoder[Any], line: bytes) -> str | None:
+    if line.startswith(codecs.BOM_UTF8):
+        return "a byte order mark, which JSON does not have"
     try:
         decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return f"{error}, beginning {line[:60]!r}"
+        return _not_utf8(line) or f"{error}, beginning {_excerpt(line)}"
     return None
 
 

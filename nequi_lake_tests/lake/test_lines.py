@@ -63,18 +63,7 @@ def test_a_record_of_too_few_or_too_many_fields_is_one_record() -> None:
     assert lines("id,text\n0\n1,a,b,c\n2,c\n", 2) == {2: 4}
 
 
-class Watched(io.BytesIO):
-    """A file that remembers how far it was read."""
-
-    end = 0
-
-    def close(self) -> None:
-        if not self.closed:
-            self.end = self.tell()
-        super().close()
-
-
 def test_reading_ends_with_the_last_record_wanted() -> None:
-    stream = Watched(b"id,text\n" + b"0,aaaaaaaa\n" * 100_000)
+    stream = io.BytesIO(b"id,text\n" + b"0,aaaaaaaa\n" * 100_000)
     assert lines_of_records(stream, [3]) == {3: 5}
-    assert 0 < stream.end < 100_000
+    assert stream.tell() < 100_000
