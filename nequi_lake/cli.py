@@ -29,6 +29,10 @@ app = typer.Typer(
 )
 
 
+INTERRUPTED = 130
+"""Exit code of a command that the person at the terminal stopped, as shells have it."""
+
+
 class Format(StrEnum):
     """How rows are printed."""
 
@@ -52,8 +56,7 @@ def main() -> None:
     except typer.Exit as end:
         code = end.exit_code
     except KeyboardInterrupt:
-        _complain("Stopped. What was published is as it was; run it again to go on.", debug=False)
-        code = 130
+        code = INTERRUPTED
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
             _complain(f"{error.format_message()}\n  to do: nequi-lake --help", debug=False)
@@ -65,6 +68,8 @@ def main() -> None:
                 debug=debug,
             )
             code = 1
+    if code == INTERRUPTED:
+        _complain("Stopped. Each dataset is whole, as it was or as it is now; run it again to go on.", debug=False)
     sys.exit(code or 0)
 
 
@@ -105,14 +110,9 @@ def run(
         _say(f"Not in this source, left as it is: {', '.join(lacking)}")
     _dagster_home()
 
-    import dagster as dg
+    from nequi_lake.defs.run import run_recorded
 
-    from nequi_lake.defs.build import build
-    from nequi_lake.defs.run import run as run_lake
-
-    home = os.environ.get("DAGSTER_HOME")
-    with dg.DagsterInstance.get() if home else dg.DagsterInstance.ephemeral() as instance:
-        outcome = run_lake(build(settings), datasets or there, instance)
+    outcome = run_recorded(settings, datasets or there)
     if context.obj:
         _say("\n".join(outcome.traces))
     for failure in outcome.failures:
@@ -121,7 +121,7 @@ def run(
     reports = lake.storage.path("profiling_reports")
     if lake.storage.exists(reports):
         _say(f"Reports: {lake.storage.link(reports)}")
-    if home:
+    if os.environ.get("DAGSTER_HOME"):
         _say(f"In the Dagster UI (make dev): run {outcome.run_id[:8]}")
     verdict = "Done" if outcome.success else "FAILED: what was published before is as it was"
     _say(f"{verdict}, in {time.monotonic() - started:.1f} s")
@@ -222,7 +222,7 @@ def _print_rows(rows: Sequence[dict[str, Any]], form: Format) -> None:
     if not rows:
         typer.echo("no rows")
         return
-    cells = [[_short(row[name]) for name in names] for row in rows]
+    cells = [[_short(row[name], grouped=name in _COUNTS) for name in names] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(names, *cells, strict=True)]
     numeric = [all(isinstance(row[name], int | float) for row in rows) for name in names]
     for line in ([*names], ["─" * width for width in widths], *cells):
@@ -235,12 +235,16 @@ def _plain(value: Any) -> Any:
     return json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
-def _short(value: Any) -> str:
+_COUNTS = {"rows", "bytes", "partitions", "quarantined"}
+"""Columns of the lake's own listings whose numbers are large; others may be years or ids."""
+
+
+def _short(value: Any, *, grouped: bool) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
+    if grouped and isinstance(value, int):
         return f"{value:,}"
     text = " ".join(str(_plain(value)).split())
     return text if len(text) <= 100 else f"{text[:99]}…"

@@ -202,3 +202,18 @@ def test_help_names_every_command(shell: Shell) -> None:
     assert code == 0
     for command in ("run", "tables", "sql", "quarantine", "doctor"):
         assert command in out
+
+
+def test_a_run_that_is_stopped_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nequi_lake.defs.tables.stage", stopped)
+    code, _, err = shell("run", "cite_sum")
+    assert code == 130
+    assert "Stopped." in err
+    assert "report it" not in err
+
+
+def test_years_are_not_printed_as_amounts(shell: Shell) -> None:
+    assert shell("sql", "SELECT 2015 AS issue_year")[1].split()[-1] == "2015"

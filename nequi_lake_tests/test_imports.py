@@ -96,3 +96,12 @@ def test_what_a_dataset_is_made_of_reads_and_writes_nothing(path: Path) -> None:
     assert [call.id for call in functions if isinstance(call, ast.Name) and call.id in ("open", "print")] == []
     methods = [call.attr for call in functions if isinstance(call, ast.Attribute)]
     assert [name for name in methods if name.startswith(("scan_", "read_", "sink_"))] == []
+
+
+def test_only_the_dagster_layer_imports_dagster_at_all() -> None:
+    assert [
+        name_of(p)
+        for p in MODULES
+        if room_of(p) not in ("defs", "definitions")
+        and any(n.split(".")[0].startswith("dagster") for n in imports_of(p))
+    ] == []

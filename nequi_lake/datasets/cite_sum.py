@@ -85,7 +85,7 @@ class PaperFields(dy.Schema):
     paper_id = dy.String(
         primary_key=True,
         regex=_DIGITS,
-        description="The paper.",
+        description="Paper that the field belongs to.",
         metadata=about(unit="id", source="paper_id", references="papers"),
     )
     position = dy.Int64(

@@ -95,7 +95,7 @@ class Column:
         if rule in _SIGNS:
             return f"must be {_SIGNS[rule]} {limit}"
         return {
-            "nullability": "is missing",
+            "nullability": MISSING,
             "inf": "is infinite",
             "nan": "is not a number",
             "regex": f"must match {limit}",
@@ -117,10 +117,12 @@ class Column:
         if self.references:
             words.append(f"references {self.references}")
         if self.nullable:
-            words.append(f"missing in at most {self.null_limit:.4%} of rows")
+            words.append(f"missing in at most {100 * self.null_limit:.4g} % of rows")
         return words
 
 
+MISSING = "is missing"
+"""The rule of a column that may not miss a value, in words."""
 _SIGNS = {"min": ">=", "max": "<=", "min_exclusive": ">", "max_exclusive": "<"}
 
 
@@ -142,6 +144,10 @@ def _column(contract: type[dy.Schema], name: str, column: dy.Column) -> Column:
             where=where,
             fix="Give it description= and metadata=about(unit=…).",
         )
+    if facts.keys() != about(unit="").keys():
+        raise DeclarationError("A column's metadata is not from about().", where=where, fix="Give metadata=about(…).")
+    if not 0 <= (facts["null_limit"] or 0) <= 1:
+        raise DeclarationError("A null limit is a share from 0 to 1.", where=where)
     if bool(facts["source"]) == bool(facts["derived_from"]):
         raise DeclarationError(
             "A column must say where it comes from, in one way.",

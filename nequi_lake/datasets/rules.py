@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from nequi_lake.datasets.contract import Column
+from nequi_lake.datasets.contract import MISSING, Column
 from nequi_lake.datasets.spec import Table
 
 BLANKS = ("", " ")
@@ -54,18 +54,26 @@ def typed_columns(table: Table) -> Mapping[str, pl.Expr]:
 
 def _cast(column: Column) -> pl.Expr:
     assert column.source is not None
-    raw = raw_value(column.source)
+    # Text already in a CSV file; numbers and truths of a JSON file are read as they are written.
+    raw = raw_value(column.source).cast(pl.String)
     if column.missing:
         raw = pl.when(raw.is_in(column.missing).not_()).then(raw)
+    text = raw.str.strip_chars()
     match column.dtype:
         case pl.String():
             # Longer blanks than the engine takes for missing values are one only in free text.
             return raw if column.allowed else pl.when(raw.str.strip_chars() != "").then(raw)
-        case pl.Int64() | pl.Int32():
+        case pl.Date():
+            return text.str.to_date("%Y-%m-%d", strict=False)
+        case pl.Datetime():
+            return text.str.to_datetime(strict=False, time_unit=column.dtype.time_unit)
+        case pl.Boolean():
+            return pl.when(text == "true").then(True).when(text == "false").then(False)
+        case dtype if dtype.is_integer():
             # Counts are often written 3.0; the cast takes neither that nor surrounding spaces.
-            return raw.str.strip_chars().str.strip_suffix(".0").cast(column.dtype, strict=False)
-        case _:
-            return raw.str.strip_chars().cast(column.dtype, strict=False)
+            return text.str.strip_suffix(".0").cast(dtype, strict=False)
+        case dtype:
+            return text.cast(dtype, strict=False)
 
 
 def _read(column: Column, value: pl.Expr) -> pl.Expr:
@@ -87,5 +95,9 @@ def rules_of(table: Table) -> list[Rule]:
         plain_text = column.dtype == pl.String and name not in table.parse
         if column.source and not plain_text:
             rules.append(Rule(table.name, f"{name}: cannot be read as {column.dtype}", _read(column, value)))
-        rules += [Rule(table.name, f"{name}: {text}", keeps) for text, keeps in column.rules(value).items()]
+        for text, keeps in column.rules(value).items():
+            if text == MISSING and column.source and not plain_text:
+                # A value that could not be read is not missing.
+                keeps |= raw_value(column.source).is_not_null()
+            rules.append(Rule(table.name, f"{name}: {text}", keeps))
     return rules

@@ -5,7 +5,9 @@ Frozen values that say WHAT; nothing here reads or writes, and nothing here know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -19,6 +21,9 @@ from nequi_lake.errors import DeclarationError
 
 RECORD = "__record"
 """Column of every raw frame: the record's number in its file, Int64, from 0."""
+
+RESERVED = {"lake"}
+"""Names that no dataset may have: the job of the whole lake is called so."""
 
 Transform = Callable[[pl.LazyFrame], pl.LazyFrame]
 Sample = Callable[[float, int], Mapping[str, Iterator[bytes]]]
@@ -212,35 +217,57 @@ def _check(dataset: Dataset) -> None:
     Raises:
         DeclarationError: it names a file, column or table that is not there, or leaves a raw column unaccounted for.
     """
-    seen: set[str] = set()
+    for where, what in _problems(dataset):
+        raise DeclarationError(f"The declaration contradicts itself: {what}.", where=where, fix="Mend the module.")
+
+
+def _problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """(where, what) of everything that is wrong with a declaration."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", dataset.name) or dataset.name in RESERVED:
+        yield dataset.name, "a dataset's name is lower case letters, digits and _, and not a word that the lake uses"
+    yield from ((dataset.name, f"two tables are called {name}") for name in _twice(t.name for t in dataset.tables))
+    yield from ((dataset.name, f"two files are called {name}") for name in _twice(f.name for f in dataset.files))
+    parents: dict[str, Table] = {}
     for table in dataset.tables:
         where = f"{dataset.name}.{table.name}"
-        if not table.key:
-            raise DeclarationError("A table has no key.", where=where, fix="Mark its key with primary_key=True.")
-        if table.partition_by and table.partition_by.column not in table.columns:
-            raise DeclarationError(f"partition_by names no column: {table.partition_by.column}.", where=where)
-        for column, parent in table.foreign_keys.items():
-            if parent not in seen:
-                raise DeclarationError(
-                    f"Column {column} references {parent}, which is not declared before it.",
-                    where=where,
-                    fix="List the parent first in Dataset.tables.",
-                )
-        for file in dataset.files_of(table):
-            known = {*file.leaves, *file.literals}
-            for column, facts in table.columns.items():
-                lost = [raw for raw in facts.raw_columns if raw not in known]
-                if lost:
-                    raise DeclarationError(
-                        f"Column {column} comes from {', '.join(lost)}, which {file.name} does not have.", where=where
-                    )
-        seen.add(table.name)
+        yield from ((where, what) for what in _table_problems(dataset, table, parents))
+        parents[table.name] = table
     for file in dataset.readable_files:
+        where = f"{dataset.name}, {file.name}"
         used = {raw for table in dataset.tables_of(file) for c in table.columns.values() for raw in c.raw_columns}
-        lost = [leaf for leaf in file.leaves if leaf not in used and leaf not in file.dropped]
-        if lost:
-            raise DeclarationError(
-                f"No table has the raw columns {', '.join(lost)}.",
-                where=f"{dataset.name}, {file.name}",
-                fix="Put each in a table's contract, or in the file's dropped= with the reason.",
-            )
+        for leaf in file.leaves:
+            if leaf not in used and not file.dropped.get(leaf):
+                yield where, f"no table has the raw column {leaf}, and dropped= gives no reason"
+        yield from ((where, f"the column {leaf} stands twice") for leaf in _twice(file.leaves))
+        for leaf in file.dropped:
+            if leaf in used or leaf not in file.leaves:
+                yield where, f"dropped= names {leaf}, which a table has or the file lacks"
+
+
+def _table_problems(dataset: Dataset, table: Table, parents: Mapping[str, Table]) -> Iterator[str]:
+    if not table.key:
+        yield "a table has no key; mark its key with primary_key=True"
+    if not 0 <= table.quarantine_limit <= 1:
+        yield f"quarantine_limit is a share from 0 to 1, not {table.quarantine_limit}"
+    parsed = {*table.columns, *table.parse}
+    named = [*table.fold_by, *([table.explode] if table.explode else [])]
+    named += [table.partition_by.column] if table.partition_by else []
+    yield from (f"fold_by, explode or partition_by names no column: {name}" for name in named if name not in parsed)
+    known_files = {file.name for file in dataset.readable_files}
+    yield from (f"files= names {name}, which is not among the files" for name in table.files if name not in known_files)
+    for column, parent in table.foreign_keys.items():
+        if parent not in parents:
+            yield f"column {column} references {parent}, which is not listed before it"
+        elif [parents[parent].columns[key].dtype for key in parents[parent].key] != [table.columns[column].dtype]:
+            yield f"column {column} and the key of {parent} are not of one type"
+    for file in dataset.files_of(table):
+        known = {*file.leaves, *file.literals}
+        for column, facts in table.columns.items():
+            for raw in facts.raw_columns:
+                if raw not in known:
+                    yield f"column {column} comes from {raw}, which {file.name} does not have"
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    counted = Counter(names)
+    return [name for name, count in counted.items() if count > 1]

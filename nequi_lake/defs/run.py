@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 
 import dagster as dg
 
 from nequi_lake.defs.automation import WHOLE_LAKE
+from nequi_lake.defs.build import build
+from nequi_lake.lake.settings import Settings
+
+_INTERRUPTED = (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +32,12 @@ class Outcome:
     traces: tuple[str, ...]
 
 
+def run_recorded(settings: Settings, datasets: Collection[str]) -> Outcome:
+    """Run the lake of these settings as :func:`run` does, recorded in ``DAGSTER_HOME`` where that is set."""
+    with dg.DagsterInstance.get() if os.environ.get("DAGSTER_HOME") else dg.DagsterInstance.ephemeral() as instance:
+        return run(build(settings), datasets, instance)
+
+
 def run(definitions: dg.Definitions, datasets: Collection[str], instance: dg.DagsterInstance | None) -> Outcome:
     """Materialize the named datasets in one run.
 
@@ -34,6 +45,9 @@ def run(definitions: dg.Definitions, datasets: Collection[str], instance: dg.Dag
         definitions: the lake's.
         datasets: names of the datasets; all of the definitions where it is empty.
         instance: where the run is recorded; nowhere that outlives it where it is None.
+
+    Raises:
+        KeyboardInterrupt: the person at the terminal stopped it.
     """
     job = definitions.resolve_job_def(WHOLE_LAKE)
     graph = job.asset_layer.asset_graph
@@ -48,6 +62,9 @@ def run(definitions: dg.Definitions, datasets: Collection[str], instance: dg.Dag
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     failed = [event for event in result.all_node_events if event.is_step_failure]
+    stopped = any(word in str(event.step_failure_data.error) for event in failed for word in _INTERRUPTED)
+    if stopped or not (result.success or failed):
+        raise KeyboardInterrupt
     return Outcome(
         run_id=result.run_id,
         success=result.success,

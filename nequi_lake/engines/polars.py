@@ -24,6 +24,7 @@ from nequi_lake.progress import bar, watched
 log = logging.getLogger(__name__)
 
 _KEEPS = "__keeps_contract"
+_ERROR_SHOWN = 300
 
 
 @dataclass
@@ -70,7 +71,7 @@ def stage(
             results = pl.collect_all(plan.frames(), engine="streaming")
     except (polars.exceptions.PolarsError, OSError) as error:
         raise StageError(
-            f"The raw files of {dataset.name} could not be staged: {error}",
+            f"The raw files of {dataset.name} could not be staged: {str(error)[:_ERROR_SHOWN]}",
             where=", ".join(file.path for file in files.values()),
             fix="The published tables are as they were. If the disk is not full, the file or its declaration is wrong.",
         ) from error

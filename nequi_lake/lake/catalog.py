@@ -21,7 +21,7 @@ from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.transforms import IdentityTransform, Transform, YearTransform
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Table
@@ -62,12 +62,24 @@ class LakeCatalog:
                 where=self._storage.uri,
                 fix="Make it: nequi-lake run. Is NEQUI_LAKE_URI the lake that you mean?",
             )
+        try:
+            return self._open()
+        except OperationalError:
+            # Another process created the database's tables between our look and our try.
+            return self._open()
+
+    def _open(self) -> SqlCatalog:
         options = {"uri": self._settings.catalog_uri, "warehouse": self._storage.path("processed")}
         try:
             return SqlCatalog("nequi_lake", **options)
-        except OperationalError:
-            # Another process created the database's tables between our look and our try.
-            return SqlCatalog("nequi_lake", **options)
+        except DatabaseError as damage:
+            if isinstance(damage, OperationalError):
+                raise
+            raise CatalogError(
+                f"The catalog's database cannot be read: {damage.orig}.",
+                where=self._settings.catalog_uri,
+                fix="Bring it back from a backup, or remove the lake and run it anew.",
+            ) from damage
 
     def publish(self, table: Table, staged: StagedTable) -> PublishedTable:
         """Make the staged files the table, in one commit.
@@ -76,6 +88,12 @@ class LakeCatalog:
             CatalogError: another writer published the table at the same time.
         """
         iceberg = self._open_or_create(table, staged.dataset)
+        if not iceberg.location().startswith(self._storage.uri + "/"):
+            raise CatalogError(
+                f"The catalog of this lake has {staged.name} in another lake.",
+                where=iceberg.location(),
+                fix="A lake that was copied or moved is not supported: remove it, and run it anew where it is.",
+            )
         try:
             with iceberg.transaction() as change:
                 if iceberg.schema().as_arrow() != arrow_schema(table.contract):

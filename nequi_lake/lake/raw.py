@@ -106,6 +106,9 @@ class RawZone:
                     where=path,
                     fix="A kept version is never overwritten: ask the publisher for a new version.",
                 )
+            if self._storage.size(path) != earlier.size_bytes:
+                # What was kept is gone or cut short; these are the same bytes.
+                self._storage.take(fetched.path, path)
             kept = replace(earlier, records=kept.records, lines=kept.lines, whole=kept.whole)
             if kept != earlier:
                 self._storage.write(path + MANIFEST, _to_json(kept))
@@ -136,7 +139,14 @@ class RawZone:
                 where=self._storage.path("raw", dataset),
                 fix=f"Fetch it first: nequi-lake run {dataset}",
             )
-        return self._manifest(f"{self._folder(dataset, version)}/{file}")
+        kept = self._manifest(f"{self._folder(dataset, version)}/{file}")
+        if self._storage.size(kept.path) != kept.size_bytes:
+            raise RawZoneError(
+                f"{file} is no longer as it was kept: {kept.size_bytes:,} bytes.",
+                where=kept.path,
+                fix=f"Fetch it again: nequi-lake run {dataset}",
+            )
+        return kept
 
     def _make_current(self, dataset: Dataset, version: str) -> None:
         kept = list(self._kept(dataset, version))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import unquote
 
 from nequi_lake.errors import UsageError
 
@@ -45,11 +47,11 @@ class Settings:
             UsageError: a value that cannot be used.
         """
         env = os.environ if env is None else env
-        uri = _uri(env.get("NEQUI_LAKE_URI") or "./lake")
+        uri = _folder(env.get("NEQUI_LAKE_URI") or "./lake", "NEQUI_LAKE_URI")
         source = env.get("NEQUI_LAKE_SOURCE") or "sample"
         return cls(
             uri=uri,
-            source=source if source in ("sample", "kaggle") else str(Path(source).expanduser().absolute()),
+            source=source if source in ("sample", "kaggle") else _folder(source, "NEQUI_LAKE_SOURCE"),
             sample_scale=_number(env, "NEQUI_LAKE_SAMPLE_SCALE", cls.sample_scale, float, 0.0001, 100),
             sample_seed=_number(env, "NEQUI_LAKE_SAMPLE_SEED", cls.sample_seed, int, 0, 2**31),
             catalog_uri=env.get("NEQUI_LAKE_CATALOG_URI") or f"sqlite:///{uri}/catalog.db",
@@ -58,14 +60,12 @@ class Settings:
         )
 
 
-def _uri(value: str) -> str:
-    if "://" in value and not value.startswith("file://"):
-        raise UsageError(
-            f"A lake at {value} is not supported.",
-            where="NEQUI_LAKE_URI",
-            fix="Name a local folder.",
-        )
-    return str(Path(value.removeprefix("file://")).expanduser().absolute())
+def _folder(value: str, name: str) -> str:
+    """The absolute path of a folder that a variable names, as a path or a ``file://`` URI."""
+    local = value.removeprefix("file://") if value.startswith("file:///") else value
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", local):
+        raise UsageError(f"{name} is {value!r}, which is not supported.", where=name, fix="Name a local folder.")
+    return str(Path(unquote(local) if local != value else local).expanduser().absolute())
 
 
 def _number(env: Mapping[str, str], name: str, default: N, read: Callable[[str], N], low: float, high: float) -> N:
@@ -78,8 +78,9 @@ def _number(env: Mapping[str, str], name: str, default: N, read: Callable[[str],
             return value
     except ValueError:
         pass
+    kind = "whole number" if read is int else "number"
     raise UsageError(
-        f"{name} is {text!r}, which is not a number from {low:g} to {high:g}.",
+        f"{name} is {text!r}, which is not a {kind} from {low:,} to {high:,}.",
         where=f"the environment variable {name}",
-        fix=f"Set it within that range, or unset it for {default:g}.",
+        fix=f"Set it within that range, or unset it for {default:,}.",
     )

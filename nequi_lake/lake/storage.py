@@ -60,15 +60,17 @@ class Storage:
 
     def write(self, path: str, content: bytes) -> None:
         """Write a small file, whole or not at all."""
-        draft = self._draft(path)
-        self._fs.pipe_file(draft, content)
-        Path(draft).replace(path)
+        with self._draft(path) as draft:
+            self._fs.pipe_file(draft, content)
 
     def take(self, local: Path, path: str) -> None:
         """Move a local file into the lake, whole or not at all. ``local`` is gone afterwards."""
-        draft = self._draft(path)
-        shutil.move(local, draft)
-        Path(draft).replace(path)
+        with self._draft(path) as draft:
+            shutil.move(local, draft)
+
+    def size(self, path: str) -> int | None:
+        """A file's length in bytes; None where it is not there."""
+        return int(self._fs.size(path)) if self._fs.isfile(path) else None
 
     def remove(self, path: str) -> None:
         """Remove a file, or a folder and all in it; nothing where it is not there."""
@@ -124,7 +126,14 @@ class Storage:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _draft(self, path: str) -> str:
+    @contextmanager
+    def _draft(self, path: str) -> Iterator[str]:
+        """A name to write under, which becomes ``path`` at the end of the block, or nothing where the block fails."""
         folder, name = path.rsplit("/", 1)
         self._fs.makedirs(folder, exist_ok=True)
-        return f"{folder}/.{name}.{uuid.uuid4().hex}.draft"
+        draft = Path(folder) / f".{name}.{uuid.uuid4().hex}.draft"
+        try:
+            yield str(draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)

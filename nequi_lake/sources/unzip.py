@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import lzma
 import stat
 import zipfile
 import zlib
@@ -12,6 +14,9 @@ from typing import BinaryIO, cast
 
 from nequi_lake.errors import SourceError
 from nequi_lake.progress import blocks
+
+_ENCRYPTED = 1
+"""The bit of a member's flags that says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,24 +49,41 @@ def unzip(archive: Path, names: Collection[str], target: Path, limits: Limits) -
                     fix="Leave one of them in it.",
                 )
             for member in found:
+                if member.flag_bits & _ENCRYPTED:
+                    raise SourceError(
+                        f"The zip's member {member.filename} is encrypted.",
+                        where=str(archive),
+                        fix="Give a plain zip without a password.",
+                    )
                 with cast(BinaryIO, opened.open(member)) as source, target.open("wb") as stream:
                     stream.writelines(blocks(source, f"unpacking {target.name}", member.file_size))
             return bool(found)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as damage:
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise _damaged(archive, target, error) from error
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as damage:
+        raise _damaged(archive, target, damage) from damage
+    except NotImplementedError as refusal:
         raise SourceError(
-            f"The zip is damaged: {damage}.", where=str(archive), fix="Download it again, and compare its size."
-        ) from damage
-    except (RuntimeError, NotImplementedError) as refusal:
-        raise SourceError(
-            f"The zip cannot be opened: {refusal}.", where=str(archive), fix="Give a plain zip without a password."
+            f"The zip cannot be opened: {refusal}.", where=str(archive), fix="Give a zip that any tool can open."
         ) from refusal
+
+
+def _damaged(archive: Path, target: Path, damage: Exception) -> SourceError:
+    target.unlink(missing_ok=True)
+    return SourceError(
+        f"The zip is damaged: {str(damage).rstrip('.')}.",
+        where=str(archive),
+        fix="Download it again, and compare its size.",
+    )
 
 
 def _check(archive: Path, members: Collection[zipfile.ZipInfo], limits: Limits) -> None:
     for member in members:
         path = PurePosixPath(member.filename.replace("\\", "/"))
         is_link = stat.S_ISLNK(member.external_attr >> 16)
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or is_link:
+        if path.is_absolute() or ".." in path.parts or ":" in member.filename.split("/")[0] or is_link:
             raise SourceError(
                 f"The zip has a member that points outside of it: {member.filename!r}.",
                 where=str(archive),

@@ -196,3 +196,19 @@ def test_every_declared_column_is_typed_as_its_contract_says(datasets: Mapping[s
                 typed = raw.select(**typed_columns(table)).collect_schema()
                 contract = {name: table.columns[name].dtype for name in typed if name in table.columns}
                 assert {name: typed[name] for name in contract} == contract, f"{dataset.name}.{table.name}"
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [(dy.Date, "2024-12-31"), (dy.Bool, "true"), (dy.Datetime, "2024-12-31 10:00:00"), (dy.Int16, "3.0")],
+)
+def test_a_plain_column_of_any_type_is_read(column: type[dy.Column], cell: str) -> None:
+    of = column(nullable=True, description="Some column.", metadata=about(unit="x", source="value", null_limit=1))
+    contract = type("Some", (dy.Schema,), {"value": of})
+    typed = typed_columns(Table(name="some", description="Some.", contract=contract))
+    assert pl.DataFrame({"value": [cell]}).select(typed["value"]).item() is not None
+
+
+def test_numbers_of_json_are_read() -> None:
+    raw = pl.DataFrame({**{name: ["A"] for name in SOUND}, "id": [1], COUNT: [3], SHARE: [0.5]})
+    assert raw.select(**typed_columns(TABLE)).row(0) == (1, 3, 0.5, "A", "A")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -67,3 +68,9 @@ def test_reading_ends_with_the_last_record_wanted() -> None:
     stream = io.BytesIO(b"id,text\n" + b"0,aaaaaaaa\n" * 100_000)
     assert lines_of_records(stream, [3]) == {3: 5}
     assert stream.tell() < 100_000
+
+
+def test_a_field_of_any_length(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b'id,text\n0,"' + b"y" * 200_000 + b'"\n1,a\n')
+    with (tmp_path / "f").open("rb") as stream:
+        assert lines_of_records(stream, [1]) == {1: 3}

@@ -212,3 +212,10 @@ def test_a_version_of_content_changes_with_any_file(other: dict[str, str]) -> No
 def test_a_hash_is_the_one_that_everybody_computes(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc")
     assert sha256_of(tmp_path / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_kept_file_that_is_gone_is_kept_again(keep: Keep) -> None:
+    kept = keep("one.bin", "v1")
+    Path(kept.path).unlink()
+    keep("one.bin", "v1")
+    assert Path(kept.path).read_bytes() == CONTENT

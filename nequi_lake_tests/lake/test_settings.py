@@ -55,7 +55,7 @@ def test_every_variable_is_taken() -> None:
     )
 
 
-@pytest.mark.parametrize("given", ["lakes/one", "./lakes/one", "lakes/one/", "file://lakes/one"])
+@pytest.mark.parametrize("given", ["lakes/one", "./lakes/one", "lakes/one/"])
 def test_a_relative_lake_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.chdir(tmp_path)
     settings = Settings.from_env({"NEQUI_LAKE_URI": given})
@@ -75,11 +75,13 @@ def test_a_lake_in_the_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.
     )
 
 
-@pytest.mark.parametrize("given", ["s3://bucket/lake", "gs://bucket", "https://example.org/lake"])
+@pytest.mark.parametrize(
+    "given", ["s3://bucket/lake", "s3:/b/x", "gs://bucket", "https://example.org/lake", "file://localhost/x", "file:/x"]
+)
 def test_a_lake_that_is_no_folder_is_refused(given: str) -> None:
     with pytest.raises(UsageError) as refusal:
         Settings.from_env({"NEQUI_LAKE_URI": given})
-    assert refusal.value.what == f"A lake at {given} is not supported."
+    assert refusal.value.what == f"NEQUI_LAKE_URI is {given!r}, which is not supported."
     assert refusal.value.where == "NEQUI_LAKE_URI"
     assert "local folder" in str(refusal.value.fix)
 
@@ -121,3 +123,9 @@ def test_a_number_that_cannot_be_used_is_refused_by_its_name(name: str, given: s
 @pytest.mark.parametrize("given", ["0.0001", "100", "5"])
 def test_the_ends_of_a_range_belong_to_it(given: str) -> None:
     assert Settings.from_env({"NEQUI_LAKE_SAMPLE_SCALE": given}).sample_scale == float(given)
+
+
+def test_a_limit_is_told_exactly() -> None:
+    with pytest.raises(UsageError) as refusal:
+        Settings.from_env({"NEQUI_LAKE_ZIP_MAX_BYTES": "64GB"})
+    assert "e+" not in str(refusal.value)

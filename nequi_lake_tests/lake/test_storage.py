@@ -179,3 +179,11 @@ def test_what_a_killed_run_left_in_its_scratch_is_gone_in_the_next(storage: Stor
     left.write_text("half")
     with storage.scratch("loans") as folder:
         assert list(folder.iterdir()) == []
+
+
+def test_a_write_that_fails_leaves_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = Storage(Settings(uri=str(tmp_path / "lake")))
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(DiskFullError):
+        storage.write(storage.path("folder", "file"), NEW)
+    assert [p.name for p in (tmp_path / "lake" / "folder").iterdir()] == []

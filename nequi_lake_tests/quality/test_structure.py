@@ -310,3 +310,48 @@ def test_a_file_that_is_not_whole_fails_the_check_with_lines_reasons_and_what_to
 
 def test_a_problem_of_the_whole_file_is_told_without_a_line(path: Path) -> None:
     assert as_check("shop", CSV, look(path, CSV, b"")).found == "the file is empty"
+
+
+ROW = "1,some words to fill a line,2\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"), [(HEADER + "1,a,2\n\n1,a,2\n", 3), (HEADER + "1,a,2\n\n", 3), (HEADER + "\n", 2)]
+)
+def test_a_blank_line_is_told_with_its_line(path: Path, content: str, line: int) -> None:
+    assert only_problem(look(path, CSV, content)) == (line, "a blank line")
+
+
+def test_a_header_alone_without_a_line_end(path: Path) -> None:
+    assert only_problem(look(path, CSV, HEADER.rstrip())) == (None, "the file has a header and no records")
+
+
+def test_a_bad_byte_near_the_beginning_is_told_with_its_line(path: Path) -> None:
+    line, reason = only_problem(look(path, CSV, HEADER.encode() + b"1,a,2\n1,caf\xe9,2\n1,a,2\n"))
+    assert line == 3
+    assert "not UTF-8" in reason
+
+
+@pytest.mark.parametrize("row", ['1,a,"2\n', '"1,a,2\n', '1,"a,2\n'], ids=["last column", "first column", "middle"])
+@pytest.mark.parametrize("after", [0, 1, 20, 10_000])
+def test_a_quote_that_is_never_closed(path: Path, row: str, after: int) -> None:
+    line, reason = only_problem(look(path, CSV, HEADER + ROW + row + ROW * after))
+    assert line == 3
+    assert "a quote is opened and never closed" in reason
+
+
+@pytest.mark.parametrize(
+    "row", ['1,5" disk,2\n', '1,"5" disk,2\n', '1,"5\\" disk",2\n'], ids=["bare", "text after", "backslash"]
+)
+def test_a_stray_quote(path: Path, row: str) -> None:
+    line, _ = only_problem(look(path, CSV, HEADER + ROW * 3 + row + ROW * 3))
+    assert line == 5
+
+
+def test_old_mac_line_ends(path: Path) -> None:
+    assert not look(path, CSV, (HEADER + ROW * 3).replace("\n", "\r")).whole
+
+
+def test_json_byte_order_mark(path: Path) -> None:
+    found = look(path, LINES, BOM + SOUND.encode())
+    assert found.whole or "byte order mark" in found.problems[0].reason

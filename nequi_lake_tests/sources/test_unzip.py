@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import stat
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
@@ -225,4 +227,51 @@ def test_a_zip_that_has_the_member_twice_is_refused(archive: Path, case: str) ->
     assert refusal.value.where == str(archive)
     assert one in refusal.value.what
     assert other in refusal.value.what
+    assert not archive.with_name("target").exists()
+
+
+def test_a_member_without_a_name(archive: Path) -> None:
+    zipped(archive, ("x", b""), ("loan.csv", b"a"))
+    archive.write_bytes(archive.read_bytes().replace(b"x", b"."))
+    assert take(archive) == b"a"
+
+
+def test_a_damaged_bzip2_member(archive: Path) -> None:
+    zipped(archive, ("loan.csv", os.urandom(5_000)), compression=zipfile.ZIP_BZIP2)
+    changed(archive, (2_000, 255))
+    with pytest.raises(SourceError, match="damaged"):
+        take(archive)
+
+
+def test_a_damaged_lzma_member(archive: Path) -> None:
+    zipped(archive, ("loan.csv", b"abc" * 5_000), compression=zipfile.ZIP_LZMA)
+    changed(archive, (60, 255), (61, 255), (62, 255))
+    with pytest.raises(SourceError, match="damaged"):
+        take(archive)
+
+
+def test_a_damaged_end_record(archive: Path) -> None:
+    zipped(archive, ("loan.csv", b"abc" * 5_000))
+    content = bytearray(archive.read_bytes())
+    place = content.index(b"PK\x05\x06") + 16
+    content[place : place + 4] = b"\xff\xff\xff\x7f"
+    archive.write_bytes(content)
+    with pytest.raises(SourceError, match="damaged"):
+        take(archive)
+
+
+def test_an_encrypted_member_is_told_by_its_name_alone(archive: Path) -> None:
+    zipped(archive, ("loan.csv", b"abc"))
+    content = archive.read_bytes()
+    changed(archive, (content.index(LOCAL) + 6, 1), (content.index(CENTRAL) + 8, 1))
+    with pytest.raises(SourceError) as refusal:
+        take(archive)
+    assert "ZipInfo" not in refusal.value.what
+
+
+def test_no_part_of_a_damaged_member_is_left(archive: Path) -> None:
+    zipped(archive, ("loan.csv", os.urandom(90_000)))
+    changed(archive, (80_000, 1))
+    with pytest.raises(SourceError):
+        unzip(archive, ("loan.csv",), archive.with_name("target"), LIMITS)
     assert not archive.with_name("target").exists()

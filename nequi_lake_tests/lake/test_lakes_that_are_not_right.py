@@ -1,0 +1,43 @@
+"""A lake that was copied, or whose catalog is damaged, is told so, and nothing of another lake is touched."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nequi_lake import Lake
+from nequi_lake.errors import CatalogError
+from nequi_lake.lake.settings import Settings
+from nequi_lake_tests.conftest import Materialize, citation, write_citations
+
+
+def every_file(lake: Lake) -> dict[str, int]:
+    """Every file below a lake, and when it was written."""
+    return {str(path): path.stat().st_mtime_ns for path in Path(lake.settings.uri).rglob("*") if path.is_file()}
+
+
+def test_a_copy_of_a_lake_never_writes_into_the_original(
+    materialize: Materialize, lake: Lake, inbox: Path, tmp_path: Path
+) -> None:
+    assert materialize("cite_sum").success
+    before = every_file(lake)
+    shutil.copytree(lake.settings.uri, tmp_path / "copy")
+    copied = Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "copy"), "NEQUI_LAKE_SOURCE": str(inbox)})
+    write_citations(inbox, "train", [citation(9)])
+    copy = Lake(copied, lake.datasets)
+    published = lake.table("cite_sum.papers").published
+    staged = replace(published, release=replace(published.release, id="new"))
+    with pytest.raises(CatalogError, match="in another lake") as told:
+        copy.catalog.publish(lake.datasets["cite_sum"].table("papers"), staged)
+    assert "copied or moved" in str(told.value)
+    assert every_file(lake) == before
+
+
+def test_a_damaged_catalog_is_told_in_a_sentence(materialize: Materialize, lake: Lake) -> None:
+    assert materialize("cite_sum").success
+    Path(lake.settings.uri, "catalog.db").write_bytes(b"not a database, whatever it was before" * 100)
+    with pytest.raises(CatalogError, match="catalog's database cannot be read"):
+        Lake(lake.settings, lake.datasets).tables()
