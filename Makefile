@@ -38,5 +38,5 @@ format: $(READY) ## Format and mend what can be mended
 dev: $(READY) ## Open the Dagster UI on http://localhost:3000
 	$(BIN)/dagster dev -w workspace.yaml
 
-clean: ## Remove the sample lake and what tools left; the environment stays
-	rm -rf lake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+clean: ## Remove what tools left; the lake and the environment stay
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -123,7 +123,7 @@ def run(
         _say(f"Reports: {lake.storage.link(reports)}")
     if os.environ.get("DAGSTER_HOME"):
         _say(f"In the Dagster UI (make dev): run {outcome.run_id[:8]}")
-    verdict = "Done" if outcome.success else "FAILED: what was published before is as it was"
+    verdict = "Done" if outcome.success else "FAILED, as said above; a dataset that failed is as it was"
     _say(f"{verdict}, in {time.monotonic() - started:.1f} s")
     raise typer.Exit(0 if outcome.success else 1)
 

@@ -66,7 +66,8 @@ def receive(dataset: Dataset, source: Source, folder: Path) -> list[tuple[RawFil
     for file, arrived in zip(dataset.files, delivered, strict=True):
         structure = inspect(file, arrived.path)
         size = arrived.path.stat().st_size
-        log.info("%s: %s has %s records in %s bytes", dataset.name, file.name, f"{structure.records:,}", f"{size:,}")
+        content = f"{structure.records:,} records in" if file.leaves else "kept and not read,"
+        log.info("%s: %s, %s %s bytes", dataset.name, file.name, content, f"{size:,}")
         received.append(
             (
                 file,

@@ -52,7 +52,12 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
             ]
             release = _release(dataset, files.values(), context.run.run_id)
             newest = {table.name: lake.catalog.newest(dataset.name, table.name) for table in dataset.tables}
-            there = {name: table for name, table in newest.items() if table and table.release.id == release.id}
+            there = {
+                name: table
+                for name, table in newest.items()
+                # Files that somebody removed are made again.
+                if table and table.release.id == release.id and all(map(lake.storage.exists, table.paths))
+            }
             missing = [name for name in selected if name not in there]
             remove_orphans(dataset, lake.catalog, lake.storage)
             staged = _staged(dataset, files.values(), missing, release, lake)

@@ -66,7 +66,15 @@ class LakeCatalog:
             return self._open()
         except OperationalError:
             # Another process created the database's tables between our look and our try.
+            pass
+        try:
             return self._open()
+        except OperationalError as refusal:
+            raise CatalogError(
+                f"The catalog's database cannot be opened: {refusal.orig}.",
+                where=self._settings.catalog_uri,
+                fix="Is NEQUI_LAKE_URI a folder that you may write to? nequi-lake doctor looks.",
+            ) from refusal
 
     def _open(self) -> SqlCatalog:
         options = {"uri": self._settings.catalog_uri, "warehouse": self._storage.path("processed")}
@@ -78,7 +86,7 @@ class LakeCatalog:
             raise CatalogError(
                 f"The catalog's database cannot be read: {damage.orig}.",
                 where=self._settings.catalog_uri,
-                fix="Bring it back from a backup, or remove the lake and run it anew.",
+                fix="Bring it back from a backup, or move it away and make the tables anew from raw: nequi-lake run",
             ) from damage
 
     def publish(self, table: Table, staged: StagedTable) -> PublishedTable:

@@ -142,3 +142,11 @@ def test_what_a_killed_run_had_staged_is_cleared_away_by_the_next(materialize: M
     assert materialize("cite_sum").success
     assert not left.parent.exists()
     assert lake.table("cite_sum.papers").to_arrow() == before
+
+
+def test_a_parquet_file_that_somebody_removed_is_made_again(materialize: Materialize, lake: Lake) -> None:
+    assert materialize("cite_sum").success
+    before = lake.table("cite_sum.papers").to_arrow()
+    Path(lake.table("cite_sum.papers").files()[0]).unlink()
+    assert materialize("cite_sum").success
+    assert lake.table("cite_sum.papers").to_arrow() == before
