@@ -1,5 +1,19 @@
 """A data lake: raw files kept as they came, contract-keeping Parquet tables, a report for each."""
 
-from nequi_lake.lake.reader import Lake, LakeTable
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nequi_lake.lake.reader import Lake, LakeTable
 
 __all__ = ["Lake", "LakeTable"]
+
+
+def __getattr__(name: str) -> Any:
+    # The reader brings Polars and PyIceberg with it, which `nequi-lake --help` need not wait for.
+    if name in __all__:
+        from nequi_lake.lake import reader
+
+        return getattr(reader, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

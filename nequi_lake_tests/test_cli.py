@@ -217,3 +217,16 @@ def test_a_run_that_is_stopped_says_so(shell: Shell, monkeypatch: pytest.MonkeyP
 
 def test_years_are_not_printed_as_amounts(shell: Shell) -> None:
     assert shell("sql", "SELECT 2015 AS issue_year")[1].split()[-1] == "2015"
+
+
+def test_the_command_line_starts_without_the_engines() -> None:
+    import subprocess
+
+    heavy = "{'polars', 'pyiceberg', 'dagster', 'pandas', 'duckdb'} & set(sys.modules)"
+    asked = subprocess.run(
+        [sys.executable, "-c", f"import sys, nequi_lake.cli; print({heavy})"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert asked.stdout == "set()\n"
