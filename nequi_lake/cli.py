@@ -88,11 +88,14 @@ def run(
     """Fetch, keep, stage, audit, publish and profile."""
     started = time.monotonic()
     _narrate(started)
+    from nequi_lake import progress
     from nequi_lake.doctor import examine, offered
     from nequi_lake.lake.reader import Lake
     from nequi_lake.lake.settings import Settings
     from nequi_lake.sources import open_source
 
+    if sys.stderr.isatty():
+        progress.show_on(os.fdopen(os.dup(sys.stderr.fileno()), "w"))
     settings = Settings.from_env()
     lake, source = Lake(settings), open_source(settings)
     _say(f"Lake {settings.uri}, filled from {source.describe()}")

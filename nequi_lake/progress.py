@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 import polars as pl
 from tqdm import tqdm
 
 _BLOCK_BYTES = 2**20
+
+
+_shown_on: TextIO | None = None
+
+
+def show_on(terminal: TextIO) -> None:
+    """Show progress on this stream from now on, whatever standard error becomes: Dagster redirects it in its steps."""
+    global _shown_on
+    _shown_on = terminal
 
 
 def bar(what: str, total: int | None, unit: str) -> tqdm[None]:
@@ -24,6 +34,7 @@ def bar(what: str, total: int | None, unit: str) -> tqdm[None]:
         desc=what,
         unit=unit if unit == "B" else f" {unit}",
         unit_scale=True,
+        file=_shown_on or sys.stderr,
         # Quiet where standard error is no terminal, and where the work is short.
         disable=None,
         delay=0.5,

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from nequi_lake import progress
 from nequi_lake.progress import bar, blocks
 
 
@@ -20,9 +21,9 @@ class Terminal(io.StringIO):
 
 def work() -> None:
     """Half of some work, long enough to be shown."""
-    with bar("staging loans", 1_000_000, "rows") as progress:
+    with bar("staging loans", 1_000_000, "rows") as shown:
         time.sleep(0.6)
-        progress.update(500_000)
+        shown.update(500_000)
 
 
 def test_a_person_sees_how_much_how_fast_and_how_long_still(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +41,15 @@ def test_a_log_file_sees_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", log)
     work()
     assert log.getvalue() == ""
+
+
+def test_a_terminal_is_shown_progress_though_standard_error_is_redirected(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(progress, "_shown_on", None)
+    progress.show_on(terminal)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    work()
+    assert "staging loans:  50%" in terminal.getvalue()
 
 
 def test_blocks_are_the_stream_whole() -> None:
