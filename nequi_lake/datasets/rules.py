@@ -62,7 +62,7 @@ def _cast(column: Column) -> pl.Expr:
     match column.dtype:
         case pl.String():
             # Longer blanks than the engine takes for missing values are one only in free text.
-            return raw if column.allowed else pl.when(raw.str.strip_chars() != "").then(raw)
+            return raw if column.allowed else pl.when(text != "").then(raw)
         case pl.Date():
             return text.str.to_date("%Y-%m-%d", strict=False)
         case pl.Datetime():
@@ -92,11 +92,11 @@ def rules_of(table: Table) -> list[Rule]:
         if name not in typed:
             continue
         value = pl.col(typed_name(table.name, name))
-        plain_text = column.dtype == pl.String and name not in table.parse
-        if column.source and not plain_text:
+        is_parsed = column.source and (column.dtype != pl.String or name in table.parse)
+        if is_parsed:
             rules.append(Rule(table.name, f"{name}: cannot be read as {column.dtype}", _read(column, value)))
         for text, keeps in column.rules(value).items():
-            if text == MISSING and column.source and not plain_text:
+            if text == MISSING and column.source and is_parsed:
                 # A value that could not be read is not missing.
                 keeps |= raw_value(column.source).is_not_null()
             rules.append(Rule(table.name, f"{name}: {text}", keeps))

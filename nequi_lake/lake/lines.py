@@ -54,20 +54,21 @@ def csv_records(content: BinaryIO) -> Iterator[Record]:
         number, text = held.pop(0) if held else next(lines, (0, b""))
         if not text:
             return
-        record, plain, used = text, _without_quoted(text), 0
+        quotes, size, used = text.count(b'"'), len(text), 0
         # Lines are added while a field in quotes may still go on.
-        while b'"' in plain and record.count(b'"') % 2 and len(record) < MAX_RECORD_BYTES:
+        while quotes % 2 and size < MAX_RECORD_BYTES:
             if used == len(held):
                 following = next(lines, None)
                 if following is None:
                     break
                 held.append(following)
-            record += held[used][1]
+            quotes += held[used][1].count(b'"')
+            size += len(held[used][1])
             used += 1
-            if b'"' in held[used - 1][1]:
-                plain = _without_quoted(record)
+        record = b"".join((text, *(line for _, line in held[:used])))
+        plain = _without_quoted(record)
         if b'"' in plain:
-            yield Record(number, text, plain if used == 0 else text)
+            yield Record(number, text, _without_quoted(text) if used else plain)
         else:
             del held[:used]
             yield Record(number, record, plain)
