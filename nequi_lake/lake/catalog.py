@@ -21,7 +21,7 @@ from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.transforms import IdentityTransform, Transform, YearTransform
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Table
@@ -62,32 +62,19 @@ class LakeCatalog:
                 where=self._storage.uri,
                 fix="Make it: nequi-lake run. Is NEQUI_LAKE_URI the lake that you mean?",
             )
-        try:
-            return self._open()
-        except OperationalError:
-            # Another process created the database's tables between our look and our try.
-            pass
-        try:
-            return self._open()
-        except OperationalError as refusal:
-            raise CatalogError(
-                f"The catalog's database cannot be opened: {refusal.orig}.",
-                where=self._settings.catalog_uri,
-                fix="Is NEQUI_LAKE_URI a folder that you may write to? nequi-lake doctor looks.",
-            ) from refusal
-
-    def _open(self) -> SqlCatalog:
         options = {"uri": self._settings.catalog_uri, "warehouse": self._storage.path("processed")}
-        try:
+        with suppress(DatabaseError):
             return SqlCatalog("nequi_lake", **options)
-        except DatabaseError as damage:
-            if isinstance(damage, OperationalError):
-                raise
+        try:
+            # Another process may have created the database's tables between our look and our try.
+            return SqlCatalog("nequi_lake", **options)
+        except DatabaseError as refusal:
             raise CatalogError(
-                f"The catalog's database cannot be read: {damage.orig}.",
+                f"The catalog's database cannot be read: {refusal.orig}.",
                 where=self._settings.catalog_uri,
-                fix="Bring it back from a backup, or move it away and make the tables anew from raw: nequi-lake run",
-            ) from damage
+                fix="Is NEQUI_LAKE_URI right? If the file is damaged, bring it back from a backup, or move it away and "
+                "make the tables anew from raw: nequi-lake run",
+            ) from refusal
 
     def publish(self, table: Table, staged: StagedTable) -> PublishedTable:
         """Make the staged files the table, in one commit.
