@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import NequiLakeError, SourceError
 from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.storage.faults import explain
 from nequi_lake.quality.check import Check
 from nequi_lake.sources import Source
 
@@ -19,10 +19,11 @@ MIN_FREE_BYTES = 1_000_000_000
 def examine(lake: Lake, source: Source) -> list[Check]:
     """Every question, answered in order."""
     return [
+        _ask("storage_lets_us_in", lake.settings.uri, lake.storage.reach),
         _ask("lake_can_be_written", lake.settings.uri, lambda: _writable(lake)),
         _ask("disk_has_room", lake.settings.uri, lambda: _room(lake)),
         _ask("source_has_datasets", source.describe(), lambda: _offered(lake, source)),
-        _ask("catalog_opens", lake.settings.catalog_uri, lambda: _catalog(lake)),
+        _ask("catalog_opens", lake.settings.catalog_uri or lake.settings.catalog, lambda: _catalog(lake)),
         _ask("tables_are_in_place", lake.settings.uri, lambda: _in_place(lake)),
     ]
 
@@ -35,16 +36,11 @@ def offered(lake: Lake, source: Source) -> list[Dataset]:
 def _ask(name: str, subject: str, question: Callable[[], str]) -> Check:
     try:
         return Check(name=name, subject=subject, passed=True, found=question())
-    except NequiLakeError as error:
-        return Check(name=name, subject=error.where or subject, passed=False, found=error.what, fix=error.fix or "")
-    except OSError as error:
-        return Check(
-            name=name,
-            subject=subject,
-            passed=False,
-            found=f"{error.strerror}: {error.filename}",
-            fix="Set NEQUI_LAKE_URI to a folder that you may write to.",
-        )
+    except Exception as error:
+        told = explain(error, subject)
+        if told is None:
+            raise
+        return Check(name=name, subject=told.where or subject, passed=False, found=told.what, fix=told.fix or "")
 
 
 def _writable(lake: Lake) -> str:
@@ -55,13 +51,14 @@ def _writable(lake: Lake) -> str:
 
 
 def _room(lake: Lake) -> str:
-    folder = next(path for path in (Path(lake.settings.uri), *Path(lake.settings.uri).parents) if path.exists())
+    wanted = lake.storage.scratch_folder
+    folder = next(path for path in (wanted, *wanted.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     if free < MIN_FREE_BYTES:
         raise NequiLakeError(
             f"{free / 1e9:.1f} GB are free, a run wants {MIN_FREE_BYTES / 1e9:.0f} GB.",
             where=str(folder),
-            fix="Free some space, or set NEQUI_LAKE_URI to another disk.",
+            fix="Free some space, or set NEQUI_LAKE_URI, or TMPDIR for a lake on S3, to another disk.",
         )
     return f"{free / 1e9:.0f} GB are free"
 
@@ -82,7 +79,7 @@ def _catalog(lake: Lake) -> str:
 
 
 def _in_place(lake: Lake) -> str:
-    strays = [path for table in lake.tables() for path in table.files() if not _is_here(lake, path)]
+    strays = [path for table in lake.tables() for path in _strays(lake, table.files())]
     if strays:
         raise NequiLakeError(
             f"{len(strays)} files of published tables are not where the catalog has them.",
@@ -92,5 +89,6 @@ def _in_place(lake: Lake) -> str:
     return "every file of every published table is where the catalog has it"
 
 
-def _is_here(lake: Lake, path: str) -> bool:
-    return path.startswith(lake.settings.uri + "/") and lake.storage.exists(path)
+def _strays(lake: Lake, paths: list[str]) -> list[str]:
+    elsewhere = [path for path in paths if not path.startswith(lake.settings.uri + "/")]
+    return elsewhere or lake.storage.missing(paths)

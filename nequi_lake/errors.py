@@ -38,12 +38,20 @@ class DeclarationError(NequiLakeError):
     """A dataset's module contradicts itself."""
 
 
+class TransientError(NequiLakeError):
+    """A service could not be reached, was too busy or broke off; asking again later may help."""
+
+
 class SourceError(NequiLakeError):
     """A source could not deliver a dataset's files, and asking again will not help."""
 
 
 class RawZoneError(NequiLakeError):
     """The raw zone does not hold what was asked of it, or refuses what it was given."""
+
+
+class StorageError(NequiLakeError):
+    """The place where the lake is refuses what was asked of it, and asking again will not help."""
 
 
 class StageError(NequiLakeError):

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
 
-from nequi_lake.errors import NequiLakeError
+from nequi_lake.errors import TransientError
+from nequi_lake.lake.storage.faults import explain
 from nequi_lake.quality.check import Check
+
+log = logging.getLogger(__name__)
+
+MAX_RETRIES = 3
+RETRY_WAIT_S = 60.0
+"""How often, and after how long, a step is tried again whose failure may pass. The libraries below have tried before,
+with waits that grow."""
 
 
 @contextmanager
-def as_failure() -> Iterator[None]:
-    """Raise a :class:`NequiLakeError` of the block as a failure that says the same, and that no retry would cure."""
+def as_failure(where: str) -> Iterator[None]:
+    """Raise an error of the block as what Dagster knows: a retry where it may pass, a failure that says why where not.
+
+    A retry policy would not do: it also retries what a person stopped, and what no second try can cure.
+
+    Args:
+        where: the lake at work, for an error that does not say it.
+    """
     try:
         yield
-    except NequiLakeError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+    except (dg.Failure, dg.RetryRequested):
+        raise
+    except Exception as error:
+        told = explain(error, where)
+        if isinstance(told, TransientError):
+            log.warning("%s Trying again in %.0f s, at most %d times.", told.what, RETRY_WAIT_S, MAX_RETRIES)
+            raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=RETRY_WAIT_S) from told
+        if told:
+            raise dg.Failure(description=str(told), allow_retries=False) from error
+        raise
 
 
 def check_result(check: Check, key: dg.AssetKey) -> dg.AssetCheckResult:

@@ -29,8 +29,8 @@ class RawFileIOManager(dg.IOManager):
         self._lake = lake
         self._zone = RawZone(lake.storage)
 
-    def handle_output(self, context: dg.OutputContext, obj: Fetched) -> None:
-        with as_failure():
+    def handle_output(self, context: dg.OutputContext, obj: Fetched | KeptFile) -> None:
+        with as_failure(self._lake.settings.uri):
             kept = self._zone.keep(self._lake.datasets[obj.dataset], obj)
         context.add_output_metadata(
             {
@@ -46,7 +46,7 @@ class RawFileIOManager(dg.IOManager):
         )
 
     def load_input(self, context: dg.InputContext) -> KeptFile:
-        with as_failure():
+        with as_failure(self._lake.settings.uri):
             return self._zone.file(*dataset_and_name(context.asset_key))
 
 
@@ -62,11 +62,11 @@ class IcebergIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: StagedTable) -> None:
         dataset = self._lake.datasets[obj.dataset]
         table = dataset.table(obj.table)
-        with as_failure():
+        with as_failure(self._lake.settings.uri):
             if isinstance(obj, PublishedTable):
                 published = obj
             else:
-                published = self._lake.catalog.publish(table, obj)
+                published = self._lake.catalog.publish(dataset, obj)
                 log.info("%s: published %s rows, release %s", obj.name, f"{obj.rows:,}", obj.release.id)
         account = published.accounting
         context.add_output_metadata(
@@ -91,7 +91,7 @@ class IcebergIOManager(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> LakeTable | pl.LazyFrame | pa.Table | pd.DataFrame:
         wanted: Any = context.dagster_type.typing_type
-        with as_failure():
+        with as_failure(self._lake.settings.uri):
             table = self._lake.table(".".join(dataset_and_name(context.asset_key)))
             if wanted is LakeTable:
                 return table
@@ -116,7 +116,7 @@ class ReportIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         dataset, name = dataset_and_name(context.asset_key)
-        with as_failure():
+        with as_failure(self._lake.settings.uri):
             table = self._lake.table(f"{dataset}.{name}")
             if context.output_metadata["snapshot_id"].value != str(table.published.snapshot_id):
                 raise CatalogError(
@@ -143,7 +143,7 @@ class ReportIOManager(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         dataset, name = dataset_and_name(context.asset_key)
-        with as_failure():
+        with as_failure(self._lake.settings.uri):
             path = report_path(self._lake, self._lake.table(f"{dataset}.{name}").published, "csv")
             with self._lake.storage.open(path) as stream:
                 return pd.read_csv(stream)

@@ -9,7 +9,7 @@ import dagster as dg
 from nequi_lake.datasets.spec import Dataset, RawFile
 from nequi_lake.defs.failures import as_failure, check_result, refuse
 from nequi_lake.defs.names import IO_RAW, RAW, belongs_to, raw_key
-from nequi_lake.lake.raw import Fetched, content_version, sha256_of
+from nequi_lake.lake.raw import Fetched, KeptFile, RawZone, content_version, sha256_of
 from nequi_lake.lake.reader import Lake
 from nequi_lake.quality.structure import FILE_IS_WHOLE, Structure, as_check, inspect
 from nequi_lake.sources import Source
@@ -37,8 +37,12 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
     )
     def fetch(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], source: dg.ResourceParam[Source]
-    ) -> Iterator[dg.MaterializeResult[Fetched] | dg.AssetCheckResult]:
-        with as_failure(), lake.storage.alone(dataset.name), lake.storage.scratch(dataset.name) as folder:
+    ) -> Iterator[dg.MaterializeResult[Fetched | KeptFile] | dg.AssetCheckResult]:
+        with (
+            as_failure(lake.settings.uri),
+            lake.storage.alone(dataset.name),
+            lake.storage.scratch(dataset.name) as folder,
+        ):
             received = receive(dataset, source, folder)
             checks = {file.name: as_check(dataset.name, file, structure) for file, structure, _ in received}
             for file, _, fetched in received:
@@ -56,13 +60,30 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
     return fetch
 
 
-def receive(dataset: Dataset, source: Source, folder: Path) -> list[tuple[RawFile, Structure, Fetched]]:
+Received = list[tuple[RawFile, Structure, Fetched | KeptFile]]
+"""Each raw file with what the structure pass found, on this machine's disk or in the raw zone already."""
+
+
+def already_kept(dataset: Dataset, source: Source, zone: RawZone) -> Received:
+    """The source's version of the dataset, where the raw zone has it whole; nothing where it must be fetched."""
+    version = source.version(dataset)
+    kept = zone.whole_version(dataset, version) if version else {}
+    if kept:
+        log.info("%s: version %s of %s is kept already", dataset.name, version, source.describe())
+    return [
+        (file, Structure(records=kept[file.name].records, lines=kept[file.name].lines), kept[file.name])
+        for file in dataset.files
+        if kept
+    ]
+
+
+def receive(dataset: Dataset, source: Source, folder: Path) -> Received:
     """Fetch a dataset's files into ``folder``, look at their structure, and say which version they are."""
     log.info("%s: fetching from %s", dataset.name, source.describe())
     delivered = source.fetch(dataset, folder)
     hashes = {file.file: sha256_of(file.path) for file in delivered}
     version = next((file.source_version for file in delivered if file.source_version), None)
-    received = []
+    received: Received = []
     for file, arrived in zip(dataset.files, delivered, strict=True):
         structure = inspect(file, arrived.path)
         size = arrived.path.stat().st_size
@@ -81,7 +102,7 @@ def receive(dataset: Dataset, source: Source, folder: Path) -> list[tuple[RawFil
                     size_bytes=size,
                     source=arrived.source,
                     source_version=arrived.source_version,
-                    licence=dataset.licence,
+                    licence=arrived.licence or dataset.licence,
                     zip_sha256=arrived.zip_sha256,
                     records=structure.records,
                     lines=structure.lines,

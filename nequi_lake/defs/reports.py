@@ -61,7 +61,7 @@ def report_asset(dataset: Dataset, table: Table) -> dg.AssetsDefinition:
         **belongs_to(dataset, REPORTS),
     )
     def report(table: LakeTable) -> dg.MaterializeResult[pd.DataFrame]:
-        with as_failure():
+        with as_failure(table.published.name):
             log.info("%s: profiling %s rows", table.published.name, f"{table.published.rows:,}")
             return dg.MaterializeResult(
                 value=profile(table),

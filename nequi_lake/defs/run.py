@@ -10,6 +10,7 @@ import dagster as dg
 
 from nequi_lake.defs.automation import WHOLE_LAKE
 from nequi_lake.defs.build import build
+from nequi_lake.errors import TransientError
 from nequi_lake.lake.settings import Settings
 
 _INTERRUPTED = (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__)
@@ -81,4 +82,6 @@ def _say(event: dg.DagsterEvent) -> str:
     while error and error.cause:
         error = error.cause
     reason = error.message.strip() if error else "an unknown error"
+    if error and error.cls_name == TransientError.__name__:
+        return reason.partition(": ")[2]
     return f"{event.step_key} broke off: {reason}\n  to do: see the traceback with --debug, and report it"

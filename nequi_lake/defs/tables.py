@@ -46,7 +46,7 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
     def process(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], **files: KeptFile
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[StagedTable]]:
-        with as_failure(), lake.storage.alone(dataset.name):
+        with as_failure(lake.settings.uri), lake.storage.alone(dataset.name):
             selected = [
                 t.name for t in dataset.tables if table_key(dataset.name, t.name) in context.selected_asset_keys
             ]
@@ -56,7 +56,7 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
                 name: table
                 for name, table in newest.items()
                 # Files that somebody removed are made again.
-                if table and table.release.id == release.id and all(map(lake.storage.exists, table.paths))
+                if table and table.release.id == release.id and not lake.storage.missing(table.paths)
             }
             missing = [name for name in selected if name not in there]
             remove_orphans(dataset, lake.catalog, lake.storage)

@@ -19,6 +19,7 @@ from nequi_lake.lake.quarantine import finish_quarantine, quarantine_path
 from nequi_lake.lake.raw import KeptFile
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
 from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage.faults import explain
 from nequi_lake.progress import bar, watched
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,9 @@ def stage(
             plan = plan_pass(dataset, files, select, release, storage, progress.update)
             results = pl.collect_all(plan.frames(), engine="streaming")
     except (polars.exceptions.PolarsError, OSError) as error:
+        told = explain(error, storage.uri)
+        if told:
+            raise told from error
         raise StageError(
             f"The raw files of {dataset.name} could not be staged: {str(error)[:_ERROR_SHOWN]}",
             where=", ".join(file.path for file in files.values()),
@@ -119,19 +123,19 @@ def plan_pass(
         if not any(table in selected for table in dataset.tables_of(file)):
             continue
         rules = [rule for table in dataset.tables_of(file) for rule in rules_of(table)]
-        frame = _flagged(dataset, file, files[file.name], rules)
+        frame = _flagged(dataset, file, files[file.name], rules, storage)
         flagged[file.name] = frame
         plan.counts["file", file.name] = watched(frame.select(_KEEPS), progress).select(
             pl.len(), pl.col(_KEEPS).not_().sum()
         )
         path = quarantine_path(storage, dataset.name, release.run_id, file.name)
         bad = _quarantined(dataset, file, files[file.name], rules, frame)
-        plan.sinks.append(bad.sink_parquet(path, lazy=True, mkdir=True))
+        plan.sinks.append(bad.sink_parquet(path, lazy=True, **storage.polars_sink()))
     for table in selected:
         records = pl.concat(_accepted(table, flagged[file.name]) for file in dataset.files_of(table))
         plan.counts["table", table.name] = _expected(table, records)
         rows = table.transform(records).select(list(table.columns))
-        plan.sinks.append(_sink(table, rows, _prefix(dataset, table, release, storage), plan.written))
+        plan.sinks.append(_sink(table, rows, _prefix(dataset, table, release, storage), plan.written, storage))
     return plan
 
 
@@ -149,7 +153,7 @@ def _prefix(dataset: Dataset, table: Table, release: Release, storage: Storage) 
     return storage.path("processed", dataset.name, table.name, "data", release.run_id)
 
 
-def _scan(file: RawFile, kept: KeptFile) -> pl.LazyFrame:
+def _scan(file: RawFile, kept: KeptFile, storage: Storage) -> pl.LazyFrame:
     """The raw records as they are written: strings, or the JSON values, with their number."""
     match file:
         case CsvFile():
@@ -159,10 +163,11 @@ def _scan(file: RawFile, kept: KeptFile) -> pl.LazyFrame:
                 null_values=list(BLANKS),
                 row_index_name=RECORD,
                 glob=False,
+                **storage.polars_scan(),
             )
         case JsonLinesFile():
             frame = (
-                pl.scan_lines(kept.path, name="__line", row_index_name=RECORD, glob=False)
+                pl.scan_lines(kept.path, name="__line", row_index_name=RECORD, glob=False, **storage.polars_scan())
                 .with_columns(pl.col("__line").str.json_decode(pl.Struct(dict(file.schema))))
                 .unnest("__line")
             )
@@ -172,7 +177,7 @@ def _scan(file: RawFile, kept: KeptFile) -> pl.LazyFrame:
     return frame.with_columns(pl.col(RECORD).cast(pl.Int64), *literals)
 
 
-def _flagged(dataset: Dataset, file: RawFile, kept: KeptFile, rules: list[Rule]) -> pl.LazyFrame:
+def _flagged(dataset: Dataset, file: RawFile, kept: KeptFile, rules: list[Rule], storage: Storage) -> pl.LazyFrame:
     """Raw and typed values of every record, and whether it keeps every table's contract."""
     typed = [
         value.alias(typed_name(table.name, name))
@@ -182,7 +187,7 @@ def _flagged(dataset: Dataset, file: RawFile, kept: KeptFile, rules: list[Rule])
     # A rule over a missing value is null, which breaks nothing: that it may not be missing is a rule of its own.
     keeps = pl.all_horizontal(rule.keeps for rule in rules).fill_null(True)
     # Without the cache each sink would scan the file again.
-    return _scan(file, kept).with_columns(typed).with_columns(keeps.alias(_KEEPS)).cache()
+    return _scan(file, kept, storage).with_columns(typed).with_columns(keeps.alias(_KEEPS)).cache()
 
 
 def _accepted(table: Table, flagged: pl.LazyFrame) -> pl.LazyFrame:
@@ -203,7 +208,9 @@ def _expected(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _sink(table: Table, rows: pl.LazyFrame, prefix: str, written: dict[str, list[DataFile]]) -> pl.LazyFrame:
+def _sink(
+    table: Table, rows: pl.LazyFrame, prefix: str, written: dict[str, list[DataFile]], storage: Storage
+) -> pl.LazyFrame:
     files = written.setdefault(table.name, [])
 
     def note(sunk: object) -> None:
@@ -214,7 +221,11 @@ def _sink(table: Table, rows: pl.LazyFrame, prefix: str, written: dict[str, list
     if table.partition_by:
         target = pl.PartitionBy(prefix, key=table.partition_by.key, include_key=not table.partition_by.by_year)
     return rows.sink_parquet(
-        target, arrow_schema=arrow_schema(table.contract), sinked_paths_callback=note, lazy=True, mkdir=True
+        target,
+        arrow_schema=arrow_schema(table.contract),
+        sinked_paths_callback=note,
+        lazy=True,
+        **storage.polars_sink(),
     )
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import (
     CommitFailedException,
@@ -55,14 +56,17 @@ class LakeCatalog:
         self._storage = storage
 
     @cached_property
-    def _catalog(self) -> SqlCatalog:
-        if not self._storage.exists(self._storage.uri):
+    def _catalog(self) -> MetastoreCatalog:
+        if not self._storage.is_there():
             raise CatalogError(
                 "There is no lake yet.",
                 where=self._storage.uri,
                 fix="Make it: nequi-lake run. Is NEQUI_LAKE_URI the lake that you mean?",
             )
-        options = {"uri": self._settings.catalog_uri, "warehouse": self._storage.path("processed")}
+        options = {"warehouse": self._storage.path("processed"), **self._storage.iceberg_properties()}
+        if self._settings.catalog == "glue":
+            return _glue(options)
+        options["uri"] = self._settings.catalog_uri
         with suppress(DatabaseError):
             return SqlCatalog("nequi_lake", **options)
         try:
@@ -76,13 +80,14 @@ class LakeCatalog:
                 "make the tables anew from raw: nequi-lake run",
             ) from refusal
 
-    def publish(self, table: Table, staged: StagedTable) -> PublishedTable:
-        """Make the staged files the table, in one commit.
+    def publish(self, dataset: Dataset, staged: StagedTable) -> PublishedTable:
+        """Make the staged files the table of ``dataset``, in one commit.
 
         Raises:
             CatalogError: another writer published the table at the same time.
         """
-        iceberg = self._open_or_create(table, staged.dataset)
+        table = dataset.table(staged.table)
+        iceberg = self._open_or_create(table, dataset)
         if not iceberg.location().startswith(self._storage.uri + "/"):
             raise CatalogError(
                 f"The catalog of this lake has {staged.name} in another lake.",
@@ -98,7 +103,7 @@ class LakeCatalog:
                             schema.delete_column(column)
                         schema.union_by_name(arrow_schema(table.contract))
                 mapping = change.table_metadata.schema().name_mapping.model_dump_json()
-                change.set_properties({"schema.name-mapping.default": mapping})
+                change.set_properties({"schema.name-mapping.default": mapping, **_properties(dataset, table)})
                 new = list(parquet_files_to_data_files(iceberg.io, change.table_metadata, iter(staged.paths)))
                 old = [task.file for task in iceberg.scan().plan_files()] if iceberg.current_snapshot() else []
                 with change.update_snapshot(snapshot_properties=to_properties(staged)).overwrite() as snapshot:
@@ -126,8 +131,13 @@ class LakeCatalog:
         iceberg = self.iceberg(dataset, table)
         return {commit.release.run_id for commit in _commits(iceberg)} if iceberg else set()
 
-    def published(self, dataset: Dataset) -> dict[str, PublishedTable]:
-        """The tables of the newest release that every table of it has, by name; none where there is no such release."""
+    def published(self, dataset: Dataset, table: str | None = None) -> dict[str, PublishedTable]:
+        """The tables of the newest release that every table of it has, by name; none where there is no such release.
+
+        Args:
+            dataset: whose tables.
+            table: the only one that is wanted; all of them by default.
+        """
         tables = {table.name: self.iceberg(dataset.name, table.name) for table in dataset.tables}
         releases: dict[str, dict[str, _Commit]] = {}
         for name, iceberg in tables.items():
@@ -142,7 +152,7 @@ class LakeCatalog:
         return {
             name: _published(dataset.name, name, iceberg, newest[name])
             for name, iceberg in tables.items()
-            if iceberg and name in newest
+            if iceberg and name in newest and table in (name, None)
         }
 
     def iceberg(self, dataset: str, table: str) -> IcebergTable | None:
@@ -158,18 +168,18 @@ class LakeCatalog:
                 fix="A lake that was moved is not supported: move it back, or remove it and run it again where it is.",
             ) from gone
 
-    def _open_or_create(self, table: Table, dataset: str) -> IcebergTable:
-        existing = self.iceberg(dataset, table.name)
+    def _open_or_create(self, table: Table, dataset: Dataset) -> IcebergTable:
+        existing = self.iceberg(dataset.name, table.name)
         if existing:
             return existing
         with suppress(NamespaceAlreadyExistsError, IntegrityError):
-            self._catalog.create_namespace(dataset)
+            self._catalog.create_namespace(dataset.name, {"Description": f"{dataset.title}. {dataset.use_case}"})
         try:
             with self._catalog.create_table_transaction(
-                (dataset, table.name),
+                (dataset.name, table.name),
                 schema=arrow_schema(table.contract),
-                location=self._storage.path("processed", dataset, table.name),
-                properties=_NO_RETRY,
+                location=self._storage.path("processed", dataset.name, table.name),
+                properties=_properties(dataset, table),
             ) as create:
                 if table.partition_by:
                     transform: Transform[Any, Any] = (
@@ -179,7 +189,29 @@ class LakeCatalog:
                         spec.add_field(table.partition_by.column, transform, table.partition_by.name)
         except TableAlreadyExistsError:
             pass
-        return self._catalog.load_table((dataset, table.name))
+        return self._catalog.load_table((dataset.name, table.name))
+
+
+def _glue(options: dict[str, str]) -> MetastoreCatalog:
+    from pyiceberg.catalog.glue import GlueCatalog
+
+    from nequi_lake.lake.storage.aws import access
+
+    return GlueCatalog("nequi_lake", client=access().client("glue"), **options)
+
+
+def _properties(dataset: Dataset, table: Table) -> dict[str, str]:
+    """What a table's catalog entry says of it, for whoever meets it in Athena or Glue first."""
+    return {
+        **_NO_RETRY,
+        "Description": table.description,
+        "nequi.dataset": dataset.title,
+        "nequi.kaggle": dataset.slug,
+        "nequi.licence": dataset.licence,
+        "nequi.use-case": dataset.use_case,
+        "nequi.key": ", ".join(table.key),
+        "nequi.foreign-keys": ", ".join(f"{column} -> {parent}" for column, parent in table.foreign_keys.items()),
+    }
 
 
 @dataclass(frozen=True)

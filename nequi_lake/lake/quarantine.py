@@ -45,4 +45,5 @@ def newest_quarantine(storage: Storage, dataset: Dataset, table: Table) -> pl.Da
         return empty
     run_id = json.loads(storage.read(pointer))["run_id"]
     paths = [quarantine_path(storage, dataset.name, run_id, file.name) for file in dataset.files_of(table)]
-    return pl.concat([empty, *(pl.read_parquet(path, glob=False) for path in paths if storage.exists(path))])
+    found = [pl.scan_parquet(path, glob=False, **storage.polars_scan()) for path in paths if storage.exists(path)]
+    return pl.concat([empty.lazy(), *found]).collect()

@@ -88,12 +88,17 @@ class RawZone:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    def keep(self, dataset: Dataset, fetched: Fetched) -> KeptFile:
-        """Keep a file under its version, and make the version current once it is complete and sound.
+    def keep(self, dataset: Dataset, file: Fetched | KeptFile) -> KeptFile:
+        """Keep a file under its version, unless it is kept, and make the version current once it is complete and sound.
 
         Raises:
             RawZoneError: the version is kept already with other bytes.
         """
+        kept = file if isinstance(file, KeptFile) else self._keep(dataset, file)
+        self._make_current(dataset, file.version)
+        return kept
+
+    def _keep(self, dataset: Dataset, fetched: Fetched) -> KeptFile:
         folder = self._folder(dataset.name, fetched.version)
         path = f"{folder}/{fetched.file}"
         facts = {name: value for name, value in asdict(fetched).items() if name != "path"}
@@ -116,8 +121,15 @@ class RawZone:
             # The manifest comes last: a file without one was never kept, and is written again.
             self._storage.take(fetched.path, path)
             self._storage.write(path + MANIFEST, _to_json(kept))
-        self._make_current(dataset, fetched.version)
         return kept
+
+    def whole_version(self, dataset: Dataset, version: str) -> dict[str, KeptFile]:
+        """The files of a version, by name, if all of them are kept, sound, and there in full; otherwise none."""
+        kept = {file.file: file for file in self._kept(dataset, version)}
+        whole = len(kept) == len(dataset.files) and all(
+            file.whole and self._storage.size(file.path) == file.size_bytes for file in kept.values()
+        )
+        return kept if whole else {}
 
     def current_version(self, dataset: str) -> str | None:
         """The newest version of which every file is kept and sound; None where there is none."""

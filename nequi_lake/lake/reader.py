@@ -36,10 +36,11 @@ class LakeTable:
         published: its release, files and counts.
     """
 
-    def __init__(self, table: Table, published: PublishedTable, catalog: LakeCatalog) -> None:
+    def __init__(self, table: Table, published: PublishedTable, lake: Lake) -> None:
         self.table = table
         self.published = published
-        self._catalog = catalog
+        self._catalog = lake.catalog
+        self._storage = lake.storage
 
     def __repr__(self) -> str:
         return f"LakeTable({self.published.name}, {self.published.rows:,} rows, release {self.published.release.id})"
@@ -49,7 +50,9 @@ class LakeTable:
         iceberg = self._catalog.iceberg(self.published.dataset, self.published.table)
         if iceberg is None:
             raise CatalogError(f"{self.published.name} is no longer in the catalog.", where=self.published.name)
-        return pl.scan_iceberg(iceberg, snapshot_id=self.published.snapshot_id)
+        # It finds the credentials by itself, and cannot be given them.
+        options = self._storage.polars_scan().get("storage_options")
+        return pl.scan_iceberg(iceberg, snapshot_id=self.published.snapshot_id, storage_options=options)
 
     def to_arrow(self) -> pa.Table:
         """The table as an Arrow table, in the contract's types."""
@@ -65,7 +68,7 @@ class LakeTable:
 
     def to_dataset(self) -> pa.dataset.Dataset:
         """The table as a PyArrow dataset over its current files."""
-        return pa.dataset.dataset(self.files(), format="parquet", schema=arrow_schema(self.table.contract))
+        return self._storage.dataset(self.files(), arrow_schema(self.table.contract))
 
     def files(self) -> list[str]:
         """The Parquet files of this snapshot; what else lies in the folder belongs to other snapshots or to none."""
@@ -101,7 +104,7 @@ class Lake:
     def tables(self) -> list[LakeTable]:
         """Every table that has been published, dataset by dataset."""
         return [
-            LakeTable(dataset.table(name), published, self.catalog)
+            LakeTable(dataset.table(name), published, self)
             for dataset in self.datasets.values()
             for name, published in self.catalog.published(dataset).items()
         ]
@@ -113,14 +116,14 @@ class Lake:
             CatalogError: there is no such table, or it was never published.
         """
         dataset, table = self.declared(name)
-        published = self.catalog.published(dataset).get(table.name)
+        published = self.catalog.published(dataset, table.name).get(table.name)
         if published is None:
             raise CatalogError(
                 f"{name} was never published.",
                 where=self.settings.uri,
                 fix=f"Make it: nequi-lake run {dataset.name}. Is NEQUI_LAKE_URI the lake that you mean?",
             )
-        return LakeTable(table, published, self.catalog)
+        return LakeTable(table, published, self)
 
     def declared(self, name: str) -> tuple[Dataset, Table]:
         """The declaration of the table ``<dataset>.<table>``.
@@ -167,5 +170,5 @@ class Lake:
         connection.execute(f'CREATE SCHEMA "{dataset.name}"')
         for name, published in self.catalog.published(dataset).items():
             source = f"{dataset.name}__{name}"
-            connection.register(source, LakeTable(dataset.table(name), published, self.catalog).to_dataset())
+            connection.register(source, LakeTable(dataset.table(name), published, self).to_dataset())
             connection.execute(f'CREATE VIEW "{dataset.name}"."{name}" AS SELECT * FROM "{source}"')

@@ -26,7 +26,11 @@ class Settings:
         source: ``sample``, ``kaggle``, or a folder that holds ``<dataset>/<file>``.
         sample_scale: share of the full Kaggle size that the sample has, 0.0001 to 100.
         sample_seed: seed of the sample.
-        catalog_uri: SQLAlchemy URL of the catalog's database.
+        catalog: ``sql``, or ``glue`` for the Glue Data Catalog of AWS.
+        catalog_uri: SQLAlchemy URL of the ``sql`` catalog's database.
+        encryption: how objects on S3 are encrypted: ``AES256``, the ARN of a KMS key, or ``none``.
+        athena_workgroup: the workgroup of Athena in which queries run.
+        alert_topic: ARN of the SNS topic that is told of failures; empty where none is.
         zip_max_bytes: what a zip may unpack to at most.
         zip_max_ratio: how many times its size a zip may unpack to.
     """
@@ -35,7 +39,11 @@ class Settings:
     source: str = "sample"
     sample_scale: float = 0.01
     sample_seed: int = 1
+    catalog: str = "sql"
     catalog_uri: str = ""
+    encryption: str = "AES256"
+    athena_workgroup: str = "nequi_lake"
+    alert_topic: str = ""
     zip_max_bytes: int = 64 * GIB
     zip_max_ratio: float = 200.0
 
@@ -47,24 +55,86 @@ class Settings:
             UsageError: a value that cannot be used.
         """
         env = os.environ if env is None else env
-        uri = _folder(env.get("NEQUI_LAKE_URI") or "./lake", "NEQUI_LAKE_URI")
+        uri = _lake(env.get("NEQUI_LAKE_URI") or "./lake")
+        catalog, catalog_uri = _catalog(env, uri)
         source = env.get("NEQUI_LAKE_SOURCE") or "sample"
         return cls(
             uri=uri,
             source=source if source in ("sample", "kaggle") else _folder(source, "NEQUI_LAKE_SOURCE"),
             sample_scale=_number(env, "NEQUI_LAKE_SAMPLE_SCALE", cls.sample_scale, float, 0.0001, 100),
             sample_seed=_number(env, "NEQUI_LAKE_SAMPLE_SEED", cls.sample_seed, int, 0, 2**31),
-            catalog_uri=env.get("NEQUI_LAKE_CATALOG_URI") or f"sqlite:///{uri}/catalog.db",
+            catalog=catalog,
+            catalog_uri=catalog_uri,
+            encryption=_matching(
+                env,
+                "NEQUI_LAKE_ENCRYPTION",
+                cls.encryption,
+                r"AES256|none|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)/.+",
+                "AES256, none, or the ARN of a KMS key",
+            ),
+            athena_workgroup=env.get("NEQUI_LAKE_ATHENA_WORKGROUP") or cls.athena_workgroup,
+            alert_topic=_matching(
+                env,
+                "NEQUI_LAKE_ALERT_TOPIC",
+                cls.alert_topic,
+                r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:.+",
+                "the ARN of an SNS topic",
+            ),
             zip_max_bytes=_number(env, "NEQUI_LAKE_ZIP_MAX_BYTES", cls.zip_max_bytes, int, 1, 2**60),
             zip_max_ratio=_number(env, "NEQUI_LAKE_ZIP_MAX_RATIO", cls.zip_max_ratio, float, 1, 1e6),
         )
+
+
+def _lake(value: str) -> str:
+    if not value.startswith("s3://"):
+        return _folder(value, "NEQUI_LAKE_URI")
+    uri = value.rstrip("/")
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)*", uri):
+        raise UsageError(
+            f"NEQUI_LAKE_URI is {value!r}, which is not a bucket and a prefix.",
+            where="NEQUI_LAKE_URI",
+            fix="Write it as s3://bucket/prefix, with letters, digits, and . _ = - in the prefix.",
+        )
+    return uri
+
+
+def _catalog(env: Mapping[str, str], uri: str) -> tuple[str, str]:
+    on_s3 = uri.startswith("s3://")
+    kind = _matching(env, "NEQUI_LAKE_CATALOG", "glue" if on_s3 else "sql", "sql|glue", "sql or glue")
+    database = env.get("NEQUI_LAKE_CATALOG_URI", "")
+    if kind == "glue":
+        if not on_s3:
+            raise UsageError(
+                "A lake in a folder cannot be in the Glue Data Catalog.",
+                where="NEQUI_LAKE_CATALOG",
+                fix="Unset it, or set NEQUI_LAKE_URI to s3://bucket/prefix.",
+            )
+        return kind, ""
+    if on_s3 and not database:
+        raise UsageError(
+            "A lake on S3 with an sql catalog needs a database for it.",
+            where="NEQUI_LAKE_CATALOG_URI",
+            fix="Set it to an SQLAlchemy URL, or set NEQUI_LAKE_CATALOG=glue.",
+        )
+    return kind, database or f"sqlite:///{uri}/catalog.db"
+
+
+def _matching(env: Mapping[str, str], name: str, default: str, pattern: str, kinds: str) -> str:
+    value = env.get(name) or default
+    if value == default or re.fullmatch(pattern, value):
+        return value
+    raise UsageError(f"{name} is {value!r}.", where=f"the environment variable {name}", fix=f"Set it to {kinds}.")
 
 
 def _folder(value: str, name: str) -> str:
     """The absolute path of a folder that a variable names, as a path or a ``file://`` URI."""
     local = value.removeprefix("file://") if value.startswith("file:///") else value
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", local):
-        raise UsageError(f"{name} is {value!r}, which is not supported.", where=name, fix="Name a local folder.")
+        raise UsageError(
+            f"{name} is {value!r}, which is not supported.",
+            where=name,
+            fix="Name a local folder, or for the lake s3://bucket/prefix.",
+        )
     return str(Path(unquote(local) if local != value else local).expanduser().absolute())
 
 

@@ -78,7 +78,10 @@ class _TableAudit:
     def _scan(self, staged: StagedTable) -> pl.LazyFrame:
         if not staged.files:
             return pl.LazyFrame(schema={n: c.dtype for n, c in self.dataset.table(staged.table).columns.items()})
-        return pl.scan_parquet(staged.paths, glob=False, hive_partitioning=False)
+        return self._parquet(staged.paths)
+
+    def _parquet(self, paths: list[str]) -> pl.LazyFrame:
+        return pl.scan_parquet(paths, glob=False, hive_partitioning=False, **self.storage.polars_scan())
 
     def _answer(
         self, name: str, problems: list[str], well: str, numbers: dict[str, int | float | str], fix: str
@@ -154,7 +157,7 @@ class _TableAudit:
             by_folder: dict[str, list[str]] = {}
             for path in self.staged.paths:
                 by_folder.setdefault(path.rsplit("/", 1)[0], []).append(path)
-            parts = [pl.scan_parquet(paths, glob=False, hive_partitioning=False) for paths in by_folder.values()]
+            parts = [self._parquet(paths) for paths in by_folder.values()]
         repeated, examples = 0, list[str]()
         for scan in parts:
             distinct = (

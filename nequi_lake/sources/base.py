@@ -19,6 +19,7 @@ class Delivered:
         source: where it came from, for a person.
         source_version: the source's own version of the dataset, if it has one.
         zip_sha256: hash of the zip that it was a member of, if it was one.
+        licence: the licence that the source reports, if it reports one.
     """
 
     file: str
@@ -26,6 +27,7 @@ class Delivered:
     source: str
     source_version: str | None = None
     zip_sha256: str | None = None
+    licence: str | None = None
 
 
 class Source(Protocol):
@@ -39,10 +41,20 @@ class Source(Protocol):
         """Whether the source has the dataset at all."""
         ...
 
+    def version(self, dataset: Dataset, /) -> str | None:
+        """The source's own version of the dataset, asked without fetching it; None where the source has no versions.
+
+        Raises:
+            SourceError: the source does not have the dataset, or will not tell.
+            TransientError: the source could not be asked now.
+        """
+        ...
+
     def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
         """Deliver every file of the dataset into the empty folder ``into``, in the order of its declaration.
 
         Raises:
             SourceError: a file is not there, or cannot be taken.
+            TransientError: the source broke off, or could not be reached.
         """
         ...

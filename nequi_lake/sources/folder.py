@@ -33,6 +33,10 @@ class FolderSource:
         """Whether there is a folder for the dataset."""
         return (self._folder / dataset.name).is_dir()
 
+    def version(self, _dataset: Dataset, /) -> str | None:
+        """A folder has no versions: what lies in it may change at any time."""
+        return None
+
     def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
         """Copy the dataset's files into ``into``.
 

@@ -30,6 +30,10 @@ class SampleSource:
         """Whether the dataset's module carries a sample."""
         return dataset.sample is not None
 
+    def version(self, _dataset: Dataset, /) -> str | None:
+        """None: the sample is made anew, and its content tells its version."""
+        return None
+
     def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
         """Write the dataset's made-up files into ``into``.
 

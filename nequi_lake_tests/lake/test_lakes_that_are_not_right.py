@@ -31,7 +31,7 @@ def test_a_copy_of_a_lake_never_writes_into_the_original(
     published = lake.table("cite_sum.papers").published
     staged = replace(published, release=replace(published.release, id="new"))
     with pytest.raises(CatalogError, match="in another lake") as told:
-        copy.catalog.publish(lake.datasets["cite_sum"].table("papers"), staged)
+        copy.catalog.publish(lake.datasets["cite_sum"], staged)
     assert "copied or moved" in str(told.value)
     assert every_file(lake) == before
 

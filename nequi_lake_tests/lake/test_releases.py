@@ -44,7 +44,7 @@ def test_a_release_is_seen_when_its_last_table_is_committed(
     (old,) = releases(lake)
     for published in (table.published for table in lake.tables()):
         assert releases(lake) == {old}
-        lake.catalog.publish(cite_sum.table(published.table), restaged(published, "new", files=9))
+        lake.catalog.publish(cite_sum, restaged(published, "new", files=9))
     assert releases(lake) == {"new"}
 
 
@@ -54,8 +54,8 @@ def test_going_back_to_an_old_release_is_seen_at_once_and_whole(
     assert materialize("cite_sum").success
     first = [table.published for table in lake.tables()]
     for published in first:
-        lake.catalog.publish(cite_sum.table(published.table), restaged(published, "new", files=9))
-    lake.catalog.publish(cite_sum.table("papers"), restaged(first[0], first[0].release.id))
+        lake.catalog.publish(cite_sum, restaged(published, "new", files=9))
+    lake.catalog.publish(cite_sum, restaged(first[0], first[0].release.id))
     assert releases(lake) == {first[0].release.id}
 
 
@@ -114,12 +114,12 @@ def test_of_two_writers_at_once_one_is_told_that_it_lost(
 
     def other_writer_first(*arguments: object) -> object:
         monkeypatch.setattr(step, parquet_files_to_data_files)
-        Lake(lake.settings, lake.datasets).catalog.publish(papers, restaged(published, "theirs"))
+        Lake(lake.settings, lake.datasets).catalog.publish(lake.datasets["cite_sum"], restaged(published, "theirs"))
         return parquet_files_to_data_files(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(step, other_writer_first)
     with pytest.raises(CatalogError, match="Another run published"):
-        lake.catalog.publish(papers, restaged(published, "ours"))
+        lake.catalog.publish(lake.datasets["cite_sum"], restaged(published, "ours"))
     newest = lake.catalog.newest("cite_sum", "papers")
     assert newest is not None
     assert newest.release.id == "theirs"

@@ -76,7 +76,7 @@ def test_a_lake_in_the_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    "given", ["s3://bucket/lake", "s3:/b/x", "gs://bucket", "https://example.org/lake", "file://localhost/x", "file:/x"]
+    "given", ["s3:/b/x", "gs://bucket", "https://example.org/lake", "file://localhost/x", "file:/x"]
 )
 def test_a_lake_that_is_no_folder_is_refused(given: str) -> None:
     with pytest.raises(UsageError) as refusal:
@@ -129,3 +129,27 @@ def test_a_limit_is_told_exactly() -> None:
     with pytest.raises(UsageError) as refusal:
         Settings.from_env({"NEQUI_LAKE_ZIP_MAX_BYTES": "64GB"})
     assert "e+" not in str(refusal.value)
+
+
+def test_a_lake_on_s3_is_in_glue_by_default() -> None:
+    settings = Settings.from_env({"NEQUI_LAKE_URI": "s3://my-bucket/lakes/prod/"})
+    assert (settings.uri, settings.catalog, settings.encryption) == ("s3://my-bucket/lakes/prod", "glue", "AES256")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    {
+        "no bucket": ({"NEQUI_LAKE_URI": "s3://"}, "not a bucket and a prefix"),
+        "capital letters": ({"NEQUI_LAKE_URI": "s3://My_Bucket/x"}, "not a bucket and a prefix"),
+        "a path that leads out": ({"NEQUI_LAKE_URI": "s3://bucket//x"}, "not a bucket and a prefix"),
+        "no database": ({"NEQUI_LAKE_CATALOG": "sql"}, "needs a database"),
+        "unknown catalog": ({"NEQUI_LAKE_CATALOG": "hive"}, "Set it to sql or glue"),
+        "glue for a folder": ({"NEQUI_LAKE_URI": "lake", "NEQUI_LAKE_CATALOG": "glue"}, "cannot be in the Glue"),
+        "unknown encryption": ({"NEQUI_LAKE_ENCRYPTION": "rot13"}, "the ARN of a KMS key"),
+        "topic that is none": ({"NEQUI_LAKE_ALERT_TOPIC": "my-topic"}, "the ARN of an SNS topic"),
+    }.values(),
+)
+def test_settings_of_a_lake_on_s3_that_cannot_be(changes: dict[str, str], told: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        Settings.from_env({"NEQUI_LAKE_URI": "s3://bucket/lake", **changes})
+    assert told in str(refusal.value)

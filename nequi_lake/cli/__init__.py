@@ -1,0 +1,5 @@
+"""The command line, ``nequi-lake``: a thin layer over what the package offers, one module a group of commands."""
+
+from nequi_lake.cli.entry import app, main
+
+__all__ = ["app", "main"]

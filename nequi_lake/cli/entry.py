@@ -1,0 +1,76 @@
+"""``nequi-lake``: the lake at the command line.
+
+Exit codes: 0 done, 1 the run or a check failed, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from nequi_lake.cli import lake
+from nequi_lake.cli.show import complain
+from nequi_lake.errors import NequiLakeError, UsageError
+
+app = typer.Typer(
+    help="A data lake: raw files kept as they came, contract-keeping tables, a report for each.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+INTERRUPTED = 130
+"""Exit code of a command that the person at the terminal stopped, as shells have it."""
+
+
+for command in (lake.run, lake.tables, lake.sql, lake.quarantine, lake.doctor):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line, and end the process with its exit code."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        code = app(arguments, standalone_mode=False, obj=debug)
+    except NequiLakeError as error:
+        complain(str(error), debug=debug)
+        code = 2 if isinstance(error, UsageError) else 1
+    except typer.Exit as end:
+        code = end.exit_code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+            complain(f"{error.format_message()}\n  to do: nequi-lake --help", debug=False)
+            code = error.exit_code
+        elif told := _storage_fault(error):
+            complain(str(told), debug=debug)
+            code = 2 if isinstance(told, UsageError) else 1
+        else:
+            complain(
+                f"nequi-lake broke off: {type(error).__name__}: {error}\n  to do: see the traceback with --debug, and "
+                "report it",
+                debug=debug,
+            )
+            code = 1
+    if code == INTERRUPTED:
+        complain("Stopped. Each dataset is whole, as it was or as it is now; run it again to go on.", debug=False)
+    sys.exit(code or 0)
+
+
+def _storage_fault(error: Exception) -> NequiLakeError | None:
+    from nequi_lake.lake.storage.faults import explain
+
+    return explain(error, os.environ.get("NEQUI_LAKE_URI") or "the lake")
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+) -> None:
+    """Taken out of the arguments by main, and here for the help."""

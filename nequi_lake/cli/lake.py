@@ -1,0 +1,149 @@
+"""The commands that run and read a lake. Those that only read do not import Dagster."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nequi_lake.cli.show import Format, FormatOption, complain, narrate, print_rows, say
+from nequi_lake.errors import UsageError
+
+
+def run(
+    context: typer.Context,
+    datasets: Annotated[list[str] | None, typer.Argument(help="Names of datasets; all of them by default.")] = None,
+) -> None:
+    """Fetch, keep, stage, audit, publish and profile."""
+    started = time.monotonic()
+    narrate(started)
+    from nequi_lake import progress
+    from nequi_lake.doctor import examine, offered
+    from nequi_lake.lake.reader import Lake
+    from nequi_lake.lake.settings import Settings
+    from nequi_lake.sources import open_source
+
+    if sys.stderr.isatty():
+        progress.show_on(os.fdopen(os.dup(sys.stderr.fileno()), "w"))
+    settings = Settings.from_env()
+    lake, source = Lake(settings), open_source(settings)
+    say(f"Lake {settings.uri}, filled from {source.describe()}")
+    unwell = [check for check in examine(lake, source) if not check.passed]
+    if unwell:
+        raise UsageError(unwell[0].found, where=unwell[0].subject, fix=unwell[0].fix)
+    there = [dataset.name for dataset in offered(lake, source)]
+    unknown = [name for name in datasets or () if name not in lake.datasets]
+    if unknown:
+        raise UsageError(f"There is no dataset {unknown[0]}.", fix=f"Name some of: {', '.join(lake.datasets)}.")
+    lacking = [name for name in datasets or lake.datasets if name not in there]
+    if lacking and datasets:
+        raise UsageError(f"The source does not have {', '.join(lacking)}.", where=source.describe())
+    if lacking:
+        say(f"Not in this source, left as it is: {', '.join(lacking)}")
+    _dagster_home()
+
+    from nequi_lake.defs.run import run_recorded
+
+    outcome = run_recorded(settings, datasets or there)
+    if context.obj:
+        say("\n".join(outcome.traces))
+    for failure in outcome.failures:
+        complain(failure, debug=False)
+    _summary(lake, datasets or there)
+    reports = lake.storage.path("profiling_reports")
+    if lake.storage.exists(reports):
+        say(f"Reports: {lake.storage.link(reports)}")
+    if os.environ.get("DAGSTER_HOME"):
+        say(f"In the Dagster UI (make dev): run {outcome.run_id[:8]}")
+    verdict = "Done" if outcome.success else "FAILED, as said above; a dataset that failed is as it was"
+    say(f"{verdict}, in {time.monotonic() - started:.1f} s")
+    raise typer.Exit(0 if outcome.success else 1)
+
+
+def tables(form: FormatOption = Format.TABLE) -> None:
+    """List the published tables."""
+    from nequi_lake.lake.reader import Lake
+
+    lake = Lake.from_env()
+    print_rows(_table_rows(lake, lake.datasets), form)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT in DuckDB's SQL.")], form: FormatOption = Format.TABLE
+) -> None:
+    """Query the published tables, each under its name DATASET.TABLE."""
+    from nequi_lake.lake.reader import Lake
+
+    print_rows(Lake.from_env().sql(query).to_pylist(), form)
+
+
+def quarantine(
+    table: Annotated[str, typer.Argument(help="DATASET.TABLE")],
+    form: FormatOption = Format.TABLE,
+    limit: Annotated[int, typer.Option(help="Show at most so many records; 0 for all.")] = 100,
+) -> None:
+    """Show the raw records that the newest run put aside, and why."""
+    from nequi_lake.lake.quarantine import newest_quarantine
+    from nequi_lake.lake.reader import Lake
+
+    lake = Lake.from_env()
+    rows = newest_quarantine(lake.storage, *lake.declared(table)).drop("record")
+    shown = rows.head(limit or rows.height)
+    print_rows([{**row, "raw": json.loads(row["raw"])} for row in shown.iter_rows(named=True)], form)
+    if shown.height < rows.height:
+        say(f"{shown.height:,} of {rows.height:,} records; --limit 0 shows all")
+
+
+def doctor(form: FormatOption = Format.TABLE) -> None:
+    """Ask whether the lake can run here."""
+    from nequi_lake.doctor import examine
+    from nequi_lake.lake.reader import Lake
+    from nequi_lake.lake.settings import Settings
+    from nequi_lake.sources import open_source
+
+    settings = Settings.from_env()
+    checks = examine(Lake(settings), open_source(settings))
+    print_rows(
+        [
+            {"check": c.name, "passed": c.passed, "found": c.found, "where": c.subject, "to do": c.fix or None}
+            for c in checks
+        ],
+        form,
+    )
+    if not all(check.passed for check in checks):
+        raise typer.Exit(1)
+
+
+def _table_rows(lake: Any, datasets: Iterable[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "table": published.name,
+            "rows": published.rows,
+            "bytes": published.size_bytes,
+            "partitions": published.partitions,
+            "quarantined": published.accounting.quarantined,
+            "release": published.release.id,
+            "published_at": published.published_at.isoformat(timespec="seconds"),
+        }
+        for dataset in datasets
+        for published in lake.catalog.published(lake.datasets[dataset]).values()
+    ]
+
+
+def _summary(lake: Any, datasets: Sequence[str]) -> None:
+    rows = _table_rows(lake, datasets)
+    if rows:
+        print_rows(rows, Format.TABLE)
+
+
+def _dagster_home() -> None:
+    """Record runs beside the project where its Dagster folder is, so that ``make dev`` shows them."""
+    beside = Path.cwd() / ".dagster"
+    if "DAGSTER_HOME" not in os.environ and (beside / "dagster.yaml").exists():
+        os.environ["DAGSTER_HOME"] = str(beside)

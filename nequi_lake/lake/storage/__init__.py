@@ -1,0 +1,160 @@
+"""The one room that knows how bytes get into and out of the lake's storage, and where that is.
+
+Every write here is atomic for its readers: a name either has the whole content or is not there. Nothing else in the
+project opens a file of the lake for writing, but for the engines, which write under names that no reader looks at.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.dataset
+from fsspec import AbstractFileSystem
+
+from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage.base import Place
+from nequi_lake.lake.storage.local import Folder
+
+LOCK_WAIT_S = 600
+"""Seconds that a run waits for another one to be done with a dataset."""
+
+
+class Storage:
+    """Files of the lake, addressed by absolute paths or URIs that :meth:`path` makes.
+
+    Args:
+        settings: where the lake is.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._place = _place(settings)
+        self.uri = self._place.uri
+
+    @property
+    def _fs(self) -> AbstractFileSystem:
+        return self._place.filesystem()
+
+    def path(self, *parts: str) -> str:
+        """The absolute path of ``parts`` within the lake."""
+        return "/".join((self.uri, *parts))
+
+    def link(self, path: str) -> str:
+        """A URL under which a person can open ``path``."""
+        return self._place.link(path)
+
+    def is_there(self) -> bool:
+        """Whether the folder or bucket is there in which the lake is or may be made."""
+        return self._place.is_there()
+
+    def reach(self) -> str:
+        """Ask the storage for entry, and say as whom it was given, for a person.
+
+        Raises:
+            UsageError: there is no such bucket, or no entry.
+        """
+        return self._place.reach()
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or folder of that name is there."""
+        return bool(self._fs.exists(path))
+
+    def missing(self, paths: Sequence[str]) -> list[str]:
+        """Those of the files that are not there, found by one listing."""
+        if not paths:
+            return []
+        folders = zip(*(path.split("/")[:-1] for path in paths), strict=False)
+        folder = "/".join(parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, folders))
+        there = set(self._fs.find(folder))
+        return [path for path in paths if self._fs._strip_protocol(path) not in there]
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file of the lake for reading bytes."""
+        return cast(BinaryIO, self._fs.open(path, "rb"))
+
+    def read(self, path: str) -> bytes:
+        """The whole content of a small file."""
+        return cast(bytes, self._fs.cat_file(path))
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a small file, whole or not at all."""
+        self._place.write(path, content)
+
+    def take(self, local: Path, path: str) -> None:
+        """Move a local file into the lake, whole or not at all. ``local`` is gone afterwards."""
+        self._place.take(local, path)
+
+    def size(self, path: str) -> int | None:
+        """A file's length in bytes; None where it is not there."""
+        return int(self._fs.size(path)) if self._fs.isfile(path) else None
+
+    def remove(self, path: str) -> None:
+        """Remove a file, or a folder and all in it; nothing where it is not there."""
+        if self._fs.exists(path):
+            self._fs.rm(path, recursive=True)
+
+    def list(self, path: str) -> list[str]:
+        """The names in a folder, in order; none where it is not there."""
+        if not self._fs.isdir(path):
+            return []
+        return sorted(str(name).rsplit("/", 1)[-1] for name in self._fs.ls(path, detail=False))
+
+    def dataset(self, paths: Sequence[str], schema: pa.Schema) -> pyarrow.dataset.Dataset:
+        """Parquet files of the lake as one PyArrow dataset, which DuckDB reads too."""
+        filesystem, before = self._place.arrow_filesystem()
+        return pyarrow.dataset.dataset(
+            [path.removeprefix(before) for path in paths], format="parquet", schema=schema, filesystem=filesystem
+        )
+
+    def polars_scan(self) -> dict[str, Any]:
+        """Keyword arguments for a Polars scan of the lake's files."""
+        return self._place.polars_scan()
+
+    def polars_sink(self) -> dict[str, Any]:
+        """Keyword arguments for a Polars sink into the lake."""
+        return self._place.polars_sink()
+
+    def iceberg_properties(self) -> dict[str, str]:
+        """Properties with which a PyIceberg catalog reads and writes the lake's files."""
+        return self._place.iceberg_properties()
+
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """Keep other runs out of ``name`` for the time of the block; wait for one that is in it.
+
+        Raises:
+            NequiLakeError: the other run was not done after :data:`LOCK_WAIT_S`.
+        """
+        return self._place.alone(name, LOCK_WAIT_S)
+
+    @cached_property
+    def scratch_folder(self) -> Path:
+        """The local folder in which :meth:`scratch` makes its own."""
+        return self._place.scratch_folder()
+
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[Path]:
+        """An empty local folder from which :meth:`take` is cheap; removed at the end, or by the next run of ``name``.
+
+        Only for a run that is :meth:`alone` with ``name``.
+        """
+        folder = self.scratch_folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _place(settings: Settings) -> Place:
+    if not settings.uri.startswith("s3://"):
+        return Folder(settings.uri)
+    from nequi_lake.lake.storage.s3 import Bucket
+
+    return Bucket(settings.uri, encryption=settings.encryption)

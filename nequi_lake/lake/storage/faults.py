@@ -1,0 +1,42 @@
+"""What a failure of the storage means for a person: what happened, what to do, and whether asking again may help."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+from nequi_lake.errors import NequiLakeError, StorageError
+
+
+def explain(error: BaseException, where: str) -> NequiLakeError | None:
+    """The failure in words, its causes looked at too; None where the storage is not to blame.
+
+    Args:
+        error: what was raised.
+        where: the lake or source that was at work, for the case that the error names no file.
+    """
+    if isinstance(error, NequiLakeError):
+        return error
+    # Only who has talked to AWS can have been refused by it, and to import its libraries takes a second.
+    aws = sys.modules.get("nequi_lake.lake.storage.aws")
+    told: NequiLakeError | None = aws.explain(error, where) if aws else None
+    return told or _explain_system(error, where)
+
+
+def _explain_system(error: BaseException, where: str) -> NequiLakeError | None:
+    if not isinstance(error, OSError):
+        return None
+    place = str(error.filename or where)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(
+            "The disk is full.",
+            where=place,
+            fix="Free some space and run it again: what is published is whole, and what was half done is cleared away.",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        return StorageError(
+            f"It cannot be written or read: {error.strerror}.",
+            where=place,
+            fix="Let this user read and write there, or set NEQUI_LAKE_URI elsewhere.",
+        )
+    return None

@@ -1,0 +1,140 @@
+"""One run at a time where no operating system holds a lock: a small object that its owner keeps fresh.
+
+Conditional writes decide who has it. Its age is told by the server's own clock alone, so that no machine's clock
+matters. The owner writes it anew while it works; one that was killed stops doing so, and the next run takes it over.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import botocore.exceptions
+
+from nequi_lake.errors import NequiLakeError, TransientError
+
+log = logging.getLogger(__name__)
+
+STALE_S = 120.0
+"""Seconds after which a lease that was not kept fresh is free to take."""
+_LOOK_S = 1.0
+_LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+_GONE = {"NoSuchKey", "404"}
+
+
+@contextmanager
+def lease(
+    client: Any, bucket: str, key: str, name: str, wait_s: float, write_arguments: dict[str, str]
+) -> Iterator[None]:
+    """Hold ``key`` for the time of the block; wait for whoever has it.
+
+    Args:
+        client: a boto3 client of S3.
+        bucket, key: the lease's object.
+        name: what it keeps apart, for a person.
+        wait_s: seconds to wait at most.
+        write_arguments: what is said with each write, such as of its encryption.
+
+    Raises:
+        NequiLakeError: another run still had it after ``wait_s``.
+        TransientError: it was lost while the block ran, as the machine slept or the server was away for too long.
+    """
+    held = _Lease(client, bucket, key, write_arguments)
+    deadline = time.monotonic() + wait_s
+    told = False
+    while not held.take():
+        if not told:
+            log.info("%s: another run is at work on it (%s); waiting for it to end", name, held.owner())
+            told = True
+        if time.monotonic() > deadline:
+            raise NequiLakeError(
+                f"Another run has been at work on {name} for more than {wait_s} s.",
+                where=f"s3://{bucket}/{key}",
+                fix="Wait for it, or end it, and run this one again.",
+            )
+        time.sleep(_LOOK_S)
+    with held.kept_fresh():
+        yield
+    if held.lost:
+        raise TransientError(
+            f"The hold on {name} was lost while the run was at work, and another run may have been at it too.",
+            where=f"s3://{bucket}/{key}",
+            fix="What was published is whole. Run it again.",
+        )
+
+
+class _Lease:
+    def __init__(self, client: Any, bucket: str, key: str, write_arguments: dict[str, str]) -> None:
+        self._client = client
+        self._object = {"Bucket": bucket, "Key": key}
+        self._write_arguments = write_arguments
+        self._etag = ""
+        self.lost = False
+
+    def take(self) -> bool:
+        """Whether it is ours now."""
+        if self._write(IfNoneMatch="*"):
+            return True
+        try:
+            found = self._client.head_object(**self._object)
+        except botocore.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                return False
+            raise
+        now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+        stale = (now - found["LastModified"]).total_seconds() > STALE_S
+        return stale and self._write(IfMatch=found["ETag"])
+
+    def owner(self) -> str:
+        """Who has it, for a person."""
+        try:
+            told = json.loads(self._client.get_object(**self._object)["Body"].read())
+        except (botocore.exceptions.ClientError, ValueError):
+            return "who has just left"
+        return f"process {told.get('process')} on {told.get('host')}"
+
+    @contextmanager
+    def kept_fresh(self) -> Iterator[None]:
+        """Write it anew again and again while the block runs, and give it back at the end."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._keep_fresh, args=(ended,), name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            if not self.lost:
+                self._client.delete_object(**self._object)
+
+    def _keep_fresh(self, ended: threading.Event) -> None:
+        while not ended.wait(STALE_S / 4):
+            try:
+                self.lost = not self._write(IfMatch=self._etag)
+            except Exception as error:
+                # The next try may get through before the lease is stale.
+                log.warning("The lease %s could not be kept fresh: %s", self._object["Key"], error)
+            if self.lost:
+                return
+
+    def _write(self, **condition: str) -> bool:
+        owner = {"host": socket.gethostname(), "process": os.getpid(), "nonce": uuid.uuid4().hex}
+        try:
+            answer = self._client.put_object(
+                **self._object, Body=json.dumps(owner).encode(), **condition, **self._write_arguments
+            )
+        except botocore.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in _LOST | _GONE:
+                return False
+            raise
+        self._etag = answer["ETag"]
+        return True
