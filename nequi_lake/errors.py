@@ -5,6 +5,9 @@ A person's mistake or a bad file ends in one of these, never in a bare traceback
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class NequiLakeError(Exception):
     """Something went wrong that the user can mend.
@@ -64,3 +67,20 @@ class AuditError(NequiLakeError):
 
 class CatalogError(NequiLakeError):
     """A table is not there to be read, or its commit was refused."""
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Say which extra of the package is not installed, where an import of the block fails.
+
+    Raises:
+        UsageError: a module is not there.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise UsageError(
+            f"This needs a library that is not installed: {missing.name}.",
+            where=f"the package's extra {extra!r}",
+            fix=f"pip install 'nequi_lake[{extra}]'",
+        ) from missing

@@ -19,6 +19,8 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
 from nequi_lake.lake.settings import Settings
 
+pytest_plugins = ["nequi_lake_tests.aws"]
+
 MOTOR_FILE = "measures_v2.csv"
 MOTOR_HEADER = (
     "u_q,coolant,stator_winding,u_d,stator_tooth,motor_speed,i_d,i_q,pm,stator_yoke,ambient,torque,profile_id"

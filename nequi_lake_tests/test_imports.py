@@ -15,7 +15,7 @@ FLOORS = (
     ("errors", "progress"),
     ("datasets",),
     ("lake",),
-    ("sources", "engines", "quality", "profiling"),
+    ("sources", "engines", "quality", "profiling", "cloud"),
     ("defs",),
     ("definitions", "cli", "doctor"),
 )

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from nequi_lake.cli.show import Format, FormatOption, complain, narrate, print_rows, say
-from nequi_lake.errors import UsageError
+from nequi_lake.errors import UsageError, needs_extra
 
 
 def run(
@@ -75,12 +75,30 @@ def tables(form: FormatOption = Format.TABLE) -> None:
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT in DuckDB's SQL.")], form: FormatOption = Format.TABLE
+    query: Annotated[str, typer.Argument(help="One SELECT in DuckDB's SQL, or in Athena's.")],
+    form: FormatOption = Format.TABLE,
+    athena: Annotated[bool, typer.Option("--athena", help="Run it in Athena, and say what it cost.")] = False,
 ) -> None:
     """Query the published tables, each under its name DATASET.TABLE."""
+    if athena:
+        print_rows(_athena_rows(query), form)
+        return
     from nequi_lake.lake.reader import Lake
 
     print_rows(Lake.from_env().sql(query).to_pylist(), form)
+
+
+def _athena_rows(query: str) -> list[dict[str, Any]]:
+    with needs_extra("aws"):
+        from nequi_lake.cloud.athena import USD_PER_TB, ask
+    from nequi_lake.lake.settings import Settings
+
+    answer = ask(query, Settings.from_env())
+    say(
+        f"{len(answer.rows):,} rows, {answer.scanned_bytes:,} bytes scanned in {answer.seconds:.1f} s, "
+        f"{answer.cost_usd:.6f} USD at {USD_PER_TB:g} USD a TB (query {answer.query_id})"
+    )
+    return answer.rows
 
 
 def quarantine(

@@ -173,6 +173,7 @@ class Dataset:
         tables: the processed tables, a parent before its children.
         sample: makes a stand-in of the raw files; none where the dataset is not part of the sample lake.
         schedule: cron expression on which the dataset is refreshed, UTC.
+        fresh_for_h: hours after which an asset of it that was not made anew counts as stale.
     """
 
     name: str
@@ -185,6 +186,7 @@ class Dataset:
     owner: str = "data-platform@nequi.com"
     sample: Sample | None = None
     schedule: str = "0 6 * * *"
+    fresh_for_h: int = 36
 
     def __post_init__(self) -> None:
         _check(self)

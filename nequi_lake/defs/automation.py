@@ -1,10 +1,21 @@
-"""When things run: a job and a schedule a dataset, and one job for the whole lake."""
+"""When things run, and who is told: per dataset a job, a schedule and a sensor of new versions; one job for the whole
+lake; one sensor of failures."""
 
 from __future__ import annotations
+
+import logging
 
 import dagster as dg
 
 from nequi_lake.datasets.spec import Dataset
+from nequi_lake.defs.failures import reason_of_failure
+from nequi_lake.errors import TransientError
+from nequi_lake.lake.raw import RawZone
+from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.settings import Settings
+from nequi_lake.sources import Source
+
+log = logging.getLogger(__name__)
 
 WHOLE_LAKE = "lake"
 
@@ -26,12 +37,75 @@ def whole_lake_job() -> dg.UnresolvedAssetJobDefinition:
     )
 
 
-def dataset_schedule(dataset: Dataset, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
-    """The schedule of a dataset's job; a person switches it on."""
+def dataset_schedule(
+    dataset: Dataset, job: dg.UnresolvedAssetJobDefinition, settings: Settings
+) -> dg.ScheduleDefinition:
+    """The schedule of a dataset's job; on from the start where the settings say so."""
     return dg.ScheduleDefinition(
         name=f"{dataset.name}_schedule",
         job=job,
         cron_schedule=dataset.schedule,
         execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED,
         description=f"Refresh {dataset.title}.",
     )
+
+
+def new_version_sensor(
+    dataset: Dataset, job: dg.UnresolvedAssetJobDefinition, settings: Settings
+) -> dg.SensorDefinition:
+    """The sensor that asks the source for its version of a dataset, and requests a run for one not seen before."""
+
+    @dg.sensor(
+        name=f"{dataset.name}_new_version",
+        job=job,
+        minimum_interval_seconds=settings.poll_s,
+        default_status=dg.DefaultSensorStatus.RUNNING if settings.automation else dg.DefaultSensorStatus.STOPPED,
+        description=f"Ask the source whether it has a new version of {dataset.title}, and refresh the dataset if so.",
+    )
+    def new_version(
+        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], source: dg.ResourceParam[Source]
+    ) -> dg.SensorResult | dg.SkipReason:
+        try:
+            version = source.version(dataset)
+        except TransientError as error:
+            return dg.SkipReason(f"{error.what} The next poll asks again.")
+        if version is None:
+            return dg.SkipReason(f"The {source.describe()} has no versions; the schedule refreshes the dataset.")
+        if version == context.cursor:
+            return dg.SkipReason(f"Version {version} is the one that was seen before.")
+        if context.cursor is None and version == RawZone(lake.storage).current_version(dataset.name):
+            return dg.SensorResult(skip_reason=f"Version {version} is in the lake already.", cursor=version)
+        return dg.SensorResult(
+            # The key keeps a second run of one version out, even where the cursor was lost.
+            run_requests=[dg.RunRequest(run_key=f"{dataset.name} version {version}", tags={"source_version": version})],
+            cursor=version,
+        )
+
+    return new_version
+
+
+def failure_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that tells of every failed run, and so of every failed check, as a failed check fails its run."""
+
+    @dg.run_failure_sensor(
+        name="failure_alert",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=30,
+        description="Tell of failed runs and checks: in the log always, and by the SNS topic that is configured.",
+    )
+    def failure_alert(context: dg.RunFailureSensorContext) -> None:
+        reasons = [reason_of_failure(event) for event in context.get_step_failure_events()]
+        tell_of_failure(settings, context.dagster_run.run_id, reasons or [context.failure_event.message or "unknown"])
+
+    return failure_alert
+
+
+def tell_of_failure(settings: Settings, run_id: str, reasons: list[str]) -> None:
+    """Write a failed run into the log, and send it to the topic of the settings if there is one."""
+    text = "\n\n".join([*reasons, f"Lake: {settings.uri}\nDagster run: {run_id}"])
+    log.error("Run %s failed.\n%s", run_id[:8], text)
+    if settings.alert_topic:
+        from nequi_lake.cloud.alerts import send
+
+        send(settings.alert_topic, f"nequi_lake: {reasons[0].splitlines()[0]}", text)

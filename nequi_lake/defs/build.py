@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.defs.automation import dataset_job, dataset_schedule, whole_lake_job
+from nequi_lake.defs.automation import dataset_job, dataset_schedule, failure_sensor, new_version_sensor, whole_lake_job
 from nequi_lake.defs.io_managers import IcebergIOManager, RawFileIOManager, ReportIOManager
 from nequi_lake.defs.names import IO_RAW, IO_REPORTS, IO_TABLES
 from nequi_lake.defs.raw import raw_assets
@@ -36,7 +36,11 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
             *(report_asset(dataset, table) for dataset in part for table in dataset.tables),
         ],
         jobs=[whole_lake_job(), *jobs.values()],
-        schedules=[dataset_schedule(dataset, jobs[dataset.name]) for dataset in part],
+        schedules=[dataset_schedule(dataset, jobs[dataset.name], settings) for dataset in part],
+        sensors=[
+            failure_sensor(settings),
+            *(new_version_sensor(dataset, jobs[dataset.name], settings) for dataset in part),
+        ],
         resources={
             "lake": lake,
             "source": open_source(settings),

@@ -60,3 +60,17 @@ def refuse(failed: Iterable[Check], unharmed: str) -> dg.Failure:
     for check in failed:
         lines += [f"{check.subject} fails {check.name}: {check.found}", f"  to do: {check.fix}"]
     return dg.Failure(description="\n".join([*lines, unharmed]), allow_retries=False)
+
+
+def reason_of_failure(event: dg.DagsterEvent) -> str:
+    """Why a step failed, for a person."""
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        return data.user_failure_data.description
+    error = data.error
+    while error and error.cause:
+        error = error.cause
+    reason = error.message.strip() if error else "an unknown error"
+    if error and error.cls_name == TransientError.__name__:
+        return reason.partition(": ")[2]
+    return f"{event.step_key} broke off: {reason}\n  to do: see the traceback with --debug, and report it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TypedDict
 
 import dagster as dg
@@ -40,8 +41,14 @@ class Belonging(TypedDict):
     group_name: str
     owners: Sequence[str]
     tags: Mapping[str, str]
+    freshness_policy: dg.FreshnessPolicy
 
 
 def belongs_to(dataset: Dataset, zone: str) -> Belonging:
-    """Group, owner and tags of an asset of ``zone``."""
-    return {"group_name": dataset.name, "owners": [dataset.owner], "tags": {"zone": zone, "dataset": dataset.name}}
+    """Group, owner, tags and expected freshness of an asset of ``zone``."""
+    return {
+        "group_name": dataset.name,
+        "owners": [dataset.owner],
+        "tags": {"zone": zone, "dataset": dataset.name},
+        "freshness_policy": dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=dataset.fresh_for_h)),
+    }

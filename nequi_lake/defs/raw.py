@@ -43,7 +43,7 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
             lake.storage.alone(dataset.name),
             lake.storage.scratch(dataset.name) as folder,
         ):
-            received = receive(dataset, source, folder)
+            received = already_kept(dataset, source, RawZone(lake.storage)) or receive(dataset, source, folder)
             checks = {file.name: as_check(dataset.name, file, structure) for file, structure, _ in received}
             for file, _, fetched in received:
                 key = raw_key(dataset.name, file.name)

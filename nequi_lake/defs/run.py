@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from nequi_lake.defs.automation import WHOLE_LAKE
+from nequi_lake.defs.automation import WHOLE_LAKE, tell_of_failure
 from nequi_lake.defs.build import build
-from nequi_lake.errors import TransientError
+from nequi_lake.defs.failures import reason_of_failure
 from nequi_lake.lake.settings import Settings
 
 _INTERRUPTED = (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__)
@@ -34,9 +34,17 @@ class Outcome:
 
 
 def run_recorded(settings: Settings, datasets: Collection[str]) -> Outcome:
-    """Run the lake of these settings as :func:`run` does, recorded in ``DAGSTER_HOME`` where that is set."""
-    with dg.DagsterInstance.get() if os.environ.get("DAGSTER_HOME") else dg.DagsterInstance.ephemeral() as instance:
-        return run(build(settings), datasets, instance)
+    """Run the lake of these settings as :func:`run` does, recorded in ``DAGSTER_HOME`` where that is set.
+
+    A failure is told of here only where no daemon can see the run and tell of it.
+    """
+    if os.environ.get("DAGSTER_HOME"):
+        with dg.DagsterInstance.get() as instance:
+            return run(build(settings), datasets, instance)
+    outcome = run(build(settings), datasets, None)
+    if outcome.failures and settings.alert_topic:
+        tell_of_failure(settings, outcome.run_id, list(outcome.failures))
+    return outcome
 
 
 def run(definitions: dg.Definitions, datasets: Collection[str], instance: dg.DagsterInstance | None) -> Outcome:
@@ -69,19 +77,6 @@ def run(definitions: dg.Definitions, datasets: Collection[str], instance: dg.Dag
     return Outcome(
         run_id=result.run_id,
         success=result.success,
-        failures=tuple(_say(event) for event in failed),
+        failures=tuple(reason_of_failure(event) for event in failed),
         traces=tuple(str(event.step_failure_data.error) for event in failed),
     )
-
-
-def _say(event: dg.DagsterEvent) -> str:
-    data = event.step_failure_data
-    if data.user_failure_data and data.user_failure_data.description:
-        return data.user_failure_data.description
-    error = data.error
-    while error and error.cause:
-        error = error.cause
-    reason = error.message.strip() if error else "an unknown error"
-    if error and error.cls_name == TransientError.__name__:
-        return reason.partition(": ")[2]
-    return f"{event.step_key} broke off: {reason}\n  to do: see the traceback with --debug, and report it"

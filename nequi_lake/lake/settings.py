@@ -31,6 +31,8 @@ class Settings:
         encryption: how objects on S3 are encrypted: ``AES256``, the ARN of a KMS key, or ``none``.
         athena_workgroup: the workgroup of Athena in which queries run.
         alert_topic: ARN of the SNS topic that is told of failures; empty where none is.
+        automation: whether schedules and sensors are on until a person switches them off.
+        poll_s: seconds between two looks of a sensor for a new version.
         zip_max_bytes: what a zip may unpack to at most.
         zip_max_ratio: how many times its size a zip may unpack to.
     """
@@ -44,6 +46,8 @@ class Settings:
     encryption: str = "AES256"
     athena_workgroup: str = "nequi_lake"
     alert_topic: str = ""
+    automation: bool = False
+    poll_s: int = 3600
     zip_max_bytes: int = 64 * GIB
     zip_max_ratio: float = 200.0
 
@@ -80,6 +84,8 @@ class Settings:
                 r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:.+",
                 "the ARN of an SNS topic",
             ),
+            automation=_matching(env, "NEQUI_LAKE_AUTOMATION", "off", "on|off", "on or off") == "on",
+            poll_s=_number(env, "NEQUI_LAKE_POLL_SECONDS", cls.poll_s, int, 5, 10**7),
             zip_max_bytes=_number(env, "NEQUI_LAKE_ZIP_MAX_BYTES", cls.zip_max_bytes, int, 1, 2**60),
             zip_max_ratio=_number(env, "NEQUI_LAKE_ZIP_MAX_RATIO", cls.zip_max_ratio, float, 1, 1e6),
         )

@@ -109,17 +109,16 @@ def test_of_two_writers_at_once_one_is_told_that_it_lost(
 ) -> None:
     assert materialize("cite_sum").success
     published = lake.table("cite_sum.papers").published
-    papers = cite_sum.table("papers")
     step = "nequi_lake.lake.catalog.parquet_files_to_data_files"
 
     def other_writer_first(*arguments: object) -> object:
         monkeypatch.setattr(step, parquet_files_to_data_files)
-        Lake(lake.settings, lake.datasets).catalog.publish(lake.datasets["cite_sum"], restaged(published, "theirs"))
+        Lake(lake.settings, lake.datasets).catalog.publish(cite_sum, restaged(published, "theirs"))
         return parquet_files_to_data_files(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(step, other_writer_first)
     with pytest.raises(CatalogError, match="Another run published"):
-        lake.catalog.publish(lake.datasets["cite_sum"], restaged(published, "ours"))
+        lake.catalog.publish(cite_sum, restaged(published, "ours"))
     newest = lake.catalog.newest("cite_sum", "papers")
     assert newest is not None
     assert newest.release.id == "theirs"

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.dataset
 from fsspec import AbstractFileSystem
 
+from nequi_lake.errors import needs_extra
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage.base import Place
 from nequi_lake.lake.storage.local import Folder
@@ -155,6 +156,7 @@ class Storage:
 def _place(settings: Settings) -> Place:
     if not settings.uri.startswith("s3://"):
         return Folder(settings.uri)
-    from nequi_lake.lake.storage.s3 import Bucket
+    with needs_extra("aws"):
+        from nequi_lake.lake.storage.s3 import Bucket
 
     return Bucket(settings.uri, encryption=settings.encryption)

@@ -247,14 +247,14 @@ def _explain_answer(error: botocore.exceptions.ClientError, where: str) -> Nequi
             where=where,
             fix="Is NEQUI_LAKE_URI right? nequi-lake infra deploy makes the bucket.",
         )
-    if code in _BUSY or status >= 500:
-        return TransientError(f"AWS was too busy for {error.operation_name}: {code}.", where=where, fix="Run it again.")
     if code in ("NotImplemented", "InvalidArgument", "InvalidRequest", "InvalidEncryptionAlgorithmError"):
         return StorageError(
             f"The server refuses {error.operation_name}: {error.response['Error'].get('Message') or code}.",
             where=where,
             fix="If it does not encrypt by itself, set NEQUI_LAKE_ENCRYPTION=none.",
         )
+    if code in _BUSY or status >= 500:
+        return TransientError(f"AWS was too busy for {error.operation_name}: {code}.", where=where, fix="Run it again.")
     return None
 
 
