@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format dev clean
+.PHONY: help setup run test test-integration check format dev clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,12 @@ run: $(READY) ## Run the whole lake, on the embedded sample unless NEQUI_LAKE_SO
 
 test: $(READY) ## Run every test that needs nothing but Python packages
 	$(BIN)/pytest --cov --cov-report=term
+
+test-integration: $(READY) ## Run the tests that need Debian's packages: a real S3 server
+	scripts/radosgw install
+	scripts/radosgw start
+	eval "$$(scripts/radosgw env)" && NEQUI_LAKE_TEST_BUCKET_SERVER=1 $(BIN)/pytest -m bucket; \
+		status=$$?; scripts/radosgw stop; exit $$status
 
 check: $(READY) ## Lint, format and types
 	$(BIN)/ruff check .

@@ -22,6 +22,7 @@ def examine(lake: Lake, source: Source) -> list[Check]:
         _ask("storage_lets_us_in", lake.settings.uri, lake.storage.reach),
         _ask("lake_can_be_written", lake.settings.uri, lambda: _writable(lake)),
         _ask("disk_has_room", lake.settings.uri, lambda: _room(lake)),
+        _ask("source_lets_us_in", source.describe(), lambda: f"as {source.account()}"),
         _ask("source_has_datasets", source.describe(), lambda: _offered(lake, source)),
         _ask("catalog_opens", lake.settings.catalog_uri or lake.settings.catalog, lambda: _catalog(lake)),
         _ask("tables_are_in_place", lake.settings.uri, lambda: _in_place(lake)),

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from nequi_lake.cli import lake
+from nequi_lake.cli import infra, lake
 from nequi_lake.cli.show import complain
 from nequi_lake.errors import NequiLakeError, UsageError
 
@@ -29,6 +29,7 @@ INTERRUPTED = 130
 
 for command in (lake.run, lake.tables, lake.sql, lake.quarantine, lake.doctor):
     app.command()(command)
+app.add_typer(infra.app, name="infra")
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nequi_lake.errors import UsageError
+from nequi_lake.errors import needs_extra
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources.base import Delivered, Source
 from nequi_lake.sources.folder import FolderSource
@@ -15,14 +15,12 @@ def open_source(settings: Settings) -> Source:
     """The source that the settings name.
 
     Raises:
-        UsageError: there is no such source.
+        UsageError: the packages of the source are not installed.
     """
     if settings.source == "sample":
         return SampleSource(scale=settings.sample_scale, seed=settings.sample_seed)
     if settings.source == "kaggle":
-        raise UsageError(
-            "The Kaggle source is not part of this version.",
-            where="NEQUI_LAKE_SOURCE",
-            fix="Download the datasets' zips, and set NEQUI_LAKE_SOURCE to the folder that holds <dataset>/<name>.zip.",
-        )
+        with needs_extra("kaggle"):
+            from nequi_lake.sources.kaggle import KaggleSource
+        return KaggleSource(zip_max_bytes=settings.zip_max_bytes, zip_max_ratio=settings.zip_max_ratio)
     return FolderSource(settings.source, zip_max_bytes=settings.zip_max_bytes, zip_max_ratio=settings.zip_max_ratio)

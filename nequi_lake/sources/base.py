@@ -37,6 +37,16 @@ class Source(Protocol):
         """The source, for a person."""
         ...
 
+    def account(self) -> str:
+        """As whom the source is asked, for a person; a source that asks nobody says where it is.
+
+        Raises:
+            SourceError: the source refuses the credentials.
+            TransientError: the source could not be asked now.
+            UsageError: there are no credentials.
+        """
+        ...
+
     def offers(self, dataset: Dataset) -> bool:
         """Whether the source has the dataset at all."""
         ...

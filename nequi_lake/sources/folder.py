@@ -29,6 +29,10 @@ class FolderSource:
         """The source, for a person."""
         return f"folder {self._folder}"
 
+    def account(self) -> str:
+        """Where it is."""
+        return self.describe()
+
     def offers(self, dataset: Dataset) -> bool:
         """Whether there is a folder for the dataset."""
         return (self._folder / dataset.name).is_dir()

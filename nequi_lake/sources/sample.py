@@ -26,6 +26,10 @@ class SampleSource:
         """The source, for a person."""
         return f"sample (scale {self._scale:g}, seed {self._seed})"
 
+    def account(self) -> str:
+        """Where it is."""
+        return self.describe()
+
     def offers(self, dataset: Dataset) -> bool:
         """Whether the dataset's module carries a sample."""
         return dataset.sample is not None

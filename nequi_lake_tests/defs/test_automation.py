@@ -39,6 +39,9 @@ class Publisher(Source):
     def describe(self) -> str:
         return "publisher"
 
+    def account(self) -> str:
+        return "a friend"
+
     def offers(self, dataset: Dataset) -> bool:
         return True
 

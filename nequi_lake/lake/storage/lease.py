@@ -92,7 +92,7 @@ class _Lease:
             raise
         now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
         stale = (now - found["LastModified"]).total_seconds() > STALE_S
-        return stale and self._write(IfMatch=found["ETag"])
+        return stale and self._write(IfMatch=_bare(found["ETag"]))
 
     def owner(self) -> str:
         """Who has it, for a person."""
@@ -136,5 +136,10 @@ class _Lease:
             if error.response["Error"]["Code"] in _LOST | _GONE:
                 return False
             raise
-        self._etag = answer["ETag"]
+        self._etag = _bare(answer["ETag"])
         return True
+
+
+def _bare(etag: str) -> str:
+    """An entity tag without its quotes: AWS takes it with and without, other servers only without."""
+    return etag.strip('"')

@@ -1,0 +1,347 @@
+"""Datasets on Kaggle, through Kaggle's own client.
+
+The client is ``kagglesdk``: importing ``kaggle`` itself would log in, print, and perhaps end the process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import requests
+from kagglesdk import KaggleClient
+from kagglesdk.datasets.types.dataset_api_service import (
+    ApiDownloadDatasetRequest,
+    ApiGetDatasetRequest,
+    ApiListDatasetFilesRequest,
+    ApiListDatasetsRequest,
+)
+from kagglesdk.datasets.types.dataset_enums import DatasetSelectionGroup
+from kagglesdk.security.types.oauth_service import IntrospectTokenRequest
+from requests.adapters import HTTPAdapter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from nequi_lake.datasets.spec import Dataset, RawFile
+from nequi_lake.errors import SourceError, TransientError, UsageError
+from nequi_lake.lake.raw import sha256_of
+from nequi_lake.progress import bar
+from nequi_lake.sources.base import Delivered
+from nequi_lake.sources.unzip import Limits, unzip
+
+_BLOCK_BYTES = 2**16
+"""What a cut connection loses at most."""
+_PAGE_FILES = 200
+_CREDENTIALS = (
+    "Create a token at https://www.kaggle.com/settings and set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY,"
+    " or save ~/.kaggle/kaggle.json."
+)
+
+
+class KaggleBusyError(TransientError):
+    """Kaggle asks for patience: after so many seconds, if it says how many."""
+
+    after_s: float | None = None
+
+
+class _Adapter(HTTPAdapter):
+    """Gives every request of the client a timeout; the client sets none."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        super().__init__()
+
+    def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
+        """Send a request under the timeout."""
+        return super().send(request, **{**options, "timeout": self._timeout_s})
+
+
+class KaggleSource:
+    """Datasets on Kaggle.
+
+    Args:
+        zip_max_bytes: what a zip may unpack to at most.
+        zip_max_ratio: how many times its size a zip may unpack to.
+        attempts: how often a request is made before its failure is reported.
+        wait_s: the first wait between two attempts; each further one is twice as long.
+        max_wait_s: the longest wait between two attempts, also where Kaggle names one.
+        timeout_s: how long Kaggle may be silent.
+    """
+
+    def __init__(
+        self,
+        *,
+        zip_max_bytes: int,
+        zip_max_ratio: float,
+        attempts: int = 5,
+        wait_s: float = 1,
+        max_wait_s: float = 60,
+        timeout_s: float = 60,
+    ) -> None:
+        self._limits = Limits(max_bytes=zip_max_bytes, max_ratio=zip_max_ratio)
+        self._attempts = attempts
+        self._backoff = wait_exponential_jitter(multiplier=wait_s, max=max_wait_s, jitter=wait_s)
+        self._max_wait_s = max_wait_s
+        self._timeout_s = timeout_s
+        self._said: dict[str, Any] = {}
+
+    def describe(self) -> str:
+        """The source, for a person."""
+        return "Kaggle"
+
+    def offers(self, dataset: Dataset) -> bool:
+        """Whether the dataset has a slug; Kaggle is not asked."""
+        return bool(dataset.slug)
+
+    def version(self, dataset: Dataset, /) -> str | None:
+        """The number of the dataset's current version on Kaggle.
+
+        Raises:
+            SourceError: there is no such dataset, or it may not be read.
+            TransientError: Kaggle could not be asked now.
+            UsageError: there are no credentials.
+        """
+        with self._client() as client:
+            self._said[dataset.slug] = found = self._get(client, dataset)
+        return str(found.current_version_number)
+
+    def account(self) -> str:
+        """Who the credentials belong to.
+
+        Raises:
+            SourceError: Kaggle refuses the credentials.
+            TransientError: Kaggle could not be asked now.
+            UsageError: there are no credentials.
+        """
+        with self._client() as client:
+            auth = client.http_client()._session.auth
+            if isinstance(auth, tuple):
+                listing = ApiListDatasetsRequest()
+                listing.group = DatasetSelectionGroup.DATASET_SELECTION_GROUP_MY
+                self._call("", client.datasets.dataset_api_client.list_datasets, listing)
+                return str(auth[0])
+            question = IntrospectTokenRequest()
+            question.token = auth.token
+            answer = self._call("", client.security.oauth_client.introspect_token, question)
+            if not answer.active:
+                raise _refused()
+            return str(answer.username)
+
+    def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
+        """Download the dataset's files into ``into``, all of the version that ``version`` said last.
+
+        Raises:
+            SourceError: a file is not there, may not be read, or its zip is damaged or not to be trusted.
+            TransientError: Kaggle broke off, or could not be reached.
+            UsageError: there are no credentials.
+        """
+        temporary = into / ".kaggle"
+        temporary.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._client() as client:
+                found = self._said.pop(dataset.slug, None) or self._get(client, dataset)
+                listed = self._list(client, dataset, found.current_version_number)
+                wanted = [(file, *_find(dataset, file, listed)) for file in dataset.files]
+                return [self._fetch_one(client, dataset, found, file, name, size, into) for file, name, size in wanted]
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _fetch_one(
+        self, client: Any, dataset: Dataset, found: Any, file: RawFile, name: str, size: int, into: Path
+    ) -> Delivered:
+        part = into / ".kaggle" / f"{file.name}.part"
+        request = ApiDownloadDatasetRequest()
+        request.owner_slug, request.dataset_slug = dataset.slug.split("/")
+        request.dataset_version_number = found.current_version_number
+        request.file_name = name
+        self._download(client, dataset, request, part)
+        zip_sha256 = None
+        if part.stat().st_size != size and _is_zip(part):
+            zip_sha256 = sha256_of(part)
+            unpacked = part.with_name(file.name)
+            try:
+                holds = unzip(part, {PurePosixPath(name).name}, unpacked, self._limits)
+            except SourceError as error:
+                # Not where the zip is: the temporary folder goes with the error.
+                raise SourceError(error.what, where=f"{name} of {_page(dataset.slug)}", fix=error.fix) from error
+            if not holds:
+                raise SourceError(
+                    f"The zip of {name} does not hold it.",
+                    where=_page(dataset.slug),
+                    fix="Download it by hand, and set NEQUI_LAKE_SOURCE to the folder that holds <dataset>/<file>.",
+                )
+            part = unpacked
+        if part.stat().st_size != size:
+            raise TransientError(
+                f"{name} came with {part.stat().st_size:,} bytes; Kaggle lists {size:,}.",
+                where=_page(dataset.slug),
+                fix="Try again later; the file may be damaged on the way or on Kaggle.",
+            )
+        target = into / file.name
+        part.replace(target)
+        return Delivered(
+            file=file.name,
+            path=target,
+            source=_page(dataset.slug),
+            source_version=str(found.current_version_number),
+            zip_sha256=zip_sha256,
+            licence=found.license_name or None,
+        )
+
+    def _download(self, client: Any, dataset: Dataset, request: Any, part: Path) -> None:
+        """Download into ``part``; what came before a cut connection is kept, and the rest asked for."""
+        etag = ""
+
+        def attempt() -> None:
+            nonlocal etag
+            have = part.stat().st_size if part.exists() and etag else 0
+            response = client.datasets.dataset_api_client.download_dataset(request)
+            if have:
+                response.close()
+                # Without the client's credentials: the address is signed, and of another host.
+                ranged = {"Range": f"bytes={have}-", "If-Range": etag, "Accept-Encoding": "identity"}
+                response = requests.get(response.url, headers=ranged, stream=True, timeout=self._timeout_s)
+            with response:
+                response.raise_for_status()
+                etag = response.headers.get("ETag", "")
+                have = have if response.status_code == requests.codes.partial_content else 0
+                length = response.headers.get("Content-Length")
+                total = have + int(length) if length else None
+                with part.open("ab" if have else "wb") as stream, bar(f"downloading {part.stem}", total, "B") as shown:
+                    shown.update(have)
+                    for block in response.iter_content(_BLOCK_BYTES):
+                        stream.write(block)
+                        shown.update(len(block))
+
+        self._call(dataset.slug, attempt)
+
+    def _get(self, client: Any, dataset: Dataset) -> Any:
+        request = ApiGetDatasetRequest()
+        request.owner_slug, request.dataset_slug = dataset.slug.split("/")
+        return self._call(dataset.slug, client.datasets.dataset_api_client.get_dataset, request)
+
+    def _list(self, client: Any, dataset: Dataset, version: int) -> dict[str, int]:
+        """The size in bytes of every file of the version by its name, folder included."""
+        request = ApiListDatasetFilesRequest()
+        request.owner_slug, request.dataset_slug = dataset.slug.split("/")
+        request.dataset_version_number = version
+        request.page_size = _PAGE_FILES
+        sizes: dict[str, int] = {}
+        while True:
+            page = self._call(dataset.slug, client.datasets.dataset_api_client.list_dataset_files, request)
+            sizes |= {file.name: file.total_bytes for file in page.dataset_files}
+            if not page.next_page_token:
+                return sizes
+            request.page_token = page.next_page_token
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
+        name, key = os.environ.get("KAGGLE_USERNAME"), os.environ.get("KAGGLE_KEY")
+        with KaggleClient(username=name, password=key, user_agent="nequi_lake") as client:
+            session = client.http_client()._session
+            if not session.auth:
+                raise UsageError(
+                    "There are no credentials for Kaggle.",
+                    where="KAGGLE_API_TOKEN, KAGGLE_USERNAME and KAGGLE_KEY, ~/.kaggle/kaggle.json",
+                    fix=_CREDENTIALS,
+                )
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, _Adapter(self._timeout_s))
+            yield client
+
+    def _call(self, slug: str, method: Any, *arguments: Any) -> Any:
+        def once() -> Any:
+            try:
+                return method(*arguments)
+            except requests.HTTPError as error:
+                answer = error.response
+                assert answer is not None
+                answer.close()
+                # Not chained: the cause's text holds signed addresses.
+                raise _translated(slug, answer.status_code, answer.headers.get("Retry-After")) from None
+            except (requests.RequestException, ConnectionError) as error:
+                raise TransientError(
+                    f"Kaggle could not be reached, or broke off ({type(error).__name__}).",
+                    where=_page(slug),
+                    fix="Check the network and the proxy, and run it again.",
+                ) from None
+
+        return Retrying(
+            retry=retry_if_exception(self._again),
+            stop=stop_after_attempt(self._attempts),
+            wait=self._wait,
+            reraise=True,
+        )(once)
+
+    def _again(self, error: BaseException) -> bool:
+        after_s = getattr(error, "after_s", None)
+        return isinstance(error, TransientError) and (after_s is None or after_s <= self._max_wait_s)
+
+    def _wait(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        after_s = getattr(error, "after_s", None)
+        return float(self._backoff(state) if after_s is None else after_s)
+
+
+def _is_zip(path: Path) -> bool:
+    """Whether the file begins as a zip, sound or not."""
+    with path.open("rb") as stream:
+        return stream.read(4) == b"PK\x03\x04"
+
+
+def _page(slug: str) -> str:
+    return f"https://www.kaggle.com/datasets/{slug}" if slug else "https://www.kaggle.com"
+
+
+def _find(dataset: Dataset, file: RawFile, listed: dict[str, int]) -> tuple[str, int]:
+    """Name and size of the listed file that the dataset declares as ``file``."""
+    names = (file.name, *file.aliases)
+    found = [name for name in listed if PurePosixPath(name).name in names]
+    if len(found) == 1:
+        return found[0], listed[found[0]]
+    if found:
+        what = f"{dataset.slug} has {' and '.join(found)} for {file.name}: which one is meant?"
+        fix = "Leave one of the names in the dataset's declaration, or use a folder that holds the right file."
+    else:
+        what = f"{dataset.slug} has no file {file.name}. It has {', '.join(listed) or 'no files'}."
+        fix = "If it has another name now, declare that among the file's aliases."
+    raise SourceError(what, where=_page(dataset.slug), fix=fix)
+
+
+def _refused() -> SourceError:
+    return SourceError(
+        "Kaggle refuses the credentials: they are wrong or have expired.",
+        where="KAGGLE_API_TOKEN, KAGGLE_USERNAME and KAGGLE_KEY, ~/.kaggle/kaggle.json",
+        fix=_CREDENTIALS,
+    )
+
+
+def _translated(slug: str, status: int, retry_after: str | None) -> SourceError | TransientError:
+    """The error that an HTTP status stands for."""
+    where = _page(slug)
+    if status == requests.codes.unauthorized:
+        return _refused()
+    if status == requests.codes.forbidden:
+        return SourceError(
+            f"Kaggle does not let this account read {slug or 'it'}: it is private, or its terms are not accepted.",
+            where=where,
+            fix=f"Open {where} with this account and accept the terms, or ask its owner for access.",
+        )
+    if status == requests.codes.not_found:
+        return SourceError(
+            f"Kaggle has no {slug or 'such page'}.",
+            where=where,
+            fix="Check the slug in the dataset's declaration; the dataset may have been removed.",
+        )
+    if status == requests.codes.too_many_requests:
+        seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
+        until = "later" if seconds is None else f"in {seconds:.0f} seconds"
+        busy = KaggleBusyError("Kaggle has had too many requests.", where=where, fix=f"Try again {until}.")
+        busy.after_s = seconds
+        return busy
+    if status // 100 == 5 or status == requests.codes.request_timeout:
+        return TransientError(f"Kaggle fails (HTTP {status}).", where=where, fix="Try again later.")
+    return SourceError(f"Kaggle refuses (HTTP {status}).", where=where, fix=f"Open {where} and see if it is there.")

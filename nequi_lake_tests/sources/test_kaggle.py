@@ -1,0 +1,173 @@
+"""The Kaggle source delivers one version's files whole, resumes, and says in a sentence what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from nequi_lake.datasets.spec import Dataset
+from nequi_lake.errors import NequiLakeError, SourceError, TransientError, UsageError
+from nequi_lake.lake.settings import Settings
+from nequi_lake.sources import open_source
+from nequi_lake.sources.base import Delivered
+from nequi_lake.sources.kaggle import KaggleSource
+from nequi_lake_tests.sources.kaggle_stand_in import KEY, TOKEN, USER, Failure, KaggleStandIn
+
+CONTENT = b"a,b\n" + b"1,2\n" * 50_000
+
+
+@pytest.fixture
+def motor(datasets: Mapping[str, Dataset]) -> Dataset:
+    """A dataset of one file."""
+    return datasets["electric_motor"]
+
+
+@pytest.fixture
+def kaggle(motor: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[KaggleStandIn]:
+    """A server that has two versions of the dataset, and to which Kaggle's client is pointed."""
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    name = motor.files[0].name
+    versions = {1: {name: b"old"}, 2: {f"folder/{name}": CONTENT, "other.txt": b"x"}}
+    with KaggleStandIn(datasets={motor.slug: versions}) as stand_in:
+        for variable, value in stand_in.environment().items():
+            monkeypatch.setenv(variable, value)
+        yield stand_in
+
+
+def source() -> KaggleSource:
+    """A source that hardly waits."""
+    return KaggleSource(zip_max_bytes=10**6, zip_max_ratio=2000, attempts=3, wait_s=0.01, max_wait_s=0.02, timeout_s=5)
+
+
+def fetch(tmp_path: Path, dataset: Dataset) -> list[Delivered]:
+    """What the source delivers."""
+    into = tmp_path / "into"
+    into.mkdir(exist_ok=True)
+    return source().fetch(dataset, into)
+
+
+def test_the_declared_file_is_delivered_with_version_and_licence(
+    tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (delivered,) = fetch(tmp_path, motor)
+    assert delivered.path.read_bytes() == CONTENT
+    assert delivered.path == tmp_path / "into" / motor.files[0].name
+    assert (delivered.source_version, delivered.licence, delivered.zip_sha256) == ("2", "CC0-1.0", None)
+    assert delivered.source == f"https://www.kaggle.com/datasets/{motor.slug}"
+    assert list((tmp_path / "into").iterdir()) == [delivered.path]
+    assert capsys.readouterr().out == ""
+
+
+def test_the_version_is_told_without_a_download_and_pins_the_files(
+    tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn
+) -> None:
+    asked = source()
+    assert asked.version(motor) == "2"
+    assert [method for method, _ in kaggle.requests] == ["GetDataset"]
+    kaggle.datasets[motor.slug][3] = {motor.files[0].name: b"new"}
+    (tmp_path / "into").mkdir()
+    (delivered,) = asked.fetch(motor, tmp_path / "into")
+    assert (delivered.source_version, delivered.path.read_bytes()) == ("2", CONTENT)
+
+
+def test_a_zipped_file_is_unpacked(tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn) -> None:
+    kaggle.zipped = True
+    (delivered,) = fetch(tmp_path, motor)
+    assert delivered.path.read_bytes() == CONTENT
+    assert delivered.zip_sha256 is not None
+    assert len(delivered.zip_sha256) == len(hashlib.sha256().hexdigest())
+
+
+def test_a_damaged_zip_is_refused(tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn) -> None:
+    kaggle.zipped = kaggle.damaged = True
+    with pytest.raises(SourceError, match="The zip is damaged"):
+        fetch(tmp_path, motor)
+    assert list((tmp_path / "into").iterdir()) == []
+
+
+def test_a_cut_download_is_resumed(tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn) -> None:
+    kaggle.cut_after = [100_000]
+    (delivered,) = fetch(tmp_path, motor)
+    assert delivered.path.read_bytes() == CONTENT
+    assert [headers["Range"] for method, headers in kaggle.requests if method == "GET" and "Range" in headers] == [
+        "bytes=65536-"
+    ]
+
+
+def test_what_passes_is_tried_again(tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn) -> None:
+    kaggle.failures = [Failure(503), Failure(429, {"Retry-After": "0"})]
+    assert fetch(tmp_path, motor)[0].path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("cuts", [[10, 10, 10], []], ids=["cut", "short"])
+def test_a_file_that_never_comes_whole_is_not_left(
+    tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn, cuts: list[int]
+) -> None:
+    kaggle.cut_after, kaggle.spoiled = cuts, not cuts
+    with pytest.raises(TransientError):
+        fetch(tmp_path, motor)
+    assert list((tmp_path / "into").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "says"),
+    [
+        (Failure(401), SourceError, "wrong or have expired"),
+        (Failure(403), SourceError, "accept the terms"),
+        (Failure(404), SourceError, "Check the slug"),
+        (Failure(429, {"Retry-After": "90"}), TransientError, "in 90 seconds"),
+        (Failure(500), TransientError, "HTTP 500"),
+    ],
+)
+def test_each_refusal_is_one_clear_error(
+    motor: Dataset,
+    kaggle: KaggleStandIn,
+    caplog: pytest.LogCaptureFixture,
+    failure: Failure,
+    kind: type[NequiLakeError],
+    says: str,
+) -> None:
+    kaggle.failures = [failure] * 3
+    with caplog.at_level("DEBUG"), pytest.raises(kind, match=says) as caught:
+        source().version(motor)
+    assert TOKEN not in str(caught.value) + caplog.text
+
+
+def test_no_credentials(motor: Dataset, kaggle: KaggleStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    with pytest.raises(UsageError, match="no credentials"):
+        source().version(motor)
+
+
+def test_no_network(motor: Dataset, kaggle: KaggleStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with pytest.raises(TransientError, match="could not be reached"):
+        source().version(motor)
+
+
+def test_a_missing_file_names_what_there_is(tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn) -> None:
+    kaggle.datasets[motor.slug][3] = {"other.txt": b"x"}
+    with pytest.raises(SourceError, match=r"It has other\.txt"):
+        fetch(tmp_path, motor)
+
+
+def test_the_account_is_named(kaggle: KaggleStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert source().account() == USER
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    monkeypatch.setenv("KAGGLE_USERNAME", USER)
+    monkeypatch.setenv("KAGGLE_KEY", KEY)
+    assert source().account() == USER
+    monkeypatch.setenv("KAGGLE_KEY", "other")
+    with pytest.raises(SourceError, match="wrong or have expired"):
+        source().account()
+
+
+def test_the_settings_open_it(tmp_path: Path) -> None:
+    settings = Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path), "NEQUI_LAKE_SOURCE": "kaggle"})
+    assert open_source(settings).describe() == "Kaggle"
