@@ -159,7 +159,8 @@ class KaggleSource:
         request.file_name = name
         self._download(client, dataset, request, part)
         zip_sha256 = None
-        if part.stat().st_size != size and _is_zip(part):
+        sizes = {part.stat().st_size}
+        if _wraps(part, name, size):
             zip_sha256 = sha256_of(part)
             unpacked = part.with_name(file.name)
             try:
@@ -174,7 +175,9 @@ class KaggleSource:
                     fix="Download it by hand, and set NEQUI_LAKE_SOURCE to the folder that holds <dataset>/<file>.",
                 )
             part = unpacked
-        if part.stat().st_size != size:
+            sizes.add(part.stat().st_size)
+        # Whether the listing has the size of the file or of its zip, Kaggle does not say.
+        if size not in sizes:
             raise TransientError(
                 f"{name} came with {part.stat().st_size:,} bytes; Kaggle lists {size:,}.",
                 where=_page(dataset.slug),
@@ -286,10 +289,12 @@ class KaggleSource:
         return float(self._backoff(state) if after_s is None else after_s)
 
 
-def _is_zip(path: Path) -> bool:
-    """Whether the file begins as a zip, sound or not."""
+def _wraps(path: Path, name: str, listed_bytes: int) -> bool:
+    """Whether what came for a file is a zip around it, sound or not, and not a file that is a zip by its own format."""
     with path.open("rb") as stream:
-        return stream.read(4) == b"PK\x03\x04"
+        is_zip = stream.read(4) == b"PK\x03\x04"
+    is_so_by_format = name.lower().endswith((".zip", ".xlsx"))
+    return is_zip and not (is_so_by_format and path.stat().st_size == listed_bytes)
 
 
 def _page(slug: str) -> str:

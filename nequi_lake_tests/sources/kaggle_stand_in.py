@@ -40,6 +40,7 @@ class KaggleStandIn:
         failures: what the next calls answer, in this order.
         cut_after: the connections of the next downloads break after so many bytes each, in this order.
         zipped: whether downloads come as ``<file>.zip``.
+        lists_zips: whether the listing has the sizes of the zips.
         damaged: whether the zips lack their end.
         spoiled: whether downloads come with other bytes than those listed.
         requests: method or ``GET``, and body or headers, of each request.
@@ -50,6 +51,7 @@ class KaggleStandIn:
     failures: list[Failure] = field(default_factory=list)
     cut_after: list[int] = field(default_factory=list)
     zipped: bool = False
+    lists_zips: bool = False
     damaged: bool = False
     spoiled: bool = False
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -137,7 +139,10 @@ class _Handler(BaseHTTPRequestHandler):
         if method == "GetDataset":
             return self._json({"ref": slug, "licenseName": self.kaggle.licence, "currentVersionNumber": max(versions)})
         if method == "ListDatasetFiles":
-            files = [{"name": name, "totalBytes": len(content)} for name, content in versions[version].items()]
+            sizes = {name: len(content) for name, content in versions[version].items()}
+            if self.kaggle.lists_zips:
+                sizes = {name: len(self.kaggle.content(slug, version, name)) for name in sizes}
+            files = [{"name": name, "totalBytes": size} for name, size in sizes.items()]
             return self._json({"datasetFiles": files})
         query = urlencode({"slug": slug, "version": version, "name": body["fileName"]})
         return self._answer(302, Location=f"http://localhost/download?{query}")

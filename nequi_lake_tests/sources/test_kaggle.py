@@ -75,8 +75,9 @@ def test_the_version_is_told_without_a_download_and_pins_the_files(
     assert (delivered.source_version, delivered.path.read_bytes()) == ("2", CONTENT)
 
 
-def test_a_zipped_file_is_unpacked(tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn) -> None:
-    kaggle.zipped = True
+@pytest.mark.parametrize("lists_zips", [False, True], ids=["size of the file", "size of the zip"])
+def test_a_zipped_file_is_unpacked(tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn, lists_zips: bool) -> None:
+    kaggle.zipped, kaggle.lists_zips = True, lists_zips
     (delivered,) = fetch(tmp_path, motor)
     assert delivered.path.read_bytes() == CONTENT
     assert delivered.zip_sha256 is not None
