@@ -12,6 +12,7 @@ from nequi_lake.defs.io_managers import IcebergIOManager, RawFileIOManager, Repo
 from nequi_lake.defs.names import IO_RAW, IO_REPORTS, IO_TABLES
 from nequi_lake.defs.raw import raw_assets
 from nequi_lake.defs.reports import report_asset
+from nequi_lake.defs.resources import resources_of
 from nequi_lake.defs.tables import table_assets
 from nequi_lake.lake.reader import Lake
 from nequi_lake.lake.settings import Settings
@@ -42,6 +43,7 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
             *(new_version_sensor(dataset, jobs[dataset.name], settings) for dataset in part),
         ],
         resources={
+            **resources_of(lake.storage),
             "lake": lake,
             "source": open_source(settings),
             IO_RAW: RawFileIOManager(lake),

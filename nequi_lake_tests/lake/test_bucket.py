@@ -126,6 +126,16 @@ def test_a_bucket_that_is_not_there_is_told_of(bucket_lake: Mapping[str, str]) -
         storage.reach()
 
 
+def test_an_asset_of_one_s_own_gets_a_client_of_the_lake_s_bucket(bucket_lake: Mapping[str, str]) -> None:
+    settings = Settings.from_env(bucket_lake)
+    storage = Storage(settings)
+    storage.write(storage.path("hello"), b"x")
+    s3 = (build(settings, only("cite_sum")).resources or {})["s3"]
+    bucket = settings.uri.split("/")[2]
+    found = s3.get_client().list_objects_v2(Bucket=bucket)["Contents"]
+    assert [key["Key"] for key in found] == ["some/prefix/hello"]
+
+
 def test_the_storage_says_where_it_is(storage: Storage) -> None:
     assert storage.uri.split("/")[2] in storage.reach()
     assert storage.link(storage.path("report.html")).endswith("/some/prefix/report.html")

@@ -125,6 +125,10 @@ class Storage:
         """Properties with which a PyIceberg catalog reads and writes the lake's files."""
         return self._place.iceberg_properties()
 
+    def client_arguments(self) -> dict[str, Any] | None:
+        """Region and endpoint of a boto3 client that reaches the lake; None where it is in a folder."""
+        return self._place.client_arguments()
+
     def alone(self, name: str) -> AbstractContextManager[None]:
         """Keep other runs out of ``name`` for the time of the block; wait for one that is in it.
 

@@ -36,6 +36,10 @@ class Place(Protocol):
         """Properties of a PyIceberg catalog, so that it can read and write here."""
         ...
 
+    def client_arguments(self) -> dict[str, Any] | None:
+        """Region and endpoint of a boto3 client that reaches it; None where it is no bucket."""
+        ...
+
     def is_there(self) -> bool:
         """Whether there is a place at all in which a lake may be."""
         ...

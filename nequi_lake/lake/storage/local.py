@@ -47,6 +47,9 @@ class Folder:
     def iceberg_properties(self) -> dict[str, str]:
         return {}
 
+    def client_arguments(self) -> dict[str, Any] | None:
+        return None
+
     def is_there(self) -> bool:
         return Path(self.uri).is_dir()
 

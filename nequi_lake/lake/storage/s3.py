@@ -57,6 +57,9 @@ class Bucket:
     def iceberg_properties(self) -> dict[str, str]:
         return {"py-io-impl": f"{__name__}.{BucketFileIO.__name__}", _ENCRYPTION: self.access.encryption}
 
+    def client_arguments(self) -> dict[str, Any] | None:
+        return {"region_name": self.access.region, "endpoint_url": self.access.endpoint}
+
     def is_there(self) -> bool:
         try:
             self._client.head_bucket(Bucket=_bucket_and_key(self.uri)[0])
