@@ -215,6 +215,15 @@ def test_a_run_that_is_stopped_says_so(shell: Shell, monkeypatch: pytest.MonkeyP
     assert "report it" not in err
 
 
+def test_a_csv_holds_no_formula_that_a_spreadsheet_would_run(shell: Shell) -> None:
+    query = """SELECT '=HYPERLINK("http://x")' AS a, '@SUM(1)' AS b, '-5e3' AS c, -5 AS d, '+57 300' AS e, 'x=1' AS f"""
+    code, out, _ = shell("sql", query, "--format", "csv")
+    assert code == 0
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert list(row.values()) == ['\'=HYPERLINK("http://x")', "'@SUM(1)", "-5e3", "-5", "'+57 300", "x=1"]
+    assert json.loads(shell("sql", query, "--format", "json")[1])[0]["b"] == "@SUM(1)"
+
+
 def test_years_are_not_printed_as_amounts(shell: Shell) -> None:
     assert shell("sql", "SELECT 2015 AS issue_year")[1].split()[-1] == "2015"
 

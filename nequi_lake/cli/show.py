@@ -35,7 +35,7 @@ def print_rows(rows: Sequence[dict[str, Any]], form: Format) -> None:
     if form is Format.CSV:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(names)
-        writer.writerows([_plain(row[name]) for name in names] for row in rows)
+        writer.writerows([_in_csv(row[name]) for name in names] for row in rows)
         return
     if not rows:
         typer.echo("no rows")
@@ -47,6 +47,12 @@ def print_rows(rows: Sequence[dict[str, Any]], form: Format) -> None:
         typer.echo(
             "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(line, widths, numeric, strict=True)).rstrip()
         )
+
+
+def _in_csv(value: Any) -> Any:
+    from nequi_lake.lake.exports import harmless
+
+    return harmless(_plain(value))
 
 
 def _plain(value: Any) -> Any:

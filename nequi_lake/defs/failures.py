@@ -68,7 +68,7 @@ def reason_of_failure(event: dg.DagsterEvent) -> str:
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
     error = data.error
-    while error and error.cause:
+    while error and error.cause and error.cls_name != TransientError.__name__:
         error = error.cause
     reason = error.message.strip() if error else "an unknown error"
     if error and error.cls_name == TransientError.__name__:

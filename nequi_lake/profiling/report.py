@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader
 
+from nequi_lake.lake.exports import harmless
 from nequi_lake.lake.reader import LakeTable
 
 _PAGES = Environment(loader=PackageLoader("nequi_lake", "profiling"), autoescape=True, trim_blocks=True)
@@ -76,5 +77,5 @@ def _as_json(overview: Mapping[str, Any], columns: list[dict[str, Any]]) -> byte
 
 def _as_csv(profile: pd.DataFrame) -> bytes:
     text = io.StringIO()
-    profile.to_csv(text, index=False, quoting=csv.QUOTE_NONNUMERIC)
+    profile.map(harmless).to_csv(text, index=False, quoting=csv.QUOTE_NONNUMERIC)
     return text.getvalue().encode()

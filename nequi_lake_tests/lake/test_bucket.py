@@ -44,9 +44,8 @@ def contents(lake: Lake) -> dict[str, pl.DataFrame]:
 def test_the_whole_sample_lake_has_the_rows_that_it_has_in_a_folder(
     bucket_lake: Mapping[str, str], tmp_path: Path
 ) -> None:
-    small = {"NEQUI_LAKE_SAMPLE_SCALE": "0.002"}
-    in_folder = contents(made(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake"), **small})))
-    settings = Settings.from_env({**bucket_lake, **small})
+    in_folder = contents(made(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")})))
+    settings = Settings.from_env(bucket_lake)
     lake = made(settings)
     in_bucket = contents(lake)
     assert len(in_folder) == 9
