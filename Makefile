@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+KILLS ?= 200
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-integration check format dev clean
+.PHONY: help setup run test test-integration chaos check format dev clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +31,9 @@ test-integration: $(READY) ## Run the tests that need Debian's packages: a real 
 	scripts/radosgw start
 	eval "$$(scripts/radosgw env)" && NEQUI_LAKE_TEST_BUCKET_SERVER=1 $(BIN)/pytest -m bucket; \
 		status=$$?; scripts/radosgw stop; exit $$status
+
+chaos: $(READY) ## Kill runs while others read the lake: make chaos KILLS=200
+	$(BIN)/python -m nequi_lake_tests.chaos --kills $(KILLS)
 
 check: $(READY) ## Lint, format and types
 	$(BIN)/ruff check .

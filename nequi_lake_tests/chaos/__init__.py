@@ -1,0 +1,1 @@
+"""Runs of the lake that are killed while others read it."""

@@ -1,0 +1,37 @@
+"""``python -m nequi_lake_tests.chaos``: exit code 1 where a reader saw what it should not have."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import tempfile
+from pathlib import Path
+
+from nequi_lake_tests.chaos.harness import Harness
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def main() -> int:
+    """Kill runs and print what came of it."""
+    parser = argparse.ArgumentParser(prog="python -m nequi_lake_tests.chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=200, help="runs to kill")
+    parser.add_argument("--each", type=int, default=10, help="kills before an undisturbed run and a new lake")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="end after so many, whatever was done")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments at which runs are killed")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        harness = Harness(Path(folder), chosen.seed, _tell)
+        summary = harness.run(chosen.kills, chosen.each, chosen.seconds)
+    sys.stdout.write(json.dumps(summary.as_dict()) if chosen.json else summary.as_text())
+    sys.stdout.write("\n")
+    return 1 if summary.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
