@@ -12,10 +12,13 @@ log = logging.getLogger(__name__)
 
 
 def remove_orphans(dataset: Dataset, catalog: LakeCatalog, storage: Storage) -> int:
-    """Remove the staged files that no snapshot has, and say how many runs they were of.
+    """Remove the staged files that no snapshot has, and say how many runs they were of; and drafts of killed writers.
 
     Only for a run that has the dataset to itself: another run's stage would look like an orphan.
     """
+    for zone in ("raw", "quarantine", "profiling_reports"):
+        for draft in storage.drafts(storage.path(zone, dataset.name)):
+            storage.remove(draft)
     removed = 0
     for table in dataset.tables:
         folder = storage.path("processed", dataset.name, table.name, "data")

@@ -100,6 +100,10 @@ class Storage:
         if self._fs.exists(path):
             self._fs.rm(path, recursive=True)
 
+    def drafts(self, path: str) -> Sequence[str]:
+        """What writers have begun below a folder and not ended; where nobody is at work, what killed ones left."""
+        return self._place.drafts(path)
+
     def list(self, path: str) -> list[str]:
         """The names in a folder, in order; none where it is not there."""
         if not self._fs.isdir(path):

@@ -64,6 +64,10 @@ class Place(Protocol):
         """Move a local file here, whole or not at all."""
         ...
 
+    def drafts(self, folder: str, /) -> list[str]:
+        """What writers have begun below a folder and not ended: of those at work, and of those that were killed."""
+        ...
+
     def scratch_folder(self) -> Path:
         """A local folder for work under way, from which :meth:`take` is cheap."""
         ...

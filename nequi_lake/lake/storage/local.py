@@ -20,6 +20,8 @@ from nequi_lake.errors import NequiLakeError
 
 log = logging.getLogger(__name__)
 
+_DRAFT = ".draft"
+
 
 class Folder:
     """A folder.
@@ -67,6 +69,9 @@ class Folder:
         with self._draft(path) as draft:
             shutil.move(local, draft)
 
+    def drafts(self, folder: str, /) -> list[str]:
+        return sorted(map(str, Path(folder).rglob(f".*{_DRAFT}")))
+
     def scratch_folder(self) -> Path:
         return Path(self.uri) / ".scratch"
 
@@ -101,7 +106,7 @@ class Folder:
         """A name to write under, which becomes ``path`` at the end of the block, or nothing where the block fails."""
         folder, name = path.rsplit("/", 1)
         self._fs.makedirs(folder, exist_ok=True)
-        draft = Path(folder) / f".{name}.{uuid.uuid4().hex}.draft"
+        draft = Path(folder) / f".{name}.{uuid.uuid4().hex}{_DRAFT}"
         try:
             yield str(draft)
             draft.replace(path)

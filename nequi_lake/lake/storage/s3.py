@@ -100,6 +100,10 @@ class Bucket:
             )
         local.unlink()
 
+    def drafts(self, _folder: str, /) -> list[str]:
+        """None: an object is there once it is whole."""
+        return []
+
     def scratch_folder(self) -> Path:
         """A folder of this machine's temporary disk; each lake has its own."""
         return Path(tempfile.gettempdir()) / f"nequi_lake-{hashlib.sha256(self.uri.encode()).hexdigest()[:12]}"
