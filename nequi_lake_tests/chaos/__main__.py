@@ -20,7 +20,7 @@ def main() -> int:
     """Kill runs and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m nequi_lake_tests.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="runs to kill")
-    parser.add_argument("--each", type=int, default=10, help="kills before an undisturbed run and a new lake")
+    parser.add_argument("--each", type=int, default=20, help="kills before an undisturbed run and a new lake")
     parser.add_argument("--seconds", type=float, default=math.inf, help="end after so many, whatever was done")
     parser.add_argument("--seed", type=int, default=0, help="of the moments at which runs are killed")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")

@@ -6,6 +6,7 @@ The process that forks never uses Polars or DuckDB itself, so that their threads
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import os
 import select
@@ -14,6 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,6 +123,20 @@ def answer_of(question: Callable[[], Any]) -> Any:
     if child.wait() or not child.heard:
         raise RuntimeError("a child process failed")
     return json.loads(child.heard[-1][1])
+
+
+def import_what_it_imports(work: Callable[[], object]) -> None:
+    """Do the work in a child process, and import here what it imported, so that the next child need not."""
+
+    def imported() -> list[str]:
+        work()
+        return sorted(set(sys.modules) - before)
+
+    before = set(sys.modules)
+    for name in answer_of(imported):
+        # Some are no more than names, made by the module that needed them.
+        with suppress(ImportError):
+            importlib.import_module(name)
 
 
 def tell_phases(say: Callable[[str], None]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nequi_lake import Lake
-from nequi_lake_tests.chaos.forks import BETWEEN, PHASES, Child, answer_of, fork, tell_phases
+from nequi_lake_tests.chaos.forks import BETWEEN, PHASES, Child, answer_of, fork, import_what_it_imports, tell_phases
 from nequi_lake_tests.chaos.lakes import (
     DATASETS,
     Content,
@@ -90,6 +90,7 @@ class Harness:
         self.summary = Summary()
         for release in RELEASES:
             write_inbox(folder / release, release)
+        import_what_it_imports(lambda: self._reference_of(folder / "reference-imports", "A"))
         self.releases = {release: self._reference(release) for release in RELEASES}
         self._pace = self._timed(folder / "reference-pace")
 
@@ -146,7 +147,8 @@ class Harness:
                 return line == phase and met[line] == turn
 
             if child.listen(stop=is_it):
-                child.listen(time.monotonic() + self._random.uniform(0, long_s))
+                # Sooner rather than later, for it may end sooner than it did.
+                child.listen(time.monotonic() + long_s * self._random.random() ** 2)
         child.kill()
         if child.wait() < 0:
             self.summary.kills[child.phase] += 1
@@ -176,16 +178,16 @@ class Harness:
         return wrong + leftovers(watcher.lake)
 
     def _reference(self, release: str) -> Content:
-        def ask() -> Content:
-            settings = settings_of(self._folder / f"reference-{release}", self._folder / release)
-            run_lake(settings)
-            return content_of(Lake(settings, DATASETS).tables())
-
-        content: Content = answer_of(ask)
+        content: Content = answer_of(lambda: self._reference_of(self._folder / f"reference-{release}", release))
         rows = {dataset: {name: table[0] for name, table in tables.items()} for dataset, tables in content.items()}
         if rows != expected_rows(release):
             raise RuntimeError(f"release {release} has {rows}")
         return content
+
+    def _reference_of(self, lake: Path, release: str) -> Content:
+        settings = settings_of(lake, self._folder / release)
+        run_lake(settings)
+        return content_of(Lake(settings, DATASETS).tables())
 
     def _timed(self, lake: Path) -> Undisturbed:
         began = time.monotonic()

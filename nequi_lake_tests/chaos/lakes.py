@@ -156,11 +156,13 @@ def leftovers(lake: Lake) -> list[str]:
                 if iceberg
                 for task in iceberg.scan(snapshot_id=snapshot.snapshot_id).plan_files()
             }
-            there = {str(p) for p in (root / "processed" / dataset.name / table.name / "data").rglob("*") if p.is_file()}
+            there = {
+                str(p) for p in (root / "processed" / dataset.name / table.name / "data").rglob("*") if p.is_file()
+            }
             found += [f"an orphan: {path}" for path in sorted(there - named)]
             found += [f"a file that a snapshot names is not there: {path}" for path in sorted(named - there)]
-    for table in lake.tables():
-        report = root / "profiling_reports" / table.published.dataset / f"{table.table.name}.json"
-        if json.loads(report.read_bytes())["release"] != table.published.release.id:
+    for read in lake.tables():
+        report = root / "profiling_reports" / read.published.dataset / f"{read.table.name}.json"
+        if json.loads(report.read_bytes())["release"] != read.published.release.id:
             found.append(f"a report of another release: {report}")
     return found
