@@ -212,6 +212,10 @@ class Dataset:
         """The tables that ``file`` feeds."""
         return tuple(table for table in self.tables if file in self.files_of(table))
 
+    def quarantine_limit(self, file: RawFile) -> float:
+        """The share of ``file``'s records that may be bad: the lowest limit of the tables that it feeds."""
+        return min((table.quarantine_limit for table in self.tables_of(file)), default=0.0)
+
 
 def _check(dataset: Dataset) -> None:
     """Hold a declaration against itself.

@@ -49,6 +49,7 @@ def check_result(check: Check, key: dg.AssetKey) -> dg.AssetCheckResult:
         asset_key=key,
         check_name=check.name,
         passed=check.passed,
+        severity=dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR,
         description=check.found,
         metadata={**check.numbers, **({} if check.passed else {"to do": check.fix})},
     )

@@ -39,6 +39,7 @@ class RawFileIOManager(dg.IOManager):
                 "sha256": kept.sha256,
                 "bytes": kept.size_bytes,
                 "records": kept.records,
+                "damaged_records": kept.damaged,
                 "source": kept.source,
                 "licence": kept.licence,
                 "fetched_at": kept.fetched_at,

@@ -28,7 +28,8 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
                 FILE_IS_WHOLE,
                 asset=raw_key(dataset.name, file.name),
                 blocking=True,
-                description="The file has the declared layout, and every record can be told from the next.",
+                description="The file has the declared layout, and every record can be read. A few that cannot are a "
+                "warning and go to the quarantine; more than the limit refuse the file.",
             )
             for file in dataset.files
         ],
@@ -44,7 +45,10 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
             lake.storage.scratch(dataset.name) as folder,
         ):
             received = already_kept(dataset, source, RawZone(lake.storage)) or receive(dataset, source, folder)
-            checks = {file.name: as_check(dataset.name, file, structure) for file, structure, _ in received}
+            checks = {
+                file.name: as_check(dataset.name, file, structure, dataset.quarantine_limit(file))
+                for file, structure, _ in received
+            }
             for file, _, fetched in received:
                 key = raw_key(dataset.name, file.name)
                 if key in context.selected_asset_keys:
@@ -53,7 +57,7 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
                     )
             for check_key in sorted(context.selected_asset_check_keys):
                 yield check_result(checks[check_key.asset_key.path[-1]], check_key.asset_key)
-            failed = [check for check in checks.values() if not check.passed]
+            failed = [check for check in checks.values() if check.refuses]
             if failed:
                 raise refuse(failed, f"The published tables of {dataset.name} are as they were.")
 
@@ -70,11 +74,11 @@ def already_kept(dataset: Dataset, source: Source, zone: RawZone) -> Received:
     kept = zone.whole_version(dataset, version) if version else {}
     if kept:
         log.info("%s: version %s of %s is kept already", dataset.name, version, source.describe())
-    return [
-        (file, Structure(records=kept[file.name].records, lines=kept[file.name].lines), kept[file.name])
-        for file in dataset.files
-        if kept
-    ]
+    return [(file, _structure_of(kept[file.name]), kept[file.name]) for file in dataset.files if kept]
+
+
+def _structure_of(kept: KeptFile) -> Structure:
+    return Structure(records=kept.records, lines=kept.lines, problem_count=kept.damaged, damaged=kept.damaged)
 
 
 def receive(dataset: Dataset, source: Source, folder: Path) -> Received:
@@ -106,7 +110,8 @@ def receive(dataset: Dataset, source: Source, folder: Path) -> Received:
                     zip_sha256=arrived.zip_sha256,
                     records=structure.records,
                     lines=structure.lines,
-                    whole=structure.whole,
+                    whole=structure.loads(dataset.quarantine_limit(file)),
+                    damaged=structure.damaged,
                 ),
             )
         )

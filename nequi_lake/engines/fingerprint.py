@@ -15,6 +15,8 @@ _SHARED = (
     "nequi_lake.datasets.contract",
     "nequi_lake.engines.polars",
     "nequi_lake.datasets.rules",
+    "nequi_lake.lake.damage",
+    "nequi_lake.lake.lines",
 )
 
 

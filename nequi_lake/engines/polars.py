@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 import polars as pl
 import polars.exceptions
@@ -14,8 +17,9 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.rules import BLANKS, Rule, rules_of, typed_columns, typed_name
 from nequi_lake.datasets.spec import RECORD, CsvFile, Dataset, JsonLinesFile, RawFile, Table
 from nequi_lake.errors import StageError
+from nequi_lake.lake.damage import Mended, mend
 from nequi_lake.lake.lines import lines_of_records
-from nequi_lake.lake.quarantine import finish_quarantine, quarantine_path
+from nequi_lake.lake.quarantine import COLUMNS, finish_quarantine, quarantine_path
 from nequi_lake.lake.raw import KeptFile
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
 from nequi_lake.lake.storage import Storage
@@ -67,8 +71,11 @@ def stage(
     """
     records = sum(files[file.name].records for file in dataset.readable_files)
     try:
-        with bar(f"staging {dataset.name}", records, "rows") as progress:
-            plan = plan_pass(dataset, files, select, release, storage, progress.update)
+        with (
+            _mended(dataset, files, select, storage) as mended,
+            bar(f"staging {dataset.name}", records, "rows") as progress,
+        ):
+            plan = plan_pass(dataset, files, select, release, storage, mended, progress.update)
             results = pl.collect_all(plan.frames(), engine="streaming")
     except (polars.exceptions.PolarsError, OSError) as error:
         told = explain(error, storage.uri)
@@ -81,7 +88,10 @@ def stage(
         ) from error
     answers = {key: frame.row(0) for key, frame in zip(plan.counts, results[len(plan.sinks) :], strict=True)}
     accounts = {
-        file.name: FileAccount(records=files[file.name].records, quarantined=answers["file", file.name][1])
+        file.name: FileAccount(
+            records=files[file.name].records,
+            quarantined=answers["file", file.name][1] + files[file.name].damaged,
+        )
         for file in dataset.readable_files
         if ("file", file.name) in answers
     }
@@ -113,9 +123,15 @@ def plan_pass(
     select: Collection[str],
     release: Release,
     storage: Storage,
+    mended: Mapping[str, Mended] = MappingProxyType({}),
     progress: Callable[[int], object] = lambda _: None,
 ) -> Pass:
-    """The pass that :func:`stage` runs; arguments as there, and what is told of each part of the records gone by."""
+    """The pass that :func:`stage` runs; arguments as there.
+
+    Args:
+        mended: raw file name → what is read in its place, for a damaged file.
+        progress: is told of each part of the records gone by.
+    """
     plan = Pass()
     selected = _selected(dataset, select)
     flagged: dict[str, pl.LazyFrame] = {}
@@ -123,13 +139,15 @@ def plan_pass(
         if not any(table in selected for table in dataset.tables_of(file)):
             continue
         rules = [rule for table in dataset.tables_of(file) for rule in rules_of(table)]
-        frame = _flagged(dataset, file, files[file.name], rules, storage)
+        frame = _flagged(dataset, file, files[file.name], rules, storage, mended.get(file.name))
         flagged[file.name] = frame
         plan.counts["file", file.name] = watched(frame.select(_KEEPS), progress).select(
             pl.len(), pl.col(_KEEPS).not_().sum()
         )
         path = quarantine_path(storage, dataset.name, release.run_id, file.name)
         bad = _quarantined(dataset, file, files[file.name], rules, frame)
+        if file.name in mended:
+            bad = pl.concat([bad, _damaged(dataset, file, mended[file.name])])
         plan.sinks.append(bad.sink_parquet(path, lazy=True, **storage.polars_sink()))
     for table in selected:
         records = pl.concat(_accepted(table, flagged[file.name]) for file in dataset.files_of(table))
@@ -145,6 +163,29 @@ def discard(staged: Mapping[str, StagedTable], storage: Storage) -> None:
         storage.remove(storage.path("processed", table.dataset, table.table, "data", table.release.run_id))
 
 
+@contextmanager
+def _mended(
+    dataset: Dataset, files: Mapping[str, KeptFile], select: Collection[str], storage: Storage
+) -> Iterator[Mapping[str, Mended]]:
+    """A mended copy of each damaged file that feeds a selected table, for the time of the block."""
+    damaged = [
+        file
+        for file in dataset.readable_files
+        if files[file.name].damaged and any(table.name in select for table in dataset.tables_of(file))
+    ]
+    if not damaged:
+        yield {}
+        return
+    with storage.scratch(dataset.name) as folder:
+        mended = {}
+        for file in damaged:
+            kept = files[file.name]
+            log.info("%s: mending %s, %s damaged records", dataset.name, file.name, f"{kept.damaged:,}")
+            with storage.open(kept.path) as content:
+                mended[file.name] = mend(file, content, kept.size_bytes, folder / file.name)
+        yield mended
+
+
 def _selected(dataset: Dataset, select: Collection[str]) -> list[Table]:
     return [table for table in dataset.tables if table.name in select]
 
@@ -153,21 +194,21 @@ def _prefix(dataset: Dataset, table: Table, release: Release, storage: Storage) 
     return storage.path("processed", dataset.name, table.name, "data", release.run_id)
 
 
-def _scan(file: RawFile, kept: KeptFile, storage: Storage) -> pl.LazyFrame:
+def _scan(file: RawFile, path: str, options: Mapping[str, Any]) -> pl.LazyFrame:
     """The raw records as they are written: strings, or the JSON values, with their number."""
     match file:
         case CsvFile():
             frame = pl.scan_csv(
-                kept.path,
+                path,
                 schema=dict.fromkeys(file.columns, pl.String()),
                 null_values=list(BLANKS),
                 row_index_name=RECORD,
                 glob=False,
-                **storage.polars_scan(),
+                **options,
             )
         case JsonLinesFile():
             frame = (
-                pl.scan_lines(kept.path, name="__line", row_index_name=RECORD, glob=False, **storage.polars_scan())
+                pl.scan_lines(path, name="__line", row_index_name=RECORD, glob=False, **options)
                 .with_columns(pl.col("__line").str.json_decode(pl.Struct(dict(file.schema))))
                 .unnest("__line")
             )
@@ -177,8 +218,10 @@ def _scan(file: RawFile, kept: KeptFile, storage: Storage) -> pl.LazyFrame:
     return frame.with_columns(pl.col(RECORD).cast(pl.Int64), *literals)
 
 
-def _flagged(dataset: Dataset, file: RawFile, kept: KeptFile, rules: list[Rule], storage: Storage) -> pl.LazyFrame:
-    """Raw and typed values of every record, and whether it keeps every table's contract."""
+def _flagged(
+    dataset: Dataset, file: RawFile, kept: KeptFile, rules: list[Rule], storage: Storage, mended: Mended | None
+) -> pl.LazyFrame:
+    """Raw and typed values of every record that can be read, and whether it keeps every table's contract."""
     typed = [
         value.alias(typed_name(table.name, name))
         for table in dataset.tables_of(file)
@@ -186,8 +229,13 @@ def _flagged(dataset: Dataset, file: RawFile, kept: KeptFile, rules: list[Rule],
     ]
     # A rule over a missing value is null, which breaks nothing: that it may not be missing is a rule of its own.
     keeps = pl.all_horizontal(rule.keeps for rule in rules).fill_null(True)
+    records = _scan(file, str(mended.path), {}) if mended else _scan(file, kept.path, storage.polars_scan())
+    records = records.with_columns(typed)
+    if mended:
+        # Not sooner: what is typed may count on the places of the records before it.
+        records = records.filter(pl.col(RECORD).is_in(mended.damaged["record"].implode()).not_())
     # Without the cache each sink would scan the file again.
-    return _scan(file, kept, storage).with_columns(typed).with_columns(keeps.alias(_KEEPS)).cache()
+    return records.with_columns(keeps.alias(_KEEPS)).cache()
 
 
 def _accepted(table: Table, flagged: pl.LazyFrame) -> pl.LazyFrame:
@@ -250,6 +298,13 @@ def _quarantined(
         ),
         raw=pl.struct(raw).struct.json_encode(),
     )
+
+
+def _damaged(dataset: Dataset, file: RawFile, mended: Mended) -> pl.LazyFrame:
+    """The records that cannot be read, as the quarantine has them: no table's, and with the reason for a rule."""
+    named = {"dataset": dataset.name, "file": file.name, "table": None}
+    columns = {name: pl.lit(value, pl.String) for name, value in named.items()}
+    return mended.damaged.lazy().with_columns(**columns).select(COLUMNS)
 
 
 def _one_line_each(kept: KeptFile) -> bool:

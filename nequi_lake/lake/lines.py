@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import BinaryIO
 
 MAX_RECORD_BYTES = 2**24
 """A record that is longer has a quote that was never closed, or no line ends."""
 
-_QUOTED = re.compile(rb'(?:^|(?<=,))"(?:[^"]|"")*"(?=,|\r?\n?\Z)')
+_QUOTED = re.compile(rb'(?:^|(?<=,))"(?:[^"]+|"")*+"(?=,|\r?\n?\Z)')
 """A field in quotes, whole, with doubled quotes in it."""
 
 
@@ -48,30 +50,35 @@ def csv_records(content: BinaryIO) -> Iterator[Record]:
 
     A record whose quotes do not come out right ends with its first line, and the next line begins another.
     """
-    held: list[tuple[int, bytes]] = []
+    held: deque[tuple[int, bytes]] = deque()
     lines = _lines(content)
     while True:
-        number, text = held.pop(0) if held else next(lines, (0, b""))
+        number, text = held.popleft() if held else next(lines, (0, b""))
         if not text:
             return
-        quotes, size, used = text.count(b'"'), len(text), 0
-        # Lines are added while a field in quotes may still go on.
-        while quotes % 2 and size < MAX_RECORD_BYTES:
-            if used == len(held):
-                following = next(lines, None)
-                if following is None:
+        quotes, size, used = text.count(b'"'), len(text), [text]
+        if quotes % 2 and size < MAX_RECORD_BYTES:
+            # Lines are added while a field in quotes may still go on.
+            for _, following in chain(held, _holding(lines, held)):
+                used.append(following)
+                quotes += following.count(b'"')
+                size += len(following)
+                if not quotes % 2 or size >= MAX_RECORD_BYTES:
                     break
-                held.append(following)
-            quotes += held[used][1].count(b'"')
-            size += len(held[used][1])
-            used += 1
-        record = b"".join((text, *(line for _, line in held[:used])))
+        record = b"".join(used)
         plain = _without_quoted(record)
         if b'"' in plain:
-            yield Record(number, text, _without_quoted(text) if used else plain)
+            yield Record(number, text, _without_quoted(text) if len(used) > 1 else plain)
         else:
-            del held[:used]
+            for _ in used[1:]:
+                held.popleft()
             yield Record(number, record, plain)
+
+
+def _holding(lines: Iterator[tuple[int, bytes]], held: deque[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    for line in lines:
+        held.append(line)
+        yield line
 
 
 def _without_quoted(text: bytes) -> bytes:

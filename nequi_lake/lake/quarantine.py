@@ -3,7 +3,8 @@
     quarantine/<dataset>/<run>/<raw file>.parquet
     quarantine/<dataset>/newest.json               which run was the last to put them all there
 
-One row a record, with the columns of :data:`COLUMNS`: where it is, what it broke, and its raw values as JSON.
+One row a record, with the columns of :data:`COLUMNS`: where it is, what it broke, and its raw values as JSON. A record
+that cannot be read is of no table; its ``raw`` has its ``text``, and where that is not UTF-8, its bytes as ``base64``.
 """
 
 from __future__ import annotations
@@ -45,5 +46,9 @@ def newest_quarantine(storage: Storage, dataset: Dataset, table: Table) -> pl.Da
         return empty
     run_id = json.loads(storage.read(pointer))["run_id"]
     paths = [quarantine_path(storage, dataset.name, run_id, file.name) for file in dataset.files_of(table)]
-    found = [pl.scan_parquet(path, glob=False, **storage.polars_scan()) for path in paths if storage.exists(path)]
+    found = [
+        pl.scan_parquet(path, glob=False, **storage.polars_scan()).sort("record")
+        for path in paths
+        if storage.exists(path)
+    ]
     return pl.concat([empty.lazy(), *found]).collect()

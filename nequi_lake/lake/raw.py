@@ -35,7 +35,8 @@ class _Facts:
         licence: the publisher's licence.
         zip_sha256: hash of the zip that it was a member of, if it was one.
         records, lines: records and lines that the structure pass counted; 0 where the lake does not read the file.
-        whole: whether the structure pass found it sound.
+        whole: whether it can be read, but for its damaged records.
+        damaged: records that cannot be read, as the structure pass counted them; staging puts them aside.
     """
 
     dataset: str
@@ -50,6 +51,7 @@ class _Facts:
     records: int
     lines: int
     whole: bool
+    damaged: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,7 @@ class RawZone:
             if self._storage.size(path) != earlier.size_bytes:
                 # What was kept is gone or cut short; these are the same bytes.
                 self._storage.take(fetched.path, path)
-            kept = replace(earlier, records=kept.records, lines=kept.lines, whole=kept.whole)
+            kept = replace(earlier, records=kept.records, lines=kept.lines, whole=kept.whole, damaged=kept.damaged)
             if kept != earlier:
                 self._storage.write(path + MANIFEST, _to_json(kept))
         else:

@@ -14,6 +14,7 @@ class Check:
         name: the check, the same on every table or file.
         subject: the table ``<dataset>.<table>`` or the file ``<dataset>/<file>`` that it was held against.
         passed: whether all was well.
+        warns: whether the run may go on although not all was well.
         found: what it found, for a person: the number beside its limit.
         numbers: the figures.
         fix: what to do where it failed.
@@ -23,5 +24,11 @@ class Check:
     subject: str
     passed: bool
     found: str
+    warns: bool = False
     numbers: Mapping[str, int | float | str] = field(default_factory=dict)
     fix: str = ""
+
+    @property
+    def refuses(self) -> bool:
+        """Whether nothing may be made of what was held against it."""
+        return not (self.passed or self.warns)

@@ -1,25 +1,22 @@
 """Is the raw file whole? One pass over its bytes before an engine reads it, which also counts its records.
 
 Engines read a short row as empty values and fail a whole file for one byte, so nothing but this pass says what is
-wrong with a file, and where.
+wrong with a file, and where. A few damaged records do not make a file useless: staging puts them aside.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import polars as pl
 import polars.exceptions
-from polars._typing import PolarsDataType
 
 from nequi_lake.datasets.spec import CsvFile, JsonLinesFile, RawFile
-from nequi_lake.lake.lines import Record, csv_records
+from nequi_lake.lake.damage import judged, not_utf8
+from nequi_lake.lake.lines import csv_records
 from nequi_lake.progress import bar, watched
 from nequi_lake.quality.check import Check
 
@@ -47,17 +44,26 @@ class Structure:
         lines: lines, the header among them.
         problems: the first of what is wrong.
         problem_count: how many there are.
+        damaged: records that cannot be read and can be told from the others. Where something else is wrong, the file
+            is of no use.
     """
 
     records: int = 0
     lines: int = 0
     problems: tuple[Problem, ...] = ()
     problem_count: int = 0
+    damaged: int = 0
 
     @property
     def whole(self) -> bool:
         """Whether nothing is wrong."""
         return not self.problem_count
+
+    def loads(self, limit: float) -> bool:
+        """Whether the file can be read but for its damaged records, and these are within ``limit``, a share."""
+        if self.whole:
+            return True
+        return self.problem_count == self.damaged < self.records and self.damaged / self.records <= limit
 
 
 def inspect(file: RawFile, path: Path) -> Structure:
@@ -74,27 +80,37 @@ def inspect(file: RawFile, path: Path) -> Structure:
         case CsvFile():
             return _inspect_csv(file, path)
         case JsonLinesFile():
-            return _inspect_json_lines(file, path, head)
+            if head.startswith(b"["):
+                return _refused("the file is one JSON array; one JSON object a line is expected", line=1)
+            return _examine(file, path)
         case _:
             return Structure()
 
 
-def as_check(dataset: str, file: RawFile, structure: Structure) -> Check:
-    """The structure as the answer to ``file_is_whole``."""
+def as_check(dataset: str, file: RawFile, structure: Structure, limit: float) -> Check:
+    """The structure as the answer to ``file_is_whole``; ``limit`` is the share of records that may be damaged."""
+    loads = structure.loads(limit)
     found = f"{structure.records:,} records on {structure.lines:,} lines"
+    if structure.damaged:
+        share = structure.damaged / structure.records
+        found = f"{structure.damaged:,} of {structure.records:,} records ({share:.2%}) cannot be read, "
+        found += "and are quarantined" if loads else f"the limit is {limit:.2%}"
     if structure.problems:
+        shown = "; ".join(map(str, structure.problems))
         more = structure.problem_count - len(structure.problems)
-        found = "; ".join(map(str, structure.problems)) + (f"; and {more:,} more" if more else "")
+        found = (f"{found}: " if structure.damaged else "") + shown + (f"; and {more:,} more" if more else "")
     return Check(
         name=FILE_IS_WHOLE,
         subject=f"{dataset}/{file.name}",
         passed=structure.whole,
+        warns=loads,
         found=found,
         numbers={
             "records": structure.records,
             "lines": structure.lines,
             "problems": structure.problem_count,
-            "problems_allowed": 0,
+            "damaged_records": structure.damaged,
+            "damaged_share_allowed": limit,
         },
         fix="Get the file again from its publisher, or mend it there; if its layout changed on purpose, change the "
         "dataset's declaration.",
@@ -105,17 +121,13 @@ def _refused(reason: str, line: int | None = None) -> Structure:
     return Structure(problems=(Problem(line, reason),), problem_count=1)
 
 
-def _found(problems: Iterable[Problem], *, count: int, records: int, lines: int) -> Structure:
-    return Structure(records=records, lines=lines, problems=tuple(problems)[:PROBLEMS_SHOWN], problem_count=count)
-
-
 def _inspect_csv(file: CsvFile, path: Path) -> Structure:
     with path.open("rb") as stream:
         header = next(csv_records(stream))
     header_problem = _header_problem(file, header.text)
     if header_problem:
         return _refused(header_problem, line=1)
-    structure = _count_sound_csv(file, path) or _examine_csv(file, path)
+    structure = _count_sound_csv(file, path) or _examine(file, path)
     if not structure.records:
         return _refused("the file has a header and no records")
     return structure
@@ -140,55 +152,20 @@ def _count_sound_csv(file: CsvFile, path: Path) -> Structure | None:
     return Structure(records=count - 1, lines=count) if count == good else None
 
 
-def _examine_csv(file: CsvFile, path: Path) -> Structure:
-    """Look at each record of a file in which something is odd."""
-    records = lines = count = 0
+def _examine(file: RawFile, path: Path) -> Structure:
+    """Look at each record of a file, one by one."""
+    records = lines = damaged = 0
     problems: list[Problem] = []
     with path.open("rb") as stream, bar(f"examining {file.name}", path.stat().st_size, "B") as progress:
-        for record in csv_records(stream):
+        for record in judged(file, stream):
             lines = record.line + record.text.count(b"\n") - record.text.endswith(b"\n")
             progress.update(len(record.text))
-            if record.line == 1:
-                continue
-            records += 1
-            reason = _record_problem(record, len(file.columns))
-            if reason:
-                count += 1
+            records = record.number + 1
+            if record.reason:
+                damaged += 1
                 if len(problems) < PROBLEMS_SHOWN:
-                    problems.append(Problem(record.line, reason))
-    return _found(problems, count=count, records=records, lines=lines)
-
-
-def _record_problem(record: Record, columns: int) -> str | None:
-    """What is wrong with a record, if anything."""
-    text = record.text
-    if not text.strip():
-        return "a blank line"
-    if b"\0" in text:
-        return "a NUL byte"
-    bad_bytes = _not_utf8(text)
-    if bad_bytes:
-        return bad_bytes
-    if not record.quotes_are_sound:
-        return f"a quote is opened and never closed, or stands inside of a field, beginning {_excerpt(text)}"
-    if record.fields != columns:
-        return f"{record.fields} fields where the header has {columns}, beginning {_excerpt(text)}"
-    if record.plain.count(b"\r") > record.plain.endswith(b"\r\n"):
-        # A line end to some parsers, and text to others.
-        return f"a carriage return that ends no line, beginning {_excerpt(text)}"
-    return None
-
-
-def _not_utf8(text: bytes) -> str | None:
-    try:
-        text.decode()
-    except UnicodeDecodeError as bad:
-        return f"bytes that are not UTF-8: {text[bad.start : bad.start + 8]!r}"
-    return None
-
-
-def _excerpt(text: bytes) -> str:
-    return repr(text[:60].decode(errors="replace").rstrip("\r\n"))
+                    problems.append(Problem(record.line, record.reason))
+    return Structure(records=records, lines=lines, problems=tuple(problems), problem_count=damaged, damaged=damaged)
 
 
 def _header_problem(file: CsvFile, text: bytes) -> str | None:
@@ -196,7 +173,7 @@ def _header_problem(file: CsvFile, text: bytes) -> str | None:
         return "the file is in UTF-16; UTF-8 is expected"
     if b"\r" in text.removesuffix(b"\r\n").removesuffix(b"\r"):
         return "lines end in a carriage return alone"
-    bad_bytes = _not_utf8(text)
+    bad_bytes = not_utf8(text)
     if bad_bytes:
         return bad_bytes
     names = next(csv.reader([text.decode("utf-8-sig")]), [])
@@ -217,48 +194,3 @@ def _header_problem(file: CsvFile, text: bytes) -> str | None:
 def _listed(names: Iterable[str]) -> str:
     """Column names for a person, in quotes where spaces around them would not be seen."""
     return ", ".join(name if name and name == name.strip() else repr(name) for name in names)
-
-
-_JSON_TYPES: Mapping[type[pl.DataType], type] = {pl.String: str, pl.Int64: int, pl.Float64: float, pl.Boolean: bool}
-
-
-def _inspect_json_lines(file: JsonLinesFile, path: Path, head: bytes) -> Structure:
-    if head.startswith(b"["):
-        return _refused("the file is one JSON array; one JSON object a line is expected", line=1)
-    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_json_struct("Record", file.schema))
-    problems: list[Problem] = []
-    count = number = 0
-    with path.open("rb") as stream, bar(f"checking {file.name}", path.stat().st_size, "B") as progress:
-        for number, line in enumerate(stream, 1):
-            progress.update(len(line))
-            reason = "a blank line" if not line.strip() else _json_problem(decoder, line)
-            if reason:
-                count += 1
-                if len(problems) < PROBLEMS_SHOWN:
-                    problems.append(Problem(number, reason))
-    return _found(problems, count=count, records=number, lines=number)
-
-
-def _json_problem(decoder: msgspec.json.Decoder[Any], line: bytes) -> str | None:
-    if line.startswith(codecs.BOM_UTF8):
-        return "a byte order mark, which JSON does not have"
-    try:
-        decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return _not_utf8(line) or f"{error}, beginning {_excerpt(line)}"
-    return None
-
-
-def _json_struct(name: str, schema: Mapping[str, PolarsDataType]) -> type:
-    """A strict type of exactly these keys, each of them null or of its type."""
-    fields = [(key, _json_type(key, dtype) | None) for key, dtype in schema.items()]
-    return msgspec.defstruct(name, fields, forbid_unknown_fields=True)
-
-
-def _json_type(key: str, dtype: PolarsDataType) -> Any:
-    dtype = dtype() if isinstance(dtype, type) else dtype
-    if isinstance(dtype, pl.Struct):
-        return _json_struct(key, dtype.to_schema())
-    if isinstance(dtype, pl.List):
-        return list[_json_type(key, dtype.inner)]  # type: ignore[misc]
-    return _JSON_TYPES[type(dtype)]

@@ -49,7 +49,8 @@ def kept_notes(folder: Path, content: str | bytes) -> KeptFile:
         zip_sha256=None,
         records=structure.records,
         lines=structure.lines,
-        whole=structure.whole,
+        whole=structure.loads(NOTES.quarantine_limit(NOTES.files[0])),
+        damaged=structure.damaged,
         fetched_at="",
         path=str(path),
     )

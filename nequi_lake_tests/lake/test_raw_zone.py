@@ -58,6 +58,7 @@ def keep(zone: RawZone, tmp_path: Path) -> Keep:
             "records": 1,
             "lines": 2,
             "whole": True,
+            "damaged": 0,
         }
         fetched = Fetched(
             dataset="pair",
@@ -97,6 +98,7 @@ def test_the_manifest_beside_it_says_what_it_is_and_where_it_came_from(keep: Kee
         "records": 1,
         "lines": 2,
         "whole": True,
+        "damaged": 0,
     }
     assert timedelta() <= datetime.now(UTC) - fetched_at < timedelta(minutes=1)
 

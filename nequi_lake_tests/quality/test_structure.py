@@ -1,4 +1,4 @@
-"""A raw file that is not whole is told with the line and a reason, before an engine reads it."""
+"""What is wrong with a raw file is told with the line and a reason, before an engine reads it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from nequi_lake.quality.structure import FILE_IS_WHOLE, Structure, as_check, ins
 CSV = CsvFile(name="orders.csv", description="Orders.", columns=("id", "text", "price"))
 HEADER = "id,text,price\n"
 BOM = b"\xef\xbb\xbf"
+LIMIT = 0.01
 
 LINES = JsonLinesFile(
     name="papers.json",
@@ -292,24 +293,48 @@ def test_bad_json_lines_are_counted_and_the_first_of_them_shown(path: Path) -> N
 
 
 def test_a_whole_file_passes_the_check_with_its_counts(path: Path) -> None:
-    check = as_check("shop", CSV, look(path, CSV, HEADER + '1,"a\nb",2\n' + "1,a,2\n" * 1_234))
+    check = as_check("shop", CSV, look(path, CSV, HEADER + '1,"a\nb",2\n' + "1,a,2\n" * 1_234), LIMIT)
     assert (check.name, check.subject, check.passed) == (FILE_IS_WHOLE, "shop/orders.csv", True)
     assert check.found == "1,235 records on 1,237 lines"
     assert (check.numbers["records"], check.numbers["lines"], check.numbers["problems"]) == (1_235, 1_237, 0)
 
 
-def test_a_file_that_is_not_whole_fails_the_check_with_lines_reasons_and_what_to_do(path: Path) -> None:
-    check = as_check("shop", CSV, look(path, CSV, HEADER + "1,a\n" * 8))
-    assert not check.passed
-    assert check.found.startswith("line 2: 2 fields where the header has 3")
+def test_more_damaged_records_than_the_limit_fail_the_check_with_lines_reasons_and_what_to_do(path: Path) -> None:
+    structure = look(path, CSV, HEADER + "1,a\n" * 8 + "1,a,2\n" * 791)
+    assert not structure.loads(LIMIT)
+    check = as_check("shop", CSV, structure, LIMIT)
+    assert (check.passed, check.warns, check.refuses) == (False, False, True)
+    assert check.found.startswith(
+        "8 of 799 records (1.00%) cannot be read, the limit is 1.00%: line 2: 2 fields where the header has 3"
+    )
     assert "line 6: " in check.found
     assert check.found.endswith("; and 3 more")
-    assert (check.numbers["problems"], check.numbers["problems_allowed"]) == (8, 0)
+    assert (check.numbers["damaged_records"], check.numbers["damaged_share_allowed"]) == (8, LIMIT)
     assert "Get the file again" in check.fix
 
 
+def test_damaged_records_within_the_limit_are_a_warning_with_lines_and_reasons(path: Path) -> None:
+    structure = look(path, CSV, HEADER + "1,a\n" * 8 + "1,a,2\n" * 792)
+    assert structure.loads(LIMIT)
+    check = as_check("shop", CSV, structure, LIMIT)
+    assert (check.passed, check.warns, check.refuses) == (False, True, False)
+    assert check.found.startswith("8 of 800 records (1.00%) cannot be read, and are quarantined: line 2: 2 fields")
+
+
+def test_a_file_without_a_sound_record_does_not_load_whatever_the_limit(path: Path) -> None:
+    assert not look(path, CSV, HEADER + "1,a\n" * 8).loads(1)
+    assert look(path, CSV, HEADER + "1,a\n" * 8 + "1,a,2\n").loads(1)
+
+
+@pytest.mark.parametrize("content", ["", HEADER, "id,text\n1,a\n", WEB_PAGE], ids=["empty", "header", "other", "page"])
+def test_what_is_wrong_with_the_whole_file_is_no_damaged_record(path: Path, content: str) -> None:
+    structure = look(path, CSV, content)
+    assert not structure.loads(1)
+    assert as_check("shop", CSV, structure, 1).refuses
+
+
 def test_a_problem_of_the_whole_file_is_told_without_a_line(path: Path) -> None:
-    assert as_check("shop", CSV, look(path, CSV, b"")).found == "the file is empty"
+    assert as_check("shop", CSV, look(path, CSV, b""), LIMIT).found == "the file is empty"
 
 
 ROW = "1,some words to fill a line,2\n"
