@@ -304,7 +304,7 @@ def _damaged(dataset: Dataset, file: RawFile, mended: Mended) -> pl.LazyFrame:
     """The records that cannot be read, as the quarantine has them: no table's, and with the reason for a rule."""
     named = {"dataset": dataset.name, "file": file.name, "table": None}
     columns = {name: pl.lit(value, pl.String) for name, value in named.items()}
-    return mended.damaged.lazy().with_columns(**columns).select(COLUMNS)
+    return mended.damaged.lazy().with_columns(**columns).select(list(COLUMNS))
 
 
 def _one_line_each(kept: KeptFile) -> bool:

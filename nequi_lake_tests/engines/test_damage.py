@@ -1,0 +1,190 @@
+"""Whatever happens to a file's bytes, it is refused with a reason, or each of its records is accounted for."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from nequi_lake.engines.polars import plan_pass, stage
+from nequi_lake.lake.lines import csv_records
+from nequi_lake.lake.quarantine import newest_quarantine
+from nequi_lake.lake.release import Release
+from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage import Storage
+from nequi_lake.quality.audit import ROWS_ACCOUNTED_FOR, audit
+from nequi_lake.quality.structure import as_check, inspect
+from nequi_lake_tests.datasets.notes import NOTES, kept_notes
+from nequi_lake_tests.engines.test_one_pass import WHOLE_COLUMN
+
+(FILE,) = NOTES.files
+TABLE = NOTES.table("notes")
+RELEASE = Release(id="r", run_id="run", raw_version="v", tables=("notes",))
+EXAMPLES = 60
+
+
+def sound(records: int) -> list[bytes]:
+    """Records of notes, some of them in quotes and some over many lines."""
+    kinds = ["{0},plain words\n", '{0},"in, quotes"\n', '{0},"over\nlines, ""said""\n"\n', "{0},\n", "{0},Año ☕\n"]
+    return [kinds[number % len(kinds)].format(number).encode() for number in range(records)]
+
+
+HEADER = b"id,text\n"
+SOUND = HEADER + b"".join(sound(300))
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    """A lake in a temporary folder."""
+    return Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")}))
+
+
+def staged_quarantine(folder: Path, storage: Storage, content: bytes) -> list[dict[str, Any]]:
+    """What staging a file of this content puts aside; the rest must be staged and accounted for."""
+    kept = kept_notes(folder, content)
+    assert kept.whole
+    staged = stage(NOTES, {FILE.name: kept}, ["notes"], RELEASE, storage)
+    assert [check for check in audit(NOTES, staged, {}, storage) if not check.passed] == []
+    bad = newest_quarantine(storage, NOTES, TABLE)
+    assert staged["notes"].accounting.quarantined == bad.height
+    assert staged["notes"].rows + bad.height == kept.records
+    # The copy without the damaged records is gone.
+    assert not (storage.scratch_folder / "notes").exists()
+    return bad.to_dicts()
+
+
+DAMAGE = {
+    "too few fields": (b"200\n", "1 fields where the header has 2"),
+    "too many fields": (b"200,a,b\n", "3 fields where the header has 2"),
+    "not UTF-8": (b"200,caf\xe9\n", "bytes that are not UTF-8"),
+    "NUL": (b"200,a\0b\n", "a NUL byte"),
+    "open quote": (b'200,"a\n', "a quote is opened and never closed"),
+    "stray quote": (b'200,5" disk\n', "a quote is opened and never closed, or stands inside of a field"),
+    "carriage return": (b"200,a\rb\n", "a carriage return that ends no line"),
+    "blank": (b"\n", "a blank line"),
+    "spaces": (b"   \n", "a blank line"),
+    "footer": (b"Total amount funded in policy code 1: 460296150\n", "1 fields where the header has 2"),
+    "many lines": (b'200,"a\nb",c\n', "3 fields where the header has 2"),
+}
+
+
+@pytest.mark.parametrize("place", [0, 1, 150, 299], ids="place {}".format)
+@pytest.mark.parametrize(("record", "reason"), DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_record_is_put_aside_with_line_reason_and_bytes(
+    record: bytes, reason: str, place: int, tmp_path: Path, storage: Storage
+) -> None:
+    records = sound(300)
+    records[place] = record
+    (bad,) = staged_quarantine(tmp_path, storage, HEADER + b"".join(records))
+    line = 2 + b"".join(records[:place]).count(b"\n")
+    assert (bad["dataset"], bad["file"], bad["record"], bad["line"]) == ("notes", "notes.csv", place, line)
+    assert bad["table"] is None
+    assert reason in bad["rule"]
+    raw = json.loads(bad["raw"])
+    text = base64.b64decode(raw["base64"]) if "base64" in raw else raw["text"].encode()
+    assert text + b"\n" == record
+    assert ("base64" in raw) == (reason == "bytes that are not UTF-8")
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["plain", "windows"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "byte order mark"])
+def test_damage_is_put_aside_beside_records_that_break_a_rule(
+    end: bytes, mark: bytes, tmp_path: Path, storage: Storage
+) -> None:
+    records = sound(300)
+    records[3] = b"x,not a number\n"
+    records[7] = b"7\n"
+    records[11] = b"y,not a number\n"
+    content = mark + (HEADER + b"".join(records)).replace(b"\n", end)
+    bad = staged_quarantine(tmp_path, storage, content)
+    assert [(row["record"], row["rule"].split(",")[0]) for row in bad] == [
+        (3, "notes.id: cannot be read as Int64"),
+        (7, "1 fields where the header has 2"),
+        (11, "notes.id: cannot be read as Int64"),
+    ]
+    assert [row["line"] for row in bad] == [2 + b"".join(records[: row["record"]]).count(b"\n") for row in bad]
+
+
+def test_a_huge_damaged_record_is_quarantined_in_part(tmp_path: Path, storage: Storage) -> None:
+    records = sound(300)
+    records[3] = b"3,a," + b"x" * 1_000_000 + b"\n"
+    (bad,) = staged_quarantine(tmp_path, storage, HEADER + b"".join(records))
+    raw = json.loads(bad["raw"])
+    assert raw["size_bytes"] == 1_000_004
+    assert raw["text"] == "3,a," + "x" * (2**16 - 4)
+
+
+def test_a_damaged_file_is_scanned_once_and_in_bounded_memory(tmp_path: Path, storage: Storage) -> None:
+    from nequi_lake.lake.damage import mend
+
+    kept = kept_notes(tmp_path, SOUND + b"\n\0\n")
+    with Path(kept.path).open("rb") as content:
+        mended = mend(FILE, content, kept.size_bytes, tmp_path / "mended.csv")
+    plan = plan_pass(NOTES, {FILE.name: kept}, ["notes"], RELEASE, storage, {FILE.name: mended})
+    assert mended.damaged["record"].to_list() == [300, 301]
+    frames = plan.frames()
+    assert pl.explain_all(frames).count("SCAN [") == 1
+    for frame in frames:
+        graph = frame.show_graph(engine="streaming", plan_stage="physical", raw_output=True, show=False)
+        # The few damaged records are the one thing that is in memory.
+        assert [kind for kind in WHOLE_COLUMN.findall(graph or "") if kind != "in-memory-source"] == []
+
+
+def hit(content: bytes, kind: str, place: float, byte: int, size: int) -> bytes:
+    """Content with bytes flipped, put in, taken out, written twice, or cut off at a place, 0 to 1."""
+    at = int(place * len(content))
+    match kind:
+        case "flip":
+            return content[:at] + bytes([byte]) + content[at + 1 :]
+        case "insert":
+            return content[:at] + bytes([byte]) * size + content[at:]
+        case "delete":
+            return content[:at] + content[at + size :]
+        case "repeat":
+            return content[: at + size] + content[at:]
+        case _:
+            return content[:at]
+
+
+ODD = [*b'",\n\r\0 x7', 0xFF, 0xC3, 0xEF]
+HITS = st.lists(
+    st.tuples(
+        st.sampled_from(["flip", "insert", "delete", "repeat", "cut"]),
+        st.floats(0, 1, exclude_max=True),
+        st.sampled_from(ODD) | st.integers(0, 255),
+        st.integers(1, 40),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(hits=HITS)
+def test_random_damage_is_refused_or_accounted_for(hits: list[tuple[str, float, int, int]]) -> None:
+    content = SOUND
+    for one in hits:
+        content = hit(content, *one)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder / "lake")}))
+        kept = kept_notes(folder, content)
+        if not kept.whole:
+            event("refused")
+            assert as_check("notes", FILE, inspect(FILE, Path(kept.path)), NOTES.quarantine_limit(FILE)).found
+            return
+        event(f"loaded, {kept.damaged} damaged")
+        staged = stage(NOTES, {FILE.name: kept}, ["notes"], RELEASE, storage)["notes"]
+        records = sum(1 for _ in csv_records(io.BytesIO(content))) - 1
+        assert staged.rows + staged.accounting.quarantined + staged.accounting.merged == records
+        assert newest_quarantine(storage, NOTES, TABLE).height == staged.accounting.quarantined
+        checks = {check.name: check for check in audit(NOTES, {"notes": staged}, {}, storage)}
+        assert checks[ROWS_ACCOUNTED_FOR].passed
