@@ -132,7 +132,8 @@ def _json_problem(decoder: msgspec.json.Decoder[Any], line: bytes) -> str | None
     if line.startswith(codecs.BOM_UTF8):
         return "a byte order mark, which JSON does not have"
     try:
-        decoder.decode(line)
+        # With its line end, a text that is cut short would be told of as one with a character that may not be in it.
+        decoder.decode(line.rstrip(b"\r\n"))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return not_utf8(line) or f"{error}, beginning {_excerpt(line)}"
     return None
