@@ -57,6 +57,9 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
                     )
             for check_key in sorted(context.selected_asset_check_keys):
                 yield check_result(checks[check_key.asset_key.path[-1]], check_key.asset_key)
+            for check in checks.values():
+                if check.warns:
+                    log.warning("%s: %s warns: %s", check.subject, check.name, check.found)
             failed = [check for check in checks.values() if check.refuses]
             if failed:
                 raise refuse(failed, f"The published tables of {dataset.name} are as they were.")

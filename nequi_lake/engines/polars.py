@@ -180,7 +180,7 @@ def _mended(
         mended = {}
         for file in damaged:
             kept = files[file.name]
-            log.info("%s: mending %s, %s damaged records", dataset.name, file.name, f"{kept.damaged:,}")
+            log.info("%s: copying %s without its damaged records: %s", dataset.name, file.name, f"{kept.damaged:,}")
             with storage.open(kept.path) as content:
                 mended[file.name] = mend(file, content, kept.size_bytes, folder / file.name)
         yield mended

@@ -93,8 +93,8 @@ def as_check(dataset: str, file: RawFile, structure: Structure, limit: float) ->
     found = f"{structure.records:,} records on {structure.lines:,} lines"
     if structure.damaged:
         share = structure.damaged / structure.records
-        found = f"{structure.damaged:,} of {structure.records:,} records ({share:.2%}) cannot be read, "
-        found += "and are quarantined" if loads else f"the limit is {limit:.2%}"
+        found = f"{structure.damaged:,} of {structure.records:,} records ({share:.2%}) cannot be read"
+        found += " and go to the quarantine" if loads else f", the limit is {limit:.2%}"
     if structure.problems:
         shown = "; ".join(map(str, structure.problems))
         more = structure.problem_count - len(structure.problems)
@@ -103,7 +103,7 @@ def as_check(dataset: str, file: RawFile, structure: Structure, limit: float) ->
         name=FILE_IS_WHOLE,
         subject=f"{dataset}/{file.name}",
         passed=structure.whole,
-        warns=loads,
+        warns=loads and not structure.whole,
         found=found,
         numbers={
             "records": structure.records,

@@ -318,7 +318,7 @@ def test_damaged_records_within_the_limit_are_a_warning_with_lines_and_reasons(p
     assert structure.loads(LIMIT)
     check = as_check("shop", CSV, structure, LIMIT)
     assert (check.passed, check.warns, check.refuses) == (False, True, False)
-    assert check.found.startswith("8 of 800 records (1.00%) cannot be read, and are quarantined: line 2: 2 fields")
+    assert check.found.startswith("8 of 800 records (1.00%) cannot be read and go to the quarantine: line 2: 2")
 
 
 def test_a_file_without_a_sound_record_does_not_load_whatever_the_limit(path: Path) -> None:
