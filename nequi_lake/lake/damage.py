@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 import polars as pl
@@ -25,8 +25,7 @@ RAW_KEPT_BYTES = 2**16
 _DAMAGED = {"record": pl.Int64(), "line": pl.Int64(), "rule": pl.String(), "raw": pl.String()}
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(NamedTuple):
     """A record and what is wrong with it.
 
     Attributes:
@@ -127,16 +126,28 @@ def _csv_problem(record: Record, columns: int) -> str | None:
 
 
 def _json_problem(decoder: msgspec.json.Decoder[Any], line: bytes) -> str | None:
+    try:
+        decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _json_fault(decoder, line)
+    return None
+
+
+def _json_fault(decoder: msgspec.json.Decoder[Any], line: bytes) -> str:
+    """Why a line cannot be decoded."""
     if not line.strip():
         return "a blank line"
     if line.startswith(codecs.BOM_UTF8):
         return "a byte order mark, which JSON does not have"
+    bad_bytes = not_utf8(line)
+    if bad_bytes:
+        return bad_bytes
     try:
-        # With its line end, a text that is cut short would be told of as one with a character that may not be in it.
+        # Without the line end, which is a character out of place in a text that is cut short.
         decoder.decode(line.rstrip(b"\r\n"))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return not_utf8(line) or f"{error}, beginning {_excerpt(line)}"
-    return None
+    except msgspec.DecodeError as error:
+        return f"{error}, beginning {_excerpt(line)}"
+    return f"a line end that does not belong there, beginning {_excerpt(line)}"
 
 
 def _excerpt(text: bytes) -> str:

@@ -15,6 +15,7 @@ from nequi_lake import Lake
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run
 from nequi_lake.errors import UsageError
+from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 from nequi_lake_tests.aws import ON_SERVER, objects
@@ -69,10 +70,12 @@ def test_bad_records_are_put_aside_and_a_bad_file_changes_nothing(bucket_lake: M
     settings = Settings.from_env({**bucket_lake, "NEQUI_LAKE_SOURCE": str(inbox)})
     motor = only("electric_motor")
     rows = motor_rows(17, 300)
-    write_motor(inbox, [*rows, *motor_rows(17, 1, coolant="warm")])
+    write_motor(inbox, [*rows, *motor_rows(17, 1, coolant="warm"), "cut,short"])
     assert run(build(settings, motor), (), None).success
     lake = Lake(settings, motor)
-    assert lake.table("electric_motor.measurements").published.accounting.quarantined == 1
+    assert lake.table("electric_motor.measurements").published.accounting.quarantined == 2
+    bad = newest_quarantine(lake.storage, *lake.declared("electric_motor.measurements"))
+    assert bad["line"].to_list() == [302, 303]
     seen = set(objects(settings))
 
     write_motor(inbox, motor_rows(17, 300, coolant="warm"))
