@@ -239,3 +239,37 @@ def test_the_command_line_starts_without_the_engines() -> None:
         check=True,
     )
     assert asked.stdout == "set()\n"
+
+
+def test_old_versions_are_listed_read_gone_back_to_and_removed(shell: Shell, inbox: Path) -> None:
+    assert shell("run", "electric_motor")[0] == 0
+    write_motor(inbox, motor_rows(17, 3))
+    assert shell("run", "electric_motor")[0] == 0
+    code, out, _ = shell("history", "electric_motor.measurements", "--format", "json")
+    assert code == 0
+    new, old = json.loads(out)
+    assert (new["rows"], new["current"], new["whole"]) == (3, True, True)
+    assert (old["rows"], old["current"], old["whole"]) == (10, False, True)
+    count = "SELECT count(*) AS rows FROM electric_motor.measurements"
+    _, out, _ = shell("sql", "--as-of", old["release"][:6], count, "--format", "json")
+    assert json.loads(out) == [{"rows": 10}]
+    _, out, _ = shell("tables", "--as-of", old["release"], "--format", "json")
+    assert {row["release"] for row in json.loads(out)} == {old["release"]}
+    code, _, err = shell("tables", "--as-of", "2000-01-01")
+    assert code == 1
+    assert "no release that is kept from 2000-01-01" in err
+    assert shell("tables", "--as-of", "2000-13-01")[0] == 2
+
+    code, _, err = shell("rollback", "electric_motor", old["release"])
+    assert code == 0
+    assert f"see release {old['release']} now" in err
+    assert "The next run of electric_motor publishes the release of the current raw version again" in err
+    assert json.loads(shell("sql", count, "--format", "json")[1]) == [{"rows": 10}]
+    assert "nothing was changed" in shell("rollback", "electric_motor", old["release"])[2]
+
+    code, out, err = shell("maintain", "electric_motor", "--dry-run", "--format", "json")
+    assert code == 0
+    assert json.loads(out) == [{"dataset": "electric_motor", "snapshots": 0, "files": 0, "bytes": 0}]
+    assert "nothing was changed" in err
+    assert shell("maintain")[0] == 0
+    assert shell("maintain", "motors")[0] == 2

@@ -27,7 +27,16 @@ INTERRUPTED = 130
 """Exit code of a command that the person at the terminal stopped, as shells have it."""
 
 
-for command in (lake.run, lake.tables, lake.sql, lake.quarantine, lake.doctor):
+for command in (
+    lake.run,
+    lake.tables,
+    lake.sql,
+    lake.quarantine,
+    lake.history,
+    lake.rollback,
+    lake.maintain,
+    lake.doctor,
+):
     app.command()(command)
 app.add_typer(infra.app, name="infra")
 

@@ -8,12 +8,16 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nequi_lake.cli.show import Format, FormatOption, complain, narrate, print_rows, say
 from nequi_lake.errors import UsageError, needs_extra
+
+if TYPE_CHECKING:
+    from nequi_lake.datasets.spec import Dataset
+    from nequi_lake.lake.reader import Lake
 
 
 def run(
@@ -38,9 +42,7 @@ def run(
     if unwell:
         raise UsageError(unwell[0].found, where=unwell[0].subject, fix=unwell[0].fix)
     there = [dataset.name for dataset in offered(lake, source)]
-    unknown = [name for name in datasets or () if name not in lake.datasets]
-    if unknown:
-        raise UsageError(f"There is no dataset {unknown[0]}.", fix=f"Name some of: {', '.join(lake.datasets)}.")
+    _named(lake, datasets or ())
     lacking = [name for name in datasets or lake.datasets if name not in there]
     if lacking and datasets:
         raise UsageError(f"The source does not have {', '.join(lacking)}.", where=source.describe())
@@ -66,11 +68,23 @@ def run(
     raise typer.Exit(0 if outcome.success else 1)
 
 
-def tables(form: FormatOption = Format.TABLE) -> None:
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        help="Read older versions: a time, in UTC, for every dataset; or a release's id, for the dataset that has it.",
+    ),
+]
+
+
+def tables(form: FormatOption = Format.TABLE, as_of: AsOfOption = None) -> None:
     """List the published tables."""
     from nequi_lake.lake.reader import Lake
 
-    lake = Lake.from_env()
+    lake = Lake.from_env(as_of=as_of)
+    if as_of:
+        # For its refusal of a version that is not there.
+        lake.tables()
     print_rows(_table_rows(lake, lake.datasets), form)
 
 
@@ -78,14 +92,17 @@ def sql(
     query: Annotated[str, typer.Argument(help="One SELECT in DuckDB's SQL, or in Athena's.")],
     form: FormatOption = Format.TABLE,
     athena: Annotated[bool, typer.Option("--athena", help="Run it in Athena, and say what it cost.")] = False,
+    as_of: AsOfOption = None,
 ) -> None:
     """Query the published tables, each under its name DATASET.TABLE."""
+    if athena and as_of:
+        raise UsageError("--athena and --as-of do not go together.", fix="Leave one of them out.")
     if athena:
         print_rows(_athena_rows(query), form)
         return
     from nequi_lake.lake.reader import Lake
 
-    print_rows(Lake.from_env().sql(query).to_pylist(), form)
+    print_rows(Lake.from_env(as_of=as_of).sql(query).to_pylist(), form)
 
 
 def _athena_rows(query: str) -> list[dict[str, Any]]:
@@ -118,6 +135,77 @@ def quarantine(
         say(f"{shown.height:,} of {rows.height:,} records; --limit 0 shows all")
 
 
+def history(
+    table: Annotated[str, typer.Argument(help="DATASET.TABLE")],
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """List the releases of a table that are kept, the newest first."""
+    from nequi_lake.lake.reader import Lake
+
+    lake = Lake.from_env()
+    dataset, declared = lake.declared(table)
+    print_rows(
+        [
+            {
+                "release": entry.release.id,
+                "snapshot": entry.snapshot_id,
+                "committed_at": entry.committed_at.isoformat(timespec="seconds"),
+                "rows": entry.rows,
+                "bytes": entry.size_bytes,
+                "raw_version": entry.release.raw_version,
+                "run": entry.release.run_id,
+                "current": entry.current,
+                "whole": entry.whole,
+            }
+            for entry in lake.catalog.history(dataset, declared.name)
+        ],
+        form,
+    )
+
+
+def rollback(
+    dataset: Annotated[str, typer.Argument(help="Name of the dataset.")],
+    release: Annotated[str, typer.Argument(help="Id of a whole release, or 6 or more characters of it.")],
+) -> None:
+    """Make an older release what readers see."""
+    from nequi_lake.lake.reader import Lake
+    from nequi_lake.lake.rollback import roll_back
+
+    lake = Lake.from_env()
+    (found,) = _named(lake, [dataset])
+    target, changed = roll_back(found, release, lake.catalog, lake.storage)
+    if changed:
+        say(f"Readers of {dataset} see release {target.id} now; committed: {', '.join(changed)}")
+        say(
+            f"The next run of {dataset} publishes the release of the current raw version again: switch its schedule "
+            "and sensor off for as long as that is not wanted"
+        )
+    else:
+        say(f"Release {target.id} is what readers of {dataset} see already; nothing was changed")
+    _summary(lake, [dataset])
+
+
+def maintain(
+    datasets: Annotated[list[str] | None, typer.Argument(help="Names of datasets; all of them by default.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")] = False,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Forget old releases, and remove the files that nothing needs any more."""
+    from nequi_lake.lake.maintenance import maintain
+    from nequi_lake.lake.reader import Lake
+
+    lake = Lake.from_env()
+    removed = [
+        maintain(dataset, lake.catalog, lake.storage, dry_run=dry_run) for dataset in _named(lake, datasets or ())
+    ]
+    print_rows(
+        [{"dataset": r.dataset, "snapshots": r.snapshots, "files": r.files, "bytes": r.size_bytes} for r in removed],
+        form,
+    )
+    if dry_run:
+        say("This would go; nothing was changed")
+
+
 def doctor(form: FormatOption = Format.TABLE) -> None:
     """Ask whether the lake can run here."""
     from nequi_lake.doctor import examine
@@ -138,6 +226,18 @@ def doctor(form: FormatOption = Format.TABLE) -> None:
         raise typer.Exit(1)
 
 
+def _named(lake: Lake, names: Sequence[str]) -> list[Dataset]:
+    """The datasets of these names; all of the lake's where there are none.
+
+    Raises:
+        UsageError: the lake has no such dataset.
+    """
+    unknown = [name for name in names if name not in lake.datasets]
+    if unknown:
+        raise UsageError(f"There is no dataset {unknown[0]}.", fix=f"Name some of: {', '.join(lake.datasets)}.")
+    return [lake.datasets[name] for name in names or lake.datasets]
+
+
 def _table_rows(lake: Any, datasets: Iterable[str]) -> list[dict[str, Any]]:
     return [
         {
@@ -150,7 +250,7 @@ def _table_rows(lake: Any, datasets: Iterable[str]) -> list[dict[str, Any]]:
             "published_at": published.published_at.isoformat(timespec="seconds"),
         }
         for dataset in datasets
-        for published in lake.catalog.published(lake.datasets[dataset]).values()
+        for published in lake.published(lake.datasets[dataset]).values()
     ]
 
 

@@ -59,7 +59,7 @@ def _plain(value: Any) -> Any:
     return json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
-_COUNTS = {"rows", "bytes", "partitions", "quarantined"}
+_COUNTS = {"rows", "bytes", "partitions", "quarantined", "files", "snapshots"}
 """Columns of the lake's own listings whose numbers are large; others may be years or ids."""
 
 

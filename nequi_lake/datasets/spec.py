@@ -22,8 +22,8 @@ from nequi_lake.errors import DeclarationError
 RECORD = "__record"
 """Column of every raw frame: the record's number in its file, Int64, from 0."""
 
-RESERVED = {"lake"}
-"""Names that no dataset may have: the job of the whole lake is called so."""
+RESERVED = {"lake", "maintain"}
+"""Names that no dataset may have: jobs of the whole lake are called so."""
 
 Transform = Callable[[pl.LazyFrame], pl.LazyFrame]
 Sample = Callable[[float, int], Mapping[str, Iterator[bytes]]]

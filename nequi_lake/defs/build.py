@@ -7,8 +7,15 @@ from collections.abc import Mapping
 import dagster as dg
 
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.defs.automation import dataset_job, dataset_schedule, failure_sensor, new_version_sensor, whole_lake_job
+from nequi_lake.defs.automation import (
+    dataset_job,
+    dataset_schedule,
+    failure_sensor,
+    new_version_sensor,
+    whole_lake_job,
+)
 from nequi_lake.defs.io_managers import IcebergIOManager, RawFileIOManager, ReportIOManager
+from nequi_lake.defs.maintenance import maintenance_job, maintenance_schedule
 from nequi_lake.defs.names import IO_RAW, IO_REPORTS, IO_TABLES
 from nequi_lake.defs.raw import raw_assets
 from nequi_lake.defs.reports import report_asset
@@ -30,14 +37,18 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
     lake = Lake(settings, datasets)
     part = [dataset for dataset in lake.datasets.values() if settings.source != "sample" or dataset.sample]
     jobs = {dataset.name: dataset_job(dataset) for dataset in part}
+    maintenance = maintenance_job()
     return dg.Definitions(
         assets=[
             *(raw_assets(dataset) for dataset in part),
             *(table_assets(dataset) for dataset in part),
             *(report_asset(dataset, table) for dataset in part for table in dataset.tables),
         ],
-        jobs=[whole_lake_job(), *jobs.values()],
-        schedules=[dataset_schedule(dataset, jobs[dataset.name], settings) for dataset in part],
+        jobs=[whole_lake_job(), maintenance, *jobs.values()],
+        schedules=[
+            maintenance_schedule(maintenance, settings),
+            *(dataset_schedule(dataset, jobs[dataset.name], settings) for dataset in part),
+        ],
         sensors=[
             failure_sensor(settings),
             *(new_version_sensor(dataset, jobs[dataset.name], settings) for dataset in part),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
 from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import (
@@ -30,8 +31,10 @@ from nequi_lake.errors import CatalogError
 from nequi_lake.lake.release import (
     Accounting,
     DataFile,
+    HistoryEntry,
     PublishedTable,
     Release,
+    ReleaseState,
     StagedTable,
     from_properties,
     to_properties,
@@ -131,29 +134,99 @@ class LakeCatalog:
         iceberg = self.iceberg(dataset, table)
         return {commit.release.run_id for commit in _commits(iceberg)} if iceberg else set()
 
-    def published(self, dataset: Dataset, table: str | None = None) -> dict[str, PublishedTable]:
+    def published(
+        self,
+        dataset: Dataset,
+        table: str | None = None,
+        *,
+        release: str | None = None,
+        before: datetime | None = None,
+    ) -> dict[str, PublishedTable]:
         """The tables of the newest release that every table of it has, by name; none where there is no such release.
 
         Args:
             dataset: whose tables.
             table: the only one that is wanted; all of them by default.
+            release: the only release that is wanted, by its whole id.
+            before: leave out what was committed later than this.
         """
-        tables = {table.name: self.iceberg(dataset.name, table.name) for table in dataset.tables}
-        releases: dict[str, dict[str, _Commit]] = {}
-        for name, iceberg in tables.items():
-            for commit in _commits(iceberg) if iceberg else ():
-                releases.setdefault(commit.release.id, {}).setdefault(name, commit)
+        tables = self._icebergs(dataset)
+        releases = _releases(tables, before)
         whole = [
-            commits
-            for commits in releases.values()
-            if all(name in commits or name not in tables for name in next(iter(commits.values())).release.tables)
+            commits for name, commits in releases.items() if _is_whole(commits, dataset) and release in (name, None)
         ]
-        newest = max(whole, key=lambda commits: max(c.snapshot.timestamp_ms for c in commits.values()), default={})
+        newest = max(whole, key=_committed_at, default={})
         return {
             name: _published(dataset.name, name, iceberg, newest[name])
             for name, iceberg in tables.items()
             if iceberg and name in newest and table in (name, None)
         }
+
+    def releases(self, dataset: Dataset) -> list[ReleaseState]:
+        """The dataset's releases, the one that was committed last first; what readers see is the first whole one."""
+        releases = sorted(_releases(self._icebergs(dataset)).values(), key=_committed_at, reverse=True)
+        return [
+            ReleaseState(
+                release=next(iter(commits.values())).release,
+                whole=_is_whole(commits, dataset),
+                committed_at=_time(_committed_at(commits)),
+            )
+            for commits in releases
+        ]
+
+    def history(self, dataset: Dataset, table: str) -> list[HistoryEntry]:
+        """The lake's commits to a table, the newest first."""
+        tables = self._icebergs(dataset)
+        iceberg = tables[table]
+        releases = _releases(tables)
+        whole = {name: commits for name, commits in releases.items() if _is_whole(commits, dataset)}
+        seen = max(whole.values(), key=_committed_at, default={}).get(table)
+        return [
+            HistoryEntry(
+                release=commit.release,
+                snapshot_id=commit.snapshot.snapshot_id,
+                committed_at=_time(commit.snapshot.timestamp_ms),
+                rows=_total(commit.snapshot, "total-records"),
+                size_bytes=_total(commit.snapshot, "total-files-size"),
+                current=seen is not None and seen.snapshot == commit.snapshot,
+                whole=commit.release.id in whole,
+            )
+            for commit in (_commits(iceberg) if iceberg else ())
+        ]
+
+    def schema(self, published: PublishedTable) -> pa.Schema:
+        """The columns that a table had in its snapshot; later ones may have others."""
+        iceberg = self.iceberg(published.dataset, published.table)
+        snapshot = iceberg.snapshot_by_id(published.snapshot_id) if iceberg else None
+        if iceberg is None or snapshot is None:
+            raise CatalogError(
+                f"The snapshot of {published.name} is no longer in the catalog.",
+                where=f"snapshot {published.snapshot_id}",
+                fix=f"See those that are kept: nequi-lake history {published.name}",
+            )
+        schema = iceberg.schema() if snapshot.schema_id is None else iceberg.schemas()[snapshot.schema_id]
+        return schema.as_arrow()
+
+    def expire(self, dataset: str, table: str, snapshot_ids: Collection[int]) -> None:
+        """Take snapshots out of a table, in one commit. Their files stay where they are.
+
+        Raises:
+            CatalogError: another writer changed the table at the same time.
+        """
+        iceberg = self.iceberg(dataset, table)
+        if iceberg is None or not snapshot_ids:
+            return
+        try:
+            iceberg.maintenance.expire_snapshots().by_ids(list(snapshot_ids)).commit()
+        except CommitFailedException as refused:
+            raise CatalogError(
+                f"Another run changed {dataset}.{table} at the same time; this one left it as it is.",
+                where=f"{dataset}.{table}",
+                fix=f"Run it again: nequi-lake maintain {dataset}",
+            ) from refused
+
+    def _icebergs(self, dataset: Dataset) -> dict[str, IcebergTable | None]:
+        return {table.name: self.iceberg(dataset.name, table.name) for table in dataset.tables}
 
     def iceberg(self, dataset: str, table: str) -> IcebergTable | None:
         """The Iceberg table behind a processed table; None where it was never published."""
@@ -229,6 +302,35 @@ def _commits(iceberg: IcebergTable) -> Iterator[_Commit]:
             yield _Commit(*told, snapshot)
 
 
+def _releases(
+    tables: Mapping[str, IcebergTable | None], before: datetime | None = None
+) -> dict[str, dict[str, _Commit]]:
+    """Release → table → the table's newest commit of it."""
+    releases: dict[str, dict[str, _Commit]] = {}
+    for name, iceberg in tables.items():
+        for commit in _commits(iceberg) if iceberg else ():
+            if before is None or _time(commit.snapshot.timestamp_ms) <= before:
+                releases.setdefault(commit.release.id, {}).setdefault(name, commit)
+    return releases
+
+
+def _is_whole(commits: Mapping[str, _Commit], dataset: Dataset) -> bool:
+    declared = {table.name for table in dataset.tables}
+    return declared.intersection(next(iter(commits.values())).release.tables) <= set(commits)
+
+
+def _committed_at(commits: Mapping[str, _Commit]) -> int:
+    return max(commit.snapshot.timestamp_ms for commit in commits.values())
+
+
+def _time(timestamp_ms: int) -> datetime:
+    return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+
+
+def _total(snapshot: Snapshot, name: str) -> int:
+    return int((snapshot.summary[name] if snapshot.summary else None) or 0)
+
+
 def _published(dataset: str, table: str, iceberg: IcebergTable, commit: _Commit) -> PublishedTable:
     files = (task.file for task in iceberg.scan(snapshot_id=commit.snapshot.snapshot_id).plan_files())
     return PublishedTable(
@@ -241,5 +343,5 @@ def _published(dataset: str, table: str, iceberg: IcebergTable, commit: _Commit)
             for file in sorted(files, key=lambda file: file.file_path)
         ),
         snapshot_id=commit.snapshot.snapshot_id,
-        published_at=datetime.fromtimestamp(commit.snapshot.timestamp_ms / 1000, UTC),
+        published_at=_time(commit.snapshot.timestamp_ms),
     )

@@ -38,13 +38,18 @@ def finish_quarantine(storage: Storage, dataset: str, run_id: str) -> None:
     storage.write(storage.path("quarantine", dataset, "newest.json"), json.dumps({"run_id": run_id}).encode())
 
 
+def newest_run(storage: Storage, dataset: str) -> str | None:
+    """The last run whose quarantine is there whole; None where there is none."""
+    pointer = storage.path("quarantine", dataset, "newest.json")
+    return str(json.loads(storage.read(pointer))["run_id"]) if storage.exists(pointer) else None
+
+
 def newest_quarantine(storage: Storage, dataset: Dataset, table: Table) -> pl.DataFrame:
     """The records that the newest run put aside of the files that feed ``table``; whether it published or not."""
-    pointer = storage.path("quarantine", dataset.name, "newest.json")
     empty = pl.DataFrame(schema=COLUMNS)
-    if not storage.exists(pointer):
+    run_id = newest_run(storage, dataset.name)
+    if run_id is None:
         return empty
-    run_id = json.loads(storage.read(pointer))["run_id"]
     paths = [quarantine_path(storage, dataset.name, run_id, file.name) for file in dataset.files_of(table)]
     found = [
         pl.scan_parquet(path, glob=False, **storage.polars_scan()).sort("record")

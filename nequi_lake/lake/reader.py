@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from nequi_lake.datasets import discover
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.errors import CatalogError
+from nequi_lake.lake.as_of import find, parse, the_one
 from nequi_lake.lake.catalog import LakeCatalog
 from nequi_lake.lake.release import PublishedTable
 from nequi_lake.lake.settings import Settings
@@ -41,6 +43,7 @@ class LakeTable:
         self.published = published
         self._catalog = lake.catalog
         self._storage = lake.storage
+        self._schema = arrow_schema(table.contract) if lake.as_of is None else self._catalog.schema(published)
 
     def __repr__(self) -> str:
         return f"LakeTable({self.published.name}, {self.published.rows:,} rows, release {self.published.release.id})"
@@ -68,7 +71,7 @@ class LakeTable:
 
     def to_dataset(self) -> pa.dataset.Dataset:
         """The table as a PyArrow dataset over its current files."""
-        return self._storage.dataset(self.files(), arrow_schema(self.table.contract))
+        return self._storage.dataset(self.files(), self._schema)
 
     def files(self) -> list[str]:
         """The Parquet files of this snapshot; what else lies in the folder belongs to other snapshots or to none."""
@@ -81,17 +84,30 @@ class Lake:
     Args:
         settings: where it is.
         datasets: what it may hold; all that are declared by default.
+        as_of: read older versions. A time, or its ISO text (UTC where it names no zone): every dataset as readers saw
+            it then, as far as its releases are kept. A release's id, or the first characters of it: the dataset that
+            has it reads it, and the others their newest. The newest of all by default.
+
+    Raises:
+        UsageError: ``as_of`` is neither.
     """
 
-    def __init__(self, settings: Settings, datasets: Mapping[str, Dataset] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        datasets: Mapping[str, Dataset] | None = None,
+        *,
+        as_of: datetime | str | None = None,
+    ) -> None:
         self.settings = settings
         self.datasets = dict(datasets if datasets is not None else discover())
         self.storage = Storage(settings)
+        self.as_of = None if as_of is None else parse(as_of)
 
     @classmethod
-    def from_env(cls) -> Lake:
+    def from_env(cls, *, as_of: datetime | str | None = None) -> Lake:
         """The lake that the ``NEQUI_LAKE_*`` variables name."""
-        return cls(Settings.from_env())
+        return cls(Settings.from_env(), as_of=as_of)
 
     def __repr__(self) -> str:
         return f"Lake({self.settings.uri!r})"
@@ -102,12 +118,41 @@ class Lake:
         return LakeCatalog(self.settings, self.storage)
 
     def tables(self) -> list[LakeTable]:
-        """Every table that has been published, dataset by dataset."""
-        return [
+        """Every table that has been published, dataset by dataset.
+
+        Raises:
+            CatalogError: as of the time that is asked for there is nothing, or no such release.
+        """
+        found = [
             LakeTable(dataset.table(name), published, self)
             for dataset in self.datasets.values()
-            for name, published in self.catalog.published(dataset).items()
+            for name, published in self.published(dataset).items()
         ]
+        if not found and isinstance(self.as_of, datetime):
+            raise _nothing_then("Nothing", self.as_of, self.settings.uri)
+        return found
+
+    def published(self, dataset: Dataset, table: str | None = None) -> dict[str, PublishedTable]:
+        """The dataset's tables that this lake reads, by name; only ``table`` where it is given.
+
+        Raises:
+            CatalogError: there is no such release as this lake is as of.
+        """
+        if isinstance(self.as_of, datetime):
+            return self.catalog.published(dataset, table, before=self.as_of)
+        if self._pinned and self._pinned[0] == dataset.name:
+            return self.catalog.published(dataset, table, release=self._pinned[1])
+        return self.catalog.published(dataset, table)
+
+    @cached_property
+    def _pinned(self) -> tuple[str, str] | None:
+        """Dataset and id of the release that this lake is as of."""
+        if not isinstance(self.as_of, str):
+            return None
+        found = [(dataset, find(self.catalog, dataset, self.as_of)) for dataset in self.datasets.values()]
+        matching = [(dataset.name, release) for dataset, releases in found for release in releases]
+        dataset, release = the_one(matching, self.as_of)
+        return dataset, release.release.id
 
     def table(self, name: str) -> LakeTable:
         """The table ``<dataset>.<table>``.
@@ -116,7 +161,9 @@ class Lake:
             CatalogError: there is no such table, or it was never published.
         """
         dataset, table = self.declared(name)
-        published = self.catalog.published(dataset, table.name).get(table.name)
+        published = self.published(dataset, table.name).get(table.name)
+        if published is None and isinstance(self.as_of, datetime):
+            raise _nothing_then(name, self.as_of, self.settings.uri)
         if published is None:
             raise CatalogError(
                 f"{name} was never published.",
@@ -168,7 +215,18 @@ class Lake:
 
     def _register(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
         connection.execute(f'CREATE SCHEMA "{dataset.name}"')
-        for name, published in self.catalog.published(dataset).items():
+        tables = self.published(dataset)
+        if not tables and isinstance(self.as_of, datetime):
+            raise _nothing_then(dataset.name, self.as_of, self.settings.uri)
+        for name, published in tables.items():
             source = f"{dataset.name}__{name}"
             connection.register(source, LakeTable(dataset.table(name), published, self).to_dataset())
             connection.execute(f'CREATE VIEW "{dataset.name}"."{name}" AS SELECT * FROM "{source}"')
+
+
+def _nothing_then(what: str, when: datetime, where: str) -> CatalogError:
+    return CatalogError(
+        f"{what} has no release that is kept from {when.isoformat(timespec='seconds')} or before.",
+        where=where,
+        fix="nequi-lake history DATASET.TABLE lists those that are kept.",
+    )

@@ -113,6 +113,43 @@ class PublishedTable(StagedTable):
     published_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReleaseState:
+    """A release as the catalog has it.
+
+    Attributes:
+        release: which one.
+        whole: whether each of its tables has it.
+        committed_at: when a table of it was last committed.
+    """
+
+    release: Release
+    whole: bool
+    committed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryEntry:
+    """One commit of a table.
+
+    Attributes:
+        release: what was committed.
+        snapshot_id: under which number the catalog has it.
+        committed_at: when.
+        rows, size_bytes: of the table's files.
+        current: whether it is what readers see.
+        whole: whether each table of the dataset has the release.
+    """
+
+    release: Release
+    snapshot_id: int
+    committed_at: datetime
+    rows: int
+    size_bytes: int
+    current: bool
+    whole: bool
+
+
 _PREFIX = "nequi."
 
 

@@ -7,8 +7,10 @@ project opens a file of the lake for writing, but for the engines, which write u
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
@@ -25,6 +27,14 @@ from nequi_lake.lake.storage.local import Folder
 
 LOCK_WAIT_S = 600
 """Seconds that a run waits for another one to be done with a dataset."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFacts:
+    """What a listing tells of a file."""
+
+    size_bytes: int
+    modified_at: datetime
 
 
 class Storage:
@@ -110,6 +120,22 @@ class Storage:
             return []
         return sorted(str(name).rsplit("/", 1)[-1] for name in self._fs.ls(path, detail=False))
 
+    def files(self, path: str) -> dict[str, FileFacts]:
+        """Every file below a folder, by its path; none where the folder is not there."""
+        _, scheme = self._place.arrow_filesystem()
+        found = self._fs.find(path, detail=True)
+        return {
+            scheme + str(name): FileFacts(size_bytes=int(told["size"] or 0), modified_at=_modified_at(told))
+            for name, told in found.items()
+        }
+
+    def remove_files(self, paths: Sequence[str]) -> None:
+        """Remove files that are there, many at once where the storage can, and the folders that this empties."""
+        if paths:
+            self._fs.rm(list(paths))
+        for folder in {path.rsplit("/", 1)[0] for path in paths}:
+            self._place.prune(folder)
+
     def dataset(self, paths: Sequence[str], schema: pa.Schema) -> pyarrow.dataset.Dataset:
         """Parquet files of the lake as one PyArrow dataset, which DuckDB reads too."""
         filesystem, before = self._place.arrow_filesystem()
@@ -159,6 +185,12 @@ class Storage:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _modified_at(told: Mapping[str, Any]) -> datetime:
+    """Local listings give seconds since 1970, those of S3 a time."""
+    modified = told["LastModified"] if "LastModified" in told else datetime.fromtimestamp(told["mtime"], UTC)
+    return cast(datetime, modified)
 
 
 def _place(settings: Settings) -> Place:

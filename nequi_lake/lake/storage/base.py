@@ -68,6 +68,10 @@ class Place(Protocol):
         """What writers have begun below a folder and not ended: of those at work, and of those that were killed."""
         ...
 
+    def prune(self, path: str) -> None:
+        """Remove a folder and those around it as far as they are empty."""
+        ...
+
     def scratch_folder(self) -> Path:
         """A local folder for work under way, from which :meth:`take` is cheap."""
         ...

@@ -72,6 +72,12 @@ class Folder:
     def drafts(self, folder: str, /) -> list[str]:
         return sorted(map(str, Path(folder).rglob(f".*{_DRAFT}")))
 
+    def prune(self, path: str) -> None:
+        folder = Path(path)
+        while folder != Path(self.uri) and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
+
     def scratch_folder(self) -> Path:
         return Path(self.uri) / ".scratch"
 

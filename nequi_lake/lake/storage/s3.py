@@ -104,6 +104,9 @@ class Bucket:
         """None: an object is there once it is whole."""
         return []
 
+    def prune(self, path: str) -> None:
+        """As :meth:`Place.prune`: a bucket has no folders, so there is nothing to do."""
+
     def scratch_folder(self) -> Path:
         """A folder of this machine's temporary disk; each lake has its own."""
         return Path(tempfile.gettempdir()) / f"nequi_lake-{hashlib.sha256(self.uri.encode()).hexdigest()[:12]}"

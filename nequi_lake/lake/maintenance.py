@@ -1,0 +1,182 @@
+"""Keeping the lake small: old releases go, and then the files that no kept snapshot needs.
+
+The catalog forgets a release first, and its files go afterwards, so that a kill in between leaves files that nothing
+names, which the next time removes. A reader that opened a release before it was forgotten may find its files gone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table.snapshots import Snapshot
+
+from nequi_lake.datasets.spec import Dataset
+from nequi_lake.errors import CatalogError
+from nequi_lake.lake.catalog import LakeCatalog
+from nequi_lake.lake.quarantine import newest_run
+from nequi_lake.lake.release import Accounting, Release, from_properties
+from nequi_lake.lake.storage import FileFacts, Storage
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keep:
+    """What stays.
+
+    Attributes:
+        age: every release, metadata file and quarantine that is younger.
+        releases: so many whole releases of a dataset at least, however old.
+        grace: every file that was written so lately, whether or not something names it.
+    """
+
+    age: timedelta = timedelta(days=7)
+    releases: int = 5
+    grace: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removed:
+    """What went, or would go, of a dataset."""
+
+    dataset: str
+    snapshots: int = 0
+    files: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class _Plan:
+    expired: Mapping[str, Collection[int]]
+    files: Mapping[str, FileFacts]
+
+
+def maintain(
+    dataset: Dataset,
+    catalog: LakeCatalog,
+    storage: Storage,
+    *,
+    keep: Keep | None = None,
+    now: datetime | None = None,
+    dry_run: bool = False,
+) -> Removed:
+    """Forget old releases of a dataset, and remove the files that no kept snapshot needs.
+
+    What readers see stays, whatever its age, and a release stays or goes for all tables together.
+
+    Args:
+        dataset: which.
+        catalog: the lake's.
+        storage: the lake's.
+        keep: what stays.
+        now: the time from which ages count; this moment by default.
+        dry_run: say what would go, and change nothing.
+
+    Raises:
+        CatalogError: a file that a kept snapshot needs is not there; nothing was changed.
+    """
+    if not any(catalog.iceberg(dataset.name, table.name) for table in dataset.tables):
+        return Removed(dataset=dataset.name)
+    with storage.alone(dataset.name):
+        plan = _plan(dataset, catalog, storage, keep or Keep(), now or datetime.now(UTC))
+        if not dry_run:
+            for table, snapshots in plan.expired.items():
+                catalog.expire(dataset.name, table, snapshots)
+            storage.remove_files(list(plan.files))
+    removed = Removed(
+        dataset=dataset.name,
+        snapshots=sum(len(snapshots) for snapshots in plan.expired.values()),
+        files=len(plan.files),
+        size_bytes=sum(file.size_bytes for file in plan.files.values()),
+    )
+    log.info(
+        "%s: %s %d snapshots and %d files of %s bytes",
+        dataset.name,
+        "would remove" if dry_run else "removed",
+        removed.snapshots,
+        removed.files,
+        f"{removed.size_bytes:,}",
+    )
+    return removed
+
+
+def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, now: datetime) -> _Plan:
+    oldest = now - keep.age
+    states = catalog.releases(dataset)
+    whole = [state.release.id for state in states if state.whole]
+    # What readers see is the first whole one.
+    releases = {*whole[: max(keep.releases, 1)], *(s.release.id for s in states if s.committed_at >= oldest)}
+    runs = {newest_run(storage, dataset.name)}
+    expired: dict[str, set[int]] = {}
+    removable: dict[str, FileFacts] = {}
+    for table in dataset.tables:
+        iceberg = catalog.iceberg(dataset.name, table.name)
+        if iceberg is None:
+            continue
+        kept = [s for s in iceberg.snapshots() if _is_kept(s, iceberg, releases, oldest)]
+        expired[table.name] = {s.snapshot_id for s in iceberg.snapshots()} - {s.snapshot_id for s in kept}
+        runs |= {told[0].run_id for told in map(_told, kept) if told}
+        found = storage.files(storage.path("processed", dataset.name, table.name))
+        needed = _needed(iceberg, kept)
+        lost = sorted(needed - set(found))
+        if lost:
+            # Also what a listing would look like whose names are not those of the catalog: then all would go.
+            raise CatalogError(
+                f"{len(lost)} files that snapshots of {dataset.name}.{table.name} need are not there; nothing was "
+                "removed.",
+                where=lost[0],
+                fix="Bring them back, or see what is wrong: nequi-lake doctor",
+            )
+        needed |= {
+            entry.metadata_file for entry in iceberg.metadata.metadata_log if _time(entry.timestamp_ms) >= oldest
+        }
+        removable |= {path: file for path, file in found.items() if path not in needed}
+    stages = {path: file for path, file in removable.items() if file.modified_at < now - keep.grace}
+    return _Plan(expired, stages | _old_quarantine(dataset, storage, runs, oldest))
+
+
+def _is_kept(snapshot: Snapshot, iceberg: IcebergTable, releases: Collection[str], oldest: datetime) -> bool:
+    if snapshot.snapshot_id in {ref.snapshot_id for ref in iceberg.metadata.refs.values()}:
+        return True
+    told = _told(snapshot)
+    return told[0].id in releases if told else _time(snapshot.timestamp_ms) >= oldest
+
+
+def _time(timestamp_ms: int) -> datetime:
+    return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+
+
+def _told(snapshot: Snapshot) -> tuple[Release, Accounting] | None:
+    return from_properties(snapshot.summary.additional_properties if snapshot.summary else {})
+
+
+def _needed(iceberg: IcebergTable, kept: Collection[Snapshot]) -> set[str]:
+    """The files without which the kept snapshots cannot be read."""
+    manifests = {manifest.manifest_path: manifest for snapshot in kept for manifest in snapshot.manifests(iceberg.io)}
+    return {
+        iceberg.metadata_location,
+        *(snapshot.manifest_list for snapshot in kept),
+        *manifests,
+        *(
+            entry.data_file.file_path
+            for manifest in manifests.values()
+            for entry in manifest.fetch_manifest_entry(iceberg.io, discard_deleted=True)
+        ),
+    }
+
+
+def _old_quarantine(
+    dataset: Dataset, storage: Storage, runs: Collection[str | None], oldest: datetime
+) -> dict[str, FileFacts]:
+    folder = storage.path("quarantine", dataset.name)
+    return {
+        path: file
+        for path, file in storage.files(folder).items()
+        if file.modified_at < oldest
+        and "/" in (name := path.removeprefix(f"{folder}/"))
+        and name.split("/")[0] not in runs
+    }
