@@ -181,7 +181,7 @@ def _mended(
         for file in damaged:
             kept = files[file.name]
             log.info("%s: copying %s without its damaged records: %s", dataset.name, file.name, f"{kept.damaged:,}")
-            with storage.open(kept.path) as content:
+            with storage.open_lines(kept.path) as content:
                 mended[file.name] = mend(file, content, kept.size_bytes, folder / file.name)
         yield mended
 
@@ -316,7 +316,7 @@ def _add_lines(path: str, kept: KeptFile, storage: Storage) -> None:
     """Fill in the lines on which quarantined records begin."""
     with storage.open(path) as stream:
         bad = pl.read_parquet(stream)
-    with storage.open(kept.path) as content:
+    with storage.open_lines(kept.path) as content:
         lines = lines_of_records(content, bad["record"].to_list())
     filled = io.BytesIO()
     bad.with_columns(line=pl.Series([lines.get(record) for record in bad["record"]], dtype=pl.Int64)).write_parquet(

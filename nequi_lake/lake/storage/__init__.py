@@ -6,6 +6,7 @@ project opens a file of the lake for writing, but for the engines, which write u
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -88,6 +89,10 @@ class Storage:
     def open(self, path: str) -> BinaryIO:
         """Open a file of the lake for reading bytes."""
         return cast(BinaryIO, self._fs.open(path, "rb"))
+
+    def open_lines(self, path: str) -> BinaryIO:
+        """Open a file of the lake for reading its bytes line by line, for which a file on S3 needs a buffer."""
+        return cast(BinaryIO, io.BufferedReader(self._fs.open(path, "rb"), 2**20))
 
     def read(self, path: str) -> bytes:
         """The whole content of a small file."""
