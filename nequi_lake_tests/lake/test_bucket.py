@@ -6,6 +6,7 @@ The tests marked ``bucket`` also run against a real S3 server, by ``make test-in
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +16,7 @@ from nequi_lake import Lake
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run
 from nequi_lake.errors import UsageError
+from nequi_lake.lake.maintenance import Keep, maintain
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
@@ -161,3 +163,20 @@ def test_everything_is_encrypted_as_the_setting_says(bucket_lake: Mapping[str, s
         there = objects(settings)
         assert {key.split("/")[0] for key in there} == {"raw", "processed", "quarantine", "profiling_reports"}
         assert {(o.get("ServerSideEncryption"), o.get("SSEKMSKeyId")) for o in there.values()} == {told}
+
+
+def test_maintenance_in_a_bucket_removes_what_no_kept_release_needs(
+    bucket_lake: Mapping[str, str], inbox: Path
+) -> None:
+    settings = Settings.from_env({**bucket_lake, "NEQUI_LAKE_SOURCE": str(inbox)})
+    part = only("electric_motor")
+    for rows in (3, 5):
+        write_motor(inbox, motor_rows(17, rows))
+        assert run(build(settings, part), (), None).failures == ()
+    lake = Lake(settings, part)
+    before = set(objects(settings))
+    later = datetime.now(UTC) + timedelta(days=30)
+    removed = maintain(part["electric_motor"], lake.catalog, lake.storage, keep=Keep(releases=1), now=later)
+    assert removed.snapshots == 2
+    assert len(before - set(objects(settings))) == removed.files > 4
+    assert contents(lake)["electric_motor.measurements"].height == 5
