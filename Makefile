@@ -24,7 +24,7 @@ run: $(READY) ## Run the whole lake, on the embedded sample unless NEQUI_LAKE_SO
 	@$(BIN)/nequi-lake run
 
 test: $(READY) ## Run every test that needs nothing but Python packages
-	$(BIN)/pytest --numprocesses auto --cov --cov-report=term
+	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 test-integration: $(READY) ## Run the tests that need Debian's packages: a real S3 server
 	scripts/radosgw install

@@ -167,11 +167,15 @@ def test_another_export_is_refused_and_never_half_read(
     assert not loans.storage.exists(loans.storage.path("catalog.db")) or loans.tables() == []
 
 
-def test_a_footer_line_is_refused_with_its_line(deliver: Deliver, materialize: Materialize, export: str) -> None:
+def test_a_footer_line_is_put_aside_with_its_line(
+    deliver: Deliver, materialize: Materialize, loans: Lake, export: str
+) -> None:
     deliver(lambda text: f"{text}Total amount funded in policy code 1: 460296150\n")
-    result = materialize("credit_risk")
-    assert not result.success
-    assert f"line {export.count(chr(10)) + 1}: 1 fields where the header has 74" in failures(result)
+    assert materialize("credit_risk").success
+    (bad,) = newest_quarantine(loans.storage, *loans.declared("credit_risk.loans")).rows(named=True)
+    assert bad["line"] == export.count("\n") + 1
+    assert bad["rule"].startswith("1 fields where the header has 74")
+    assert loans.table("credit_risk.loans").published.rows == export.count("\n") - 1
 
 
 def test_two_digit_years_say_so_in_the_quarantine(deliver: Deliver, materialize: Materialize, loans: Lake) -> None:
