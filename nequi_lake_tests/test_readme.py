@@ -151,3 +151,14 @@ def test_the_example_of_a_dataset_runs(tmp_path: Path) -> None:
         rows = Lake(settings).sql(shlex.split(sql_line)[-1]).to_pylist()
     printed = only_block(ENGLISH, "text", "city ").splitlines()[2:]
     assert [re.split(r"  +", line) for line in printed] == [[str(value) for value in row.values()] for row in rows]
+
+
+def test_every_test_that_the_fault_matrix_names_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "reliability.md").read_text()))
+    there = {
+        name
+        for path in (ROOT / "nequi_lake_tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
+    }
+    assert len(named) > 40
+    assert sorted(named - there) == []
