@@ -95,7 +95,7 @@ def destroy(
 def template(path: TemplateOption = None) -> None:
     """Print the template with the declared datasets, for other tools to deploy."""
     with needs_extra("aws"):
-        from nequi_lake.cloud.stack import TEMPLATE, render
+        from nequi_lake.cloud.template import TEMPLATE, render
     from nequi_lake.datasets import discover
 
     typer.echo(render(path or TEMPLATE, discover().values()))
@@ -103,7 +103,8 @@ def template(path: TemplateOption = None) -> None:
 
 def _options(stack: str, template: Path | None, parameters: list[str] | None, existing: bool | None) -> Options:
     with needs_extra("aws"):
-        from nequi_lake.cloud.stack import TEMPLATE, Options
+        from nequi_lake.cloud.stack import Options
+        from nequi_lake.cloud.template import TEMPLATE
     from nequi_lake.datasets import discover
     from nequi_lake.lake.settings import Settings
 

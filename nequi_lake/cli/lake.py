@@ -18,6 +18,7 @@ from nequi_lake.errors import UsageError, needs_extra
 if TYPE_CHECKING:
     from nequi_lake.datasets.spec import Dataset
     from nequi_lake.lake.reader import Lake
+    from nequi_lake.lake.release import PublishedTable
 
 
 def run(
@@ -81,11 +82,7 @@ def tables(form: FormatOption = Format.TABLE, as_of: AsOfOption = None) -> None:
     """List the published tables."""
     from nequi_lake.lake.reader import Lake
 
-    lake = Lake.from_env(as_of=as_of)
-    if as_of:
-        # For its refusal of a version that is not there.
-        lake.tables()
-    print_rows(_table_rows(lake, lake.datasets), form)
+    print_rows(_table_rows(table.published for table in Lake.from_env(as_of=as_of).tables()), form)
 
 
 def sql(
@@ -238,7 +235,7 @@ def _named(lake: Lake, names: Sequence[str]) -> list[Dataset]:
     return [lake.datasets[name] for name in names or lake.datasets]
 
 
-def _table_rows(lake: Any, datasets: Iterable[str]) -> list[dict[str, Any]]:
+def _table_rows(tables: Iterable[PublishedTable]) -> list[dict[str, Any]]:
     return [
         {
             "table": published.name,
@@ -249,13 +246,12 @@ def _table_rows(lake: Any, datasets: Iterable[str]) -> list[dict[str, Any]]:
             "release": published.release.id,
             "published_at": published.published_at.isoformat(timespec="seconds"),
         }
-        for dataset in datasets
-        for published in lake.published(lake.datasets[dataset]).values()
+        for published in tables
     ]
 
 
-def _summary(lake: Any, datasets: Sequence[str]) -> None:
-    rows = _table_rows(lake, datasets)
+def _summary(lake: Lake, datasets: Sequence[str]) -> None:
+    rows = _table_rows(table for name in datasets for table in lake.published(lake.datasets[name]).values())
     if rows:
         print_rows(rows, Format.TABLE)
 

@@ -169,7 +169,7 @@ class LakeCatalog:
             ReleaseState(
                 release=next(iter(commits.values())).release,
                 whole=_is_whole(commits, dataset),
-                committed_at=_time(_committed_at(commits)),
+                committed_at=time_of(_committed_at(commits)),
             )
             for commits in releases
         ]
@@ -185,7 +185,7 @@ class LakeCatalog:
             HistoryEntry(
                 release=commit.release,
                 snapshot_id=commit.snapshot.snapshot_id,
-                committed_at=_time(commit.snapshot.timestamp_ms),
+                committed_at=time_of(commit.snapshot.timestamp_ms),
                 rows=_total(commit.snapshot, "total-records"),
                 size_bytes=_total(commit.snapshot, "total-files-size"),
                 current=seen is not None and seen.snapshot == commit.snapshot,
@@ -294,10 +294,15 @@ class _Commit:
     snapshot: Snapshot
 
 
+def told_by(snapshot: Snapshot) -> tuple[Release, Accounting] | None:
+    """The release and accounting that a snapshot tells of; None where the lake did not make it."""
+    return from_properties(snapshot.summary.additional_properties if snapshot.summary else {})
+
+
 def _commits(iceberg: IcebergTable) -> Iterator[_Commit]:
     """The lake's commits to a table, the newest first."""
     for snapshot in sorted(iceberg.snapshots(), key=lambda snapshot: snapshot.sequence_number or 0, reverse=True):
-        told = from_properties(snapshot.summary.additional_properties if snapshot.summary else {})
+        told = told_by(snapshot)
         if told:
             yield _Commit(*told, snapshot)
 
@@ -309,7 +314,7 @@ def _releases(
     releases: dict[str, dict[str, _Commit]] = {}
     for name, iceberg in tables.items():
         for commit in _commits(iceberg) if iceberg else ():
-            if before is None or _time(commit.snapshot.timestamp_ms) <= before:
+            if before is None or time_of(commit.snapshot.timestamp_ms) <= before:
                 releases.setdefault(commit.release.id, {}).setdefault(name, commit)
     return releases
 
@@ -323,7 +328,8 @@ def _committed_at(commits: Mapping[str, _Commit]) -> int:
     return max(commit.snapshot.timestamp_ms for commit in commits.values())
 
 
-def _time(timestamp_ms: int) -> datetime:
+def time_of(timestamp_ms: int) -> datetime:
+    """A time as Iceberg has it, milliseconds since 1970."""
     return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
 
 
@@ -343,5 +349,5 @@ def _published(dataset: str, table: str, iceberg: IcebergTable, commit: _Commit)
             for file in sorted(files, key=lambda file: file.file_path)
         ),
         snapshot_id=commit.snapshot.snapshot_id,
-        published_at=_time(commit.snapshot.timestamp_ms),
+        published_at=time_of(commit.snapshot.timestamp_ms),
     )

@@ -16,9 +16,8 @@ from pyiceberg.table.snapshots import Snapshot
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError
-from nequi_lake.lake.catalog import LakeCatalog
+from nequi_lake.lake.catalog import LakeCatalog, time_of, told_by
 from nequi_lake.lake.quarantine import newest_run
-from nequi_lake.lake.release import Accounting, Release, from_properties
 from nequi_lake.lake.storage import FileFacts, Storage
 
 log = logging.getLogger(__name__)
@@ -119,7 +118,7 @@ def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, 
             continue
         kept = [s for s in iceberg.snapshots() if _is_kept(s, iceberg, releases, oldest)]
         expired[table.name] = {s.snapshot_id for s in iceberg.snapshots()} - {s.snapshot_id for s in kept}
-        runs |= {told[0].run_id for told in map(_told, kept) if told}
+        runs |= {told[0].run_id for told in map(told_by, kept) if told}
         found = storage.files(storage.path("processed", dataset.name, table.name))
         needed = _needed(iceberg, kept)
         lost = sorted(needed - set(found))
@@ -132,7 +131,7 @@ def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, 
                 fix="Bring them back, or see what is wrong: nequi-lake doctor",
             )
         needed |= {
-            entry.metadata_file for entry in iceberg.metadata.metadata_log if _time(entry.timestamp_ms) >= oldest
+            entry.metadata_file for entry in iceberg.metadata.metadata_log if time_of(entry.timestamp_ms) >= oldest
         }
         removable |= {path: file for path, file in found.items() if path not in needed}
     stages = {path: file for path, file in removable.items() if file.modified_at < now - keep.grace}
@@ -142,16 +141,8 @@ def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, 
 def _is_kept(snapshot: Snapshot, iceberg: IcebergTable, releases: Collection[str], oldest: datetime) -> bool:
     if snapshot.snapshot_id in {ref.snapshot_id for ref in iceberg.metadata.refs.values()}:
         return True
-    told = _told(snapshot)
-    return told[0].id in releases if told else _time(snapshot.timestamp_ms) >= oldest
-
-
-def _time(timestamp_ms: int) -> datetime:
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
-
-
-def _told(snapshot: Snapshot) -> tuple[Release, Accounting] | None:
-    return from_properties(snapshot.summary.additional_properties if snapshot.summary else {})
+    told = told_by(snapshot)
+    return told[0].id in releases if told else time_of(snapshot.timestamp_ms) >= oldest
 
 
 def _needed(iceberg: IcebergTable, kept: Collection[Snapshot]) -> set[str]:

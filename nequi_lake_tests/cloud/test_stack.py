@@ -18,6 +18,7 @@ from moto.s3.responses import S3Response
 
 from nequi_lake.cloud import stack
 from nequi_lake.cloud.stack import Options, StackError
+from nequi_lake.cloud.template import TEMPLATE, render
 from nequi_lake.datasets import discover
 from nequi_lake.errors import UsageError
 from nequi_lake.lake.storage.aws import access
@@ -236,7 +237,7 @@ def test_only_a_plan_that_was_broken_off_is_cleared_away(aws: str, left_by: str)
         StackName="nequi-lake",
         ChangeSetName=left_by,
         ChangeSetType="CREATE",
-        TemplateBody=stack.render(stack.TEMPLATE, []),
+        TemplateBody=render(TEMPLATE, []),
         Parameters=[{"ParameterKey": "BucketName", "ParameterValue": BUCKET}],
     )
     assert stack.plan(options()).changes
@@ -271,7 +272,7 @@ def test_a_new_dataset_gets_its_database_without_an_edit(tmp_path: Path) -> None
     known = discover()
     text = Path(str(sys.modules["nequi_lake.datasets.cite_sum"].__file__)).read_text()
     with declared(tmp_path / "more", fourth=text.replace('name="cite_sum"', 'name="fourth"')):
-        found = json.loads(stack.render(stack.TEMPLATE, discover().values()))["Resources"]
+        found = json.loads(render(TEMPLATE, discover().values()))["Resources"]
     assert set(discover()) == set(known)
     assert found["Databasefourth"]["Properties"]["DatabaseInput"]["Name"] == "fourth"
     assert "database/fourth" in json.dumps(found["PipelinePolicy"])
@@ -279,14 +280,14 @@ def test_a_new_dataset_gets_its_database_without_an_edit(tmp_path: Path) -> None
 
 @pytest.fixture(scope="module")
 def resources() -> Mapping[str, Any]:
-    body: dict[str, Any] = json.loads(stack.render(stack.TEMPLATE, discover().values()))
+    body: dict[str, Any] = json.loads(render(TEMPLATE, discover().values()))
     return dict(body["Resources"])
 
 
 def test_the_rendered_template_has_nothing_to_complain_of(tmp_path: Path) -> None:
     rendered = tmp_path / "lake.json"
-    rendered.write_text(stack.render(stack.TEMPLATE, discover().values()))
-    command = [str(Path(sys.executable).with_name("cfn-lint")), str(stack.TEMPLATE), str(rendered)]
+    rendered.write_text(render(TEMPLATE, discover().values()))
+    command = [str(Path(sys.executable).with_name("cfn-lint")), str(TEMPLATE), str(rendered)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 

@@ -83,8 +83,8 @@ class Storage:
             return []
         folders = zip(*(path.split("/")[:-1] for path in paths), strict=False)
         folder = "/".join(parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, folders))
-        there = set(self._fs.find(folder))
-        return [path for path in paths if self._fs._strip_protocol(path) not in there]
+        there = self.files(folder)
+        return [path for path in paths if path not in there]
 
     def open(self, path: str) -> BinaryIO:
         """Open a file of the lake for reading bytes."""
@@ -127,10 +127,9 @@ class Storage:
 
     def files(self, path: str) -> dict[str, FileFacts]:
         """Every file below a folder, by its path; none where the folder is not there."""
-        _, scheme = self._place.arrow_filesystem()
         found = self._fs.find(path, detail=True)
         return {
-            scheme + str(name): FileFacts(size_bytes=int(told["size"] or 0), modified_at=_modified_at(told))
+            self._place.scheme + str(name): FileFacts(size_bytes=int(told["size"] or 0), modified_at=_modified_at(told))
             for name, told in found.items()
         }
 
@@ -143,9 +142,11 @@ class Storage:
 
     def dataset(self, paths: Sequence[str], schema: pa.Schema) -> pyarrow.dataset.Dataset:
         """Parquet files of the lake as one PyArrow dataset, which DuckDB reads too."""
-        filesystem, before = self._place.arrow_filesystem()
         return pyarrow.dataset.dataset(
-            [path.removeprefix(before) for path in paths], format="parquet", schema=schema, filesystem=filesystem
+            [path.removeprefix(self._place.scheme) for path in paths],
+            format="parquet",
+            schema=schema,
+            filesystem=self._place.arrow_filesystem(),
         )
 
     def polars_scan(self) -> dict[str, Any]:

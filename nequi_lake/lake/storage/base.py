@@ -20,8 +20,11 @@ class Place(Protocol):
         """It as fsspec knows it."""
         ...
 
-    def arrow_filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
-        """It as PyArrow knows it, and what a path begins with here that does not belong in PyArrow's paths."""
+    scheme: str
+    """What a path begins with here, which PyArrow and fsspec leave out of theirs."""
+
+    def arrow_filesystem(self) -> pyarrow.fs.FileSystem:
+        """It as PyArrow knows it."""
         ...
 
     def polars_scan(self) -> dict[str, Any]:

@@ -30,6 +30,8 @@ class Folder:
         uri: its absolute path.
     """
 
+    scheme = ""
+
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._fs: AbstractFileSystem = fsspec.filesystem("file", auto_mkdir=True)
@@ -37,8 +39,8 @@ class Folder:
     def filesystem(self) -> AbstractFileSystem:
         return self._fs
 
-    def arrow_filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
-        return pyarrow.fs.LocalFileSystem(), ""
+    def arrow_filesystem(self) -> pyarrow.fs.FileSystem:
+        return pyarrow.fs.LocalFileSystem()
 
     def polars_scan(self) -> dict[str, Any]:
         return {}

@@ -33,6 +33,8 @@ class Bucket:
         encryption: ``AES256``, ``none``, or the ARN of a KMS key.
     """
 
+    scheme = _SCHEME
+
     def __init__(self, uri: str, *, encryption: str) -> None:
         self.uri = uri
         self.access = access(encryption)
@@ -45,8 +47,8 @@ class Bucket:
         # The class keeps one instance for each set of arguments.
         return S3FileSystem(**self.access.for_fsspec())
 
-    def arrow_filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
-        return pyarrow.fs.S3FileSystem(**self.access.for_arrow()), _SCHEME
+    def arrow_filesystem(self) -> pyarrow.fs.FileSystem:
+        return pyarrow.fs.S3FileSystem(**self.access.for_arrow())
 
     def polars_scan(self) -> dict[str, Any]:
         return self.access.for_polars("scan")
