@@ -115,7 +115,7 @@ def _without_repeats(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def papers(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Fold the records of each paper into one row. Records that disagree stay apart, and so fail the key's check."""
+    """Fold the records of each paper into one row. Records that disagree stay apart, and so are put aside."""
     return _without_repeats(records.select(list(Papers.columns())))
 
 

@@ -6,6 +6,7 @@ acts at the end of the step, when the tables are out, and not at all in a run th
 
 import logging
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -14,13 +15,15 @@ from nequi_lake.datasets.contract import Column
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.defs.failures import as_failure, check_result, refuse
 from nequi_lake.defs.names import IO_TABLES, PROCESSED, belongs_to, raw_key, table_key
+from nequi_lake.engines.duplicates import find_duplicates
 from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.engines.polars import discard, stage
 from nequi_lake.lake.housekeeping import remove_orphans
 from nequi_lake.lake.raw import KeptFile
 from nequi_lake.lake.reader import Lake
 from nequi_lake.lake.release import Release, StagedTable
-from nequi_lake.quality.audit import TABLE_CHECKS, audit
+from nequi_lake.quality.audit import TABLE_CHECKS, UNIQUE_KEY, audit
+from nequi_lake.quality.check import Check
 
 log = logging.getLogger(__name__)
 
@@ -60,15 +63,15 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
             }
             missing = [name for name in selected if name not in there]
             remove_orphans(dataset, lake.catalog, lake.storage)
-            staged = _staged(dataset, files.values(), missing, release, lake)
+            wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
+            # A check that was asked for without its table is held against what is published.
+            alone = {key.path[-1] for key, _ in wanted}.difference(selected)
+            old = {
+                **{name: table for name, table in newest.items() if table and name in alone},
+                **{name: table for name, table in there.items() if name in selected},
+            }
+            staged, checks = _staged_and_audited(dataset, files.values(), missing, old, there, release, lake)
             try:
-                tables = {name: staged.get(name) or there[name] for name in selected}
-                wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
-                # A check that was asked for without its table is held against what is published.
-                alone = {key.path[-1] for key, _ in wanted}.difference(selected)
-                published = {name: table for name, table in newest.items() if table and name in alone}
-                log.info("%s: auditing %d tables", dataset.name, len(tables) + len(published))
-                checks = audit(dataset, {**published, **tables}, there, lake.storage)
                 for check in checks:
                     key = table_key(dataset.name, check.subject.split(".")[1])
                     if (key, check.name) in wanted:
@@ -79,9 +82,11 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
             except BaseException:
                 discard(staged, lake.storage)
                 raise
-            for name, table in tables.items():
+            for name in selected:
                 yield dg.MaterializeResult(
-                    asset_key=table_key(dataset.name, name), value=table, data_version=dg.DataVersion(release.id)
+                    asset_key=table_key(dataset.name, name),
+                    value=staged.get(name) or there[name],
+                    data_version=dg.DataVersion(release.id),
                 )
 
     return process
@@ -90,21 +95,51 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
 def _release(dataset: Dataset, files: Collection[KeptFile], run_id: str) -> Release:
     return Release(
         id=release_id(dataset, files),
-        # Sortable, and different for each try of the same run.
-        run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{run_id[:8]}",
+        run_id=_try_of(run_id),
         raw_version=next(iter(files)).version,
         tables=tuple(table.name for table in dataset.tables),
     )
 
 
-def _staged(
-    dataset: Dataset, files: Collection[KeptFile], names: Collection[str], release: Release, lake: Lake
-) -> Mapping[str, StagedTable]:
+def _try_of(run_id: str) -> str:
+    """A name for one try of a run; later ones sort behind it."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{run_id[:8]}"
+
+
+def _staged_and_audited(
+    dataset: Dataset,
+    files: Collection[KeptFile],
+    names: Collection[str],
+    old: Mapping[str, StagedTable],
+    parents: Mapping[str, StagedTable],
+    release: Release,
+    lake: Lake,
+) -> tuple[Mapping[str, StagedTable], list[Check]]:
+    """Stage tables and audit them, with ``old`` ones beside them that stay as they are.
+
+    Where keys repeat, the records behind it are looked for, and the tables are staged anew without them. Of some tables
+    alone nobody sees whether keys of the others repeat, so the look comes first.
+    """
     if not names:
         log.info("%s: nothing to publish, release %s is there already", dataset.name, release.id)
-        return {}
-    log.info("%s: staging %s", dataset.name, ", ".join(names))
-    return stage(dataset, {file.file: file for file in files}, names, release, lake.storage)
+        return {}, audit(dataset, old, parents, lake.storage)
+    by_name = {file.file: file for file in files}
+    duplicates = find_duplicates(dataset, by_name, lake.storage) if len(names) < len(dataset.tables) else None
+    while True:
+        log.info("%s: staging %s", dataset.name, ", ".join(names))
+        staged = stage(dataset, by_name, names, release, lake.storage, duplicates)
+        try:
+            log.info("%s: auditing %d tables", dataset.name, len(old) + len(staged))
+            checks = audit(dataset, {**old, **staged}, parents, lake.storage)
+            if duplicates or all(check.passed for check in checks if check.name == UNIQUE_KEY):
+                return staged, checks
+            log.info("%s: keys repeat; looking for the records behind it", dataset.name)
+            duplicates = find_duplicates(dataset, by_name, lake.storage)
+        except BaseException:
+            discard(staged, lake.storage)
+            raise
+        discard(staged, lake.storage)
+        release = replace(release, run_id=_try_of(release.run_id.rsplit("-", 1)[-1]))
 
 
 def _spec(dataset: Dataset, table: Table) -> dg.AssetSpec:

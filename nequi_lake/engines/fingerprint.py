@@ -13,7 +13,9 @@ from nequi_lake.lake.raw import KeptFile
 _SHARED = (
     "nequi_lake.datasets.spec",
     "nequi_lake.datasets.contract",
+    "nequi_lake.engines.duplicates",
     "nequi_lake.engines.polars",
+    "nequi_lake.engines.records",
     "nequi_lake.datasets.rules",
     "nequi_lake.lake.damage",
     "nequi_lake.lake.lines",

@@ -40,7 +40,7 @@ class Accounting:
     Attributes:
         files: raw file → its account.
         accepted: records that the table was made of.
-        merged: accepted records that folded into a row that another record had begun.
+        merged: accepted records whose row another record had begun, or had given already.
         expected_rows: rows that the accepted records must give, counted apart from the table.
     """
 

@@ -175,8 +175,7 @@ class _TableAudit:
             problems,
             f"no two rows have the same {', '.join(key)}",
             {"repeated_keys": repeated, "repeated_keys_allowed": 0},
-            f"Look for these keys in {', '.join(file.name for file in self.dataset.files_of(self.table))}: "
-            "the publisher has two different records of one thing.",
+            "Records of one key are merged or put aside, so the transform made these rows: mend it, or change the key.",
         )
 
     def _foreign_keys(self) -> Check:

@@ -9,7 +9,7 @@ import dataframely as dy
 from nequi_lake.datasets.contract import about
 from nequi_lake.datasets.spec import CsvFile, Dataset, Table
 from nequi_lake.lake.raw import KeptFile
-from nequi_lake.quality.structure import inspect
+from nequi_lake_tests.datasets.kept import kept_file
 
 
 class Notes(dy.Schema):
@@ -34,23 +34,4 @@ NOTES = Dataset(
 
 def kept_notes(folder: Path, content: str | bytes) -> KeptFile:
     """A kept file of notes with this content."""
-    path = folder / "notes.csv"
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    structure = inspect(NOTES.files[0], path)
-    return KeptFile(
-        dataset="notes",
-        file="notes.csv",
-        version="v",
-        sha256="0",
-        size_bytes=path.stat().st_size,
-        source="test",
-        source_version=None,
-        licence="none",
-        zip_sha256=None,
-        records=structure.records,
-        lines=structure.lines,
-        whole=structure.loads(NOTES.quarantine_limit(NOTES.files[0])),
-        damaged=structure.damaged,
-        fetched_at="",
-        path=str(path),
-    )
+    return kept_file(NOTES, folder, content)

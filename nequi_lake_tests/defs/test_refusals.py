@@ -115,14 +115,6 @@ def test_a_few_bad_records_are_quarantined_and_the_rest_is_published(
     assert lake.table("electric_motor.sessions").to_pandas()["samples"].item() == 199
 
 
-def test_conflicting_records_of_one_key_are_refused(inbox: Path, materialize: Materialize) -> None:
-    write_citations(inbox, "train", [citation(1), citation(1, src="Another abstract.")])
-    result = materialize("cite_sum")
-    assert not result.success
-    assert "unique_key" in failed_checks(result)["processed/cite_sum/papers"]
-    assert "{'paper_id': '1'}" in failures(result)
-
-
 def test_one_dataset_refused_does_not_hold_up_the_other(inbox: Path, materialize: Materialize, lake: Lake) -> None:
     write_motor(inbox, [])
     assert not materialize().success

@@ -1,0 +1,124 @@
+"""Records that stand more than once: which of them are one record, and which contradict each other.
+
+That keys repeat is seen for nothing in the staged tables. Which records are behind it takes a pass of its own over the
+raw files, which only a dataset with repeated keys pays. It holds the keys in memory, and of each record whose key
+repeats a hash of its values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from nequi_lake.datasets.rules import Rule, typed_columns
+from nequi_lake.datasets.spec import RECORD, Dataset, RawFile, Table
+from nequi_lake.engines.records import accepted, engine_errors, flagged, is_none_of, mended_copies, rules_of_file
+from nequi_lake.lake.raw import KeptFile
+from nequi_lake.lake.storage import Storage
+
+_FILE = "__file"
+_VALUES = ("__values_0", "__values_1")
+"""Two hashes of 64 bits: records of one key that agree in both are taken for equal."""
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Records of a dataset that repeat others.
+
+    Attributes:
+        repeated: table → raw file → numbers of the records that give the table nothing, because an earlier one gives
+            it the same row.
+        conflicting: table → raw file → numbers of the records that share a key of the table and differ in its values.
+    """
+
+    repeated: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+    conflicting: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+
+    def repeated_in(self, table: Table, file: RawFile) -> Sequence[int]:
+        """The records of ``file`` that give ``table`` nothing new."""
+        return self.repeated.get(table.name, {}).get(file.name, ())
+
+    def rules(self, dataset: Dataset, file: RawFile) -> list[Rule]:
+        """What the conflicting records of ``file`` break: which of them is right, nobody can tell."""
+        return [
+            Rule(
+                table.name,
+                f"{', '.join(_own_key(table))}: other records have the same and differ in other values",
+                is_none_of(records),
+            )
+            for table in dataset.tables_of(file)
+            if (records := self.conflicting.get(table.name, {}).get(file.name))
+        ]
+
+
+def find_duplicates(dataset: Dataset, files: Mapping[str, KeptFile], storage: Storage) -> Duplicates:
+    """Look for records that share a key of a table.
+
+    Args:
+        dataset: whose records.
+        files: raw file name → the kept file.
+        storage: where the lake is.
+
+    Raises:
+        StageError: the engine could not read a file.
+    """
+    names = [table.name for table in dataset.tables]
+    with engine_errors(dataset, files, storage), mended_copies(dataset, files, names, storage) as mended:
+        frames = {
+            file.name: flagged(
+                dataset, file, files[file.name], rules_of_file(dataset, file), storage, mended.get(file.name)
+            )
+            for file in dataset.readable_files
+        }
+        sharing = [_sharing_a_key(dataset, table, frames) for table in dataset.tables]
+        found = dict(zip(names, pl.collect_all(sharing, engine="streaming"), strict=True))
+    conflicting = {table.name: _conflicting(table, found[table.name]) for table in dataset.tables}
+    bad = pl.concat(frame.select(_FILE, RECORD) for frame in conflicting.values())
+    # A record that is put aside for one table gives no row to another.
+    repeated = {
+        table.name: _repeated(table, found[table.name].join(bad, on=[_FILE, RECORD], how="anti"))
+        for table in dataset.tables
+    }
+    return Duplicates(*({name: _by_file(frame) for name, frame in part.items()} for part in (repeated, conflicting)))
+
+
+def _own_key(table: Table) -> list[str]:
+    """The columns of the key that a single record gives."""
+    return list(table.fold_by or [name for name in table.key if name in typed_columns(table)])
+
+
+def _sharing_a_key(dataset: Dataset, table: Table, frames: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """File, number, key and hashes of the values of all records behind rows whose key repeats."""
+    records = pl.concat(
+        accepted(table, frames[file.name]).with_columns(pl.lit(number, pl.Int16).alias(_FILE))
+        for number, file in enumerate(dataset.files_of(table))
+    )
+    own = _own_key(table)
+    rows = table.transform(records.drop(_FILE))
+    again = rows.group_by(table.key).len().filter(pl.col("len") > 1).select(own).unique()
+    values = pl.struct(list(typed_columns(table)))
+    hashes = {name: values.hash(seed) for seed, name in enumerate(_VALUES)}
+    return (
+        records.join(again, on=own, how="semi")
+        .select(_FILE, RECORD, *own, **hashes)
+        .with_columns(pl.col(_FILE).replace_strict(dict(enumerate(f.name for f in dataset.files_of(table)))))
+    )
+
+
+def _conflicting(table: Table, sharing: pl.DataFrame) -> pl.DataFrame:
+    """Of records that share a key, those that differ. Where records fold into a row, all whose key repeats do."""
+    differ = pl.lit(True) if table.fold_by else pl.struct(_VALUES).n_unique().over(_own_key(table)) > 1
+    return sharing.filter(differ)
+
+
+def _repeated(table: Table, sharing: pl.DataFrame) -> pl.DataFrame:
+    """Of records that share a key and its values, all but the first."""
+    return sharing.sort(_FILE, RECORD).filter(pl.int_range(pl.len()).over(_own_key(table)) > 0)
+
+
+def _by_file(records: pl.DataFrame) -> dict[str, list[int]]:
+    return {
+        str(file): part[RECORD].sort().to_list() for (file,), part in records.partition_by(_FILE, as_dict=True).items()
+    }
