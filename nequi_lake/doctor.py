@@ -52,7 +52,7 @@ def _writable(lake: Lake) -> str:
 
 
 def _room(lake: Lake) -> str:
-    wanted = lake.storage.scratch_folder
+    wanted = lake.storage.scratch_folder("probe")
     folder = next(path for path in (wanted, *wanted.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     if free < MIN_FREE_BYTES:

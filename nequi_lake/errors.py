@@ -69,6 +69,10 @@ class CatalogError(NequiLakeError):
     """A table is not there to be read, or its commit was refused."""
 
 
+class CatalogConflictError(CatalogError):
+    """A commit was refused because another writer changed the table at the same time."""
+
+
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
     """Say which extra of the package is not installed, where an import of the block fails.

@@ -273,3 +273,18 @@ def test_old_versions_are_listed_read_gone_back_to_and_removed(shell: Shell, inb
     assert "nothing was changed" in err
     assert shell("maintain")[0] == 0
     assert shell("maintain", "motors")[0] == 2
+
+
+def test_maintenance_goes_on_past_a_dataset_that_refuses(shell: Shell, tmp_path: Path) -> None:
+    code, _, err = shell("maintain")
+    assert code == 0
+    assert f"There is no lake at {tmp_path / 'lake'} yet: there is nothing to do" in err
+    assert not (tmp_path / "lake").exists()
+
+    assert shell("run", "cite_sum", "electric_motor")[0] == 0
+    next((tmp_path / "lake").glob("processed/cite_sum/papers/data/*/*.parquet")).unlink()
+    code, out, err = shell("maintain", "cite_sum", "electric_motor", "--format", "json")
+    assert code == 1
+    assert [row["dataset"] for row in json.loads(out)] == ["electric_motor"]
+    assert "Not maintained: cite_sum." in err
+    assert "need are not there" in err

@@ -188,19 +188,24 @@ def maintain(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Forget old releases, and remove the files that nothing needs any more."""
-    from nequi_lake.lake.maintenance import maintain
+    from nequi_lake.lake.maintenance import maintain_all
     from nequi_lake.lake.reader import Lake
 
     lake = Lake.from_env()
-    removed = [
-        maintain(dataset, lake.catalog, lake.storage, dry_run=dry_run) for dataset in _named(lake, datasets or ())
-    ]
+    wanted = _named(lake, datasets or ())
+    if not lake.storage.is_there():
+        say(f"There is no lake at {lake.settings.uri} yet: there is nothing to do")
+    upkeep = maintain_all(wanted, lake.catalog, lake.storage, dry_run=dry_run)
     print_rows(
-        [{"dataset": r.dataset, "snapshots": r.snapshots, "files": r.files, "bytes": r.size_bytes} for r in removed],
+        [
+            {"dataset": r.dataset, "snapshots": r.snapshots, "files": r.files, "bytes": r.size_bytes}
+            for r in upkeep.removed
+        ],
         form,
     )
     if dry_run:
         say("This would go; nothing was changed")
+    upkeep.insist()
 
 
 def doctor(form: FormatOption = Format.TABLE) -> None:

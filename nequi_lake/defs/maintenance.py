@@ -3,7 +3,7 @@
 import dagster as dg
 
 from nequi_lake.defs.failures import as_failure
-from nequi_lake.lake.maintenance import maintain
+from nequi_lake.lake.maintenance import maintain_all
 from nequi_lake.lake.reader import Lake
 from nequi_lake.lake.settings import Settings
 
@@ -16,14 +16,15 @@ def maintenance_job() -> dg.JobDefinition:
     @dg.op(description="Forget old releases, and remove the files that no kept one needs.")
     def forget_old_releases(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]) -> None:
         with as_failure(lake.settings.uri):
-            removed = [maintain(dataset, lake.catalog, lake.storage) for dataset in lake.datasets.values()]
-        context.add_output_metadata(
-            {
-                "snapshots": sum(one.snapshots for one in removed),
-                "files": sum(one.files for one in removed),
-                "bytes": sum(one.size_bytes for one in removed),
-            }
-        )
+            upkeep = maintain_all(lake.datasets.values(), lake.catalog, lake.storage)
+            context.add_output_metadata(
+                {
+                    "snapshots": sum(one.snapshots for one in upkeep.removed),
+                    "files": sum(one.files for one in upkeep.removed),
+                    "bytes": sum(one.size_bytes for one in upkeep.removed),
+                }
+            )
+            upkeep.insist()
 
     @dg.job(
         name=MAINTENANCE,

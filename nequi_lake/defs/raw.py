@@ -9,6 +9,7 @@ import dagster as dg
 from nequi_lake.datasets.spec import Dataset, RawFile
 from nequi_lake.defs.failures import as_failure, check_result, refuse
 from nequi_lake.defs.names import IO_RAW, RAW, belongs_to, raw_key
+from nequi_lake.lake.housekeeping import remove_drafts
 from nequi_lake.lake.raw import Fetched, KeptFile, RawZone, content_version, sha256_of
 from nequi_lake.lake.reader import Lake
 from nequi_lake.quality.structure import FILE_IS_WHOLE, Structure, as_check, inspect
@@ -44,6 +45,7 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
             lake.storage.alone(dataset.name),
             lake.storage.scratch(dataset.name) as folder,
         ):
+            remove_drafts(dataset, lake.storage)
             received = already_kept(dataset, source, RawZone(lake.storage)) or receive(dataset, source, folder)
             checks = {
                 file.name: as_check(dataset.name, file, structure, dataset.quarantine_limit(file))

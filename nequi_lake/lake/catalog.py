@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,11 +24,13 @@ from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.transforms import IdentityTransform, Transform, YearTransform
+from sqlalchemy import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Table
-from nequi_lake.errors import CatalogError
+from nequi_lake.errors import CatalogConflictError, CatalogError
+from nequi_lake.lake.patience import patiently
 from nequi_lake.lake.release import (
     Accounting,
     DataFile,
@@ -44,6 +47,7 @@ from nequi_lake.lake.storage import Storage
 
 # The library retries a refused commit by itself, and on an empty table both of two writers would land.
 _NO_RETRY = {"commit.retry.num-retries": "0"}
+_LOCKED_S = 30
 
 
 class LakeCatalog:
@@ -69,12 +73,10 @@ class LakeCatalog:
         options = {"warehouse": self._storage.path("processed"), **self._storage.iceberg_properties()}
         if self._settings.catalog == "glue":
             return _glue(options)
-        options["uri"] = self._settings.catalog_uri
-        with suppress(DatabaseError):
-            return SqlCatalog("nequi_lake", **options)
+        options["uri"] = _that_waits(self._settings.catalog_uri)
         try:
-            # Another process may have created the database's tables between our look and our try.
-            return SqlCatalog("nequi_lake", **options)
+            # Other processes may create the database's tables between its look and its try.
+            return patiently(_is_being_made)(SqlCatalog, "nequi_lake", **options)
         except DatabaseError as refusal:
             raise CatalogError(
                 f"The catalog's database cannot be read: {refusal.orig}.",
@@ -87,7 +89,7 @@ class LakeCatalog:
         """Make the staged files the table of ``dataset``, in one commit.
 
         Raises:
-            CatalogError: another writer published the table at the same time.
+            CatalogConflictError: another writer changed the table at the same time.
         """
         table = dataset.table(staged.table)
         iceberg = self._open_or_create(table, dataset)
@@ -115,7 +117,8 @@ class LakeCatalog:
                     for file in new:
                         snapshot.append_data_file(file)
         except (CommitFailedException, ValidationException) as refused:
-            raise CatalogError(
+            # Not tried again: it would take the place of what the other has published, unseen.
+            raise CatalogConflictError(
                 f"Another run published {staged.name} at the same time; this one left it as it is.",
                 where=staged.name,
                 fix=f"Run it again: nequi-lake run {staged.dataset}",
@@ -211,7 +214,7 @@ class LakeCatalog:
         """Take snapshots out of a table, in one commit. Their files stay where they are.
 
         Raises:
-            CatalogError: another writer changed the table at the same time.
+            CatalogConflictError: another writer changed the table at the same time.
         """
         iceberg = self.iceberg(dataset, table)
         if iceberg is None or not snapshot_ids:
@@ -219,7 +222,7 @@ class LakeCatalog:
         try:
             iceberg.maintenance.expire_snapshots().by_ids(list(snapshot_ids)).commit()
         except CommitFailedException as refused:
-            raise CatalogError(
+            raise CatalogConflictError(
                 f"Another run changed {dataset}.{table} at the same time; this one left it as it is.",
                 where=f"{dataset}.{table}",
                 fix=f"Run it again: nequi-lake maintain {dataset}",
@@ -260,17 +263,31 @@ class LakeCatalog:
                     )
                     with create.update_spec() as spec:
                         spec.add_field(table.partition_by.column, transform, table.partition_by.name)
-        except TableAlreadyExistsError:
+        except (TableAlreadyExistsError, CommitFailedException):
+            # Another process has created it meanwhile, by the same contract.
             pass
         return self._catalog.load_table((dataset.name, table.name))
 
 
-def _glue(options: dict[str, str]) -> MetastoreCatalog:
-    from pyiceberg.catalog.glue import GlueCatalog
+def _that_waits(uri: str) -> str:
+    """A database's URL; SQLite waits for other processes' locks by itself, for as long as this tells it to."""
+    url = make_url(uri)
+    if url.get_backend_name() == "sqlite" and "timeout" not in url.query:
+        url = url.update_query_dict({"timeout": str(_LOCKED_S)})
+    return url.render_as_string(hide_password=False)
 
+
+def _is_being_made(error: BaseException) -> bool:
+    """Whether another process is making the catalog's tables in the database at this moment."""
+    return isinstance(error, DatabaseError) and bool(re.search("already exists|duplicate key|locked", str(error.orig)))
+
+
+def _glue(options: dict[str, str]) -> MetastoreCatalog:
+    # In a module of its own: PyIceberg's imports boto3, which a lake in a folder does without.
+    from nequi_lake.lake.glue import LakeGlueCatalog
     from nequi_lake.lake.storage.aws import access
 
-    return GlueCatalog("nequi_lake", client=access().client("glue"), **options)
+    return LakeGlueCatalog("nequi_lake", client=access().client("glue"), **options)
 
 
 def _properties(dataset: Dataset, table: Table) -> dict[str, str]:

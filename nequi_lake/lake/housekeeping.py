@@ -11,14 +11,24 @@ from nequi_lake.lake.storage import Storage
 log = logging.getLogger(__name__)
 
 
+def written_in(dataset: Dataset, storage: Storage) -> list[str]:
+    """The dataset's folders in which files are written whole, by way of a draft where the storage needs one."""
+    return [storage.path(zone, dataset.name) for zone in ("raw", "quarantine", "profiling_reports")]
+
+
+def remove_drafts(dataset: Dataset, storage: Storage) -> None:
+    """Remove what killed writers had begun. Only for a run that has the dataset to itself: another's may be at work."""
+    for folder in written_in(dataset, storage):
+        for draft in storage.drafts(folder):
+            storage.remove(draft)
+
+
 def remove_orphans(dataset: Dataset, catalog: LakeCatalog, storage: Storage) -> int:
     """Remove the staged files that no snapshot has, and say how many runs they were of; and drafts of killed writers.
 
     Only for a run that has the dataset to itself: another run's stage would look like an orphan.
     """
-    for zone in ("raw", "quarantine", "profiling_reports"):
-        for draft in storage.drafts(storage.path(zone, dataset.name)):
-            storage.remove(draft)
+    remove_drafts(dataset, storage)
     removed = 0
     for table in dataset.tables:
         folder = storage.path("processed", dataset.name, table.name, "data")

@@ -1,4 +1,4 @@
-"""Keeping the lake small: old releases go, and then the files that no kept snapshot needs.
+"""Keeping the lake small: old releases go, and then the files that no kept snapshot needs, and what killed runs left.
 
 The catalog forgets a release first, and its files go afterwards, so that a kill in between leaves files that nothing
 names, which the next time removes. A reader that opened a release before it was forgotten may find its files gone.
@@ -7,7 +7,7 @@ names, which the next time removes. A reader that opened a release before it was
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,10 +15,14 @@ from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.errors import CatalogError
+from nequi_lake.errors import CatalogConflictError, CatalogError, NequiLakeError, TransientError
 from nequi_lake.lake.catalog import LakeCatalog, time_of, told_by
+from nequi_lake.lake.housekeeping import written_in
+from nequi_lake.lake.patience import patiently
 from nequi_lake.lake.quarantine import newest_run
+from nequi_lake.lake.raw import MANIFEST
 from nequi_lake.lake.storage import FileFacts, Storage
+from nequi_lake.lake.storage.faults import explain
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +52,56 @@ class Removed:
     size_bytes: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Upkeep:
+    """What came of the maintenance of several datasets.
+
+    Attributes:
+        removed: what went of each dataset that did not refuse.
+        refused: dataset → why nothing of it went.
+    """
+
+    removed: tuple[Removed, ...] = ()
+    refused: Mapping[str, NequiLakeError]
+
+    def insist(self) -> None:
+        """Raise what was refused.
+
+        Raises:
+            TransientError: trying again may help each dataset that refused.
+            CatalogError: it will not help all of them.
+        """
+        if self.refused:
+            kind = TransientError if all(isinstance(e, TransientError) for e in self.refused.values()) else CatalogError
+            told = [f"{name}: {error}" for name, error in self.refused.items()]
+            done = ", ".join(removed.dataset for removed in self.removed) or "none"
+            raise kind("\n".join([f"Not maintained: {', '.join(self.refused)}. Maintained: {done}.", *told]))
+
+
 @dataclass(frozen=True)
 class _Plan:
     expired: Mapping[str, Collection[int]]
     files: Mapping[str, FileFacts]
+
+
+def maintain_all(
+    datasets: Iterable[Dataset], catalog: LakeCatalog, storage: Storage, *, dry_run: bool = False
+) -> Upkeep:
+    """Maintain dataset after dataset as :func:`maintain` does, whether or not one refuses; nothing where no lake is."""
+    if not storage.is_there():
+        log.info("There is no lake at %s yet, so there is nothing to do", storage.uri)
+        return Upkeep(refused={})
+    removed, refused = [], {}
+    for dataset in datasets:
+        try:
+            removed.append(maintain(dataset, catalog, storage, dry_run=dry_run))
+        except Exception as error:
+            told = explain(error, storage.path("processed", dataset.name))
+            if told is None:
+                log.exception("%s: not maintained", dataset.name)
+                told = NequiLakeError(f"It broke off: {type(error).__name__}: {error}", fix="Report it.")
+            refused[dataset.name] = told
+    return Upkeep(removed=tuple(removed), refused=refused)
 
 
 def maintain(
@@ -78,13 +128,18 @@ def maintain(
     Raises:
         CatalogError: a file that a kept snapshot needs is not there; nothing was changed.
     """
-    if not any(catalog.iceberg(dataset.name, table.name) for table in dataset.tables):
+    published = any(catalog.iceberg(dataset.name, table.name) for table in dataset.tables)
+    if not (published or storage.exists(storage.path("raw", dataset.name))):
         return Removed(dataset=dataset.name)
     with storage.alone(dataset.name):
-        plan = _plan(dataset, catalog, storage, keep or Keep(), now or datetime.now(UTC))
+        # What another writer has done decides anew what may go: a rollback needs the files of an old release again.
+        for attempt in patiently(lambda error: isinstance(error, CatalogConflictError)):
+            with attempt:
+                plan = _plan(dataset, catalog, storage, keep or Keep(), now or datetime.now(UTC))
+                if not dry_run:
+                    for table, snapshots in plan.expired.items():
+                        catalog.expire(dataset.name, table, snapshots)
         if not dry_run:
-            for table, snapshots in plan.expired.items():
-                catalog.expire(dataset.name, table, snapshots)
             storage.remove_files(list(plan.files))
     removed = Removed(
         dataset=dataset.name,
@@ -134,8 +189,9 @@ def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, 
             entry.metadata_file for entry in iceberg.metadata.metadata_log if time_of(entry.timestamp_ms) >= oldest
         }
         removable |= {path: file for path, file in found.items() if path not in needed}
-    stages = {path: file for path, file in removable.items() if file.modified_at < now - keep.grace}
-    return _Plan(expired, stages | _old_quarantine(dataset, storage, runs, oldest))
+    removable |= _left_by_killed(dataset, storage)
+    left = {path: file for path, file in removable.items() if file.modified_at < now - keep.grace}
+    return _Plan(expired, left | _old_quarantine(dataset, storage, runs, oldest))
 
 
 def _is_kept(snapshot: Snapshot, iceberg: IcebergTable, releases: Collection[str], oldest: datetime) -> bool:
@@ -158,6 +214,22 @@ def _needed(iceberg: IcebergTable, kept: Collection[Snapshot]) -> set[str]:
             for entry in manifest.fetch_manifest_entry(iceberg.io, discard_deleted=True)
         ),
     }
+
+
+def _left_by_killed(dataset: Dataset, storage: Storage) -> dict[str, FileFacts]:
+    """Drafts, and raw files without a manifest: they were never kept, or are being kept at this moment."""
+    versions = storage.path("raw", dataset.name, "version=")
+    left: dict[str, FileFacts] = {}
+    for folder in written_in(dataset, storage):
+        found = storage.files(folder)
+        drafts = set(storage.drafts(folder))
+        left |= {
+            path: file
+            for path, file in found.items()
+            if path in drafts
+            or (path.startswith(versions) and not path.endswith(MANIFEST) and path + MANIFEST not in found)
+        }
+    return left
 
 
 def _old_quarantine(

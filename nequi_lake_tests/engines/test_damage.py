@@ -57,7 +57,7 @@ def staged_quarantine(folder: Path, storage: Storage, content: bytes) -> list[di
     assert staged["notes"].accounting.quarantined == bad.height
     assert staged["notes"].rows + bad.height == kept.records
     # The copy without the damaged records is gone.
-    assert not (storage.scratch_folder / "notes").exists()
+    assert not storage.scratch_folder("notes").exists()
     return bad.to_dicts()
 
 

@@ -176,7 +176,11 @@ def test_maintenance_in_a_bucket_removes_what_no_kept_release_needs(
     lake = Lake(settings, part)
     before = set(objects(settings))
     later = datetime.now(UTC) + timedelta(days=30)
+    half = lake.storage.path("raw", "electric_motor", "version=half", "measures_v2.csv")
+    lake.storage.write(half, b"")
+    assert not lake.storage.scratch_folder("electric_motor").exists()
     removed = maintain(part["electric_motor"], lake.catalog, lake.storage, keep=Keep(releases=1), now=later)
     assert removed.snapshots == 2
-    assert len(before - set(objects(settings))) == removed.files > 4
+    assert not lake.storage.exists(half)
+    assert len(before - set(objects(settings))) == removed.files - 1 > 4
     assert contents(lake)["electric_motor.measurements"].height == 5

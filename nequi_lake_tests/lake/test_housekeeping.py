@@ -24,6 +24,17 @@ def test_drafts_of_killed_writers_are_cleared_away_by_the_next_run(materialize: 
     assert [draft for draft in drafts if draft.exists()] == [d for d in drafts if "electric_motor" in d.parts]
 
 
+def test_drafts_are_cleared_away_though_nothing_can_be_fetched(
+    materialize: Materialize, lake: Lake, inbox: Path
+) -> None:
+    draft = Path(lake.storage.path("raw", "cite_sum", "version=1", ".train.json.0123.draft"))
+    draft.parent.mkdir(parents=True)
+    draft.write_text("half")
+    (inbox / "cite_sum" / "train.json").unlink()
+    assert not materialize("cite_sum").success
+    assert not draft.exists()
+
+
 def test_a_report_is_written_by_a_run_that_has_its_dataset_to_itself(
     materialize: Materialize, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

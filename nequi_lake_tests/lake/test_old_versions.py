@@ -186,6 +186,33 @@ def test_files_that_nothing_names_go_when_they_are_older_than_an_hour(
     assert papers(as_of(lake, three[0])) == {"1", "2", "3", "8"}
 
 
+def test_what_killed_writers_left_goes_when_it_is_older_than_an_hour(
+    lake: Lake, cite_sum: Dataset, three: list[str]
+) -> None:
+    left = [
+        lake.storage.path("raw", "cite_sum", "version=half", "train.json"),
+        lake.storage.path("raw", "cite_sum", "version=half", ".test.json.0123.draft"),
+        lake.storage.path("raw", "cite_sum", ".current.json.0123.draft"),
+        lake.storage.path("quarantine", "cite_sum", ".newest.json.0123.draft"),
+        lake.storage.path("profiling_reports", "cite_sum", ".papers.json.0123.draft"),
+    ]
+    before = files(lake) | set(lake.storage.files(lake.storage.path("raw")))
+    for path in left:
+        lake.storage.write(path, b"left over")
+    assert maintain(cite_sum, lake.catalog, lake.storage).files == 0
+    removed = maintain(cite_sum, lake.catalog, lake.storage, now=datetime.now(UTC) + timedelta(hours=2))
+    assert (removed.files, removed.size_bytes) == (5, 45)
+    assert lake.storage.missing(left) == left
+    assert files(lake) | set(lake.storage.files(lake.storage.path("raw"))) == before
+
+
+def test_raw_files_that_a_killed_first_run_left_go_too(lake: Lake, cite_sum: Dataset) -> None:
+    path = lake.storage.path("raw", "cite_sum", "version=half", "train.json")
+    lake.storage.write(path, b"left over")
+    assert tidy(lake, cite_sum).files == 1
+    assert not lake.storage.exists(path)
+
+
 def test_quarantines_go_with_their_releases(lake: Lake, cite_sum: Dataset, three: list[str]) -> None:
     runs = sorted(lake.catalog.run_ids("cite_sum", "papers"))
     for run in (*runs, "20200101T000000-refused"):

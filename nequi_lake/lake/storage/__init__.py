@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -173,10 +172,9 @@ class Storage:
         """
         return self._place.alone(name, LOCK_WAIT_S)
 
-    @cached_property
-    def scratch_folder(self) -> Path:
-        """The local folder in which :meth:`scratch` makes its own."""
-        return self._place.scratch_folder()
+    def scratch_folder(self, name: str) -> Path:
+        """The local folder that :meth:`scratch` makes."""
+        return self._place.scratch_folder(name)
 
     @contextmanager
     def scratch(self, name: str) -> Iterator[Path]:
@@ -184,7 +182,7 @@ class Storage:
 
         Only for a run that is :meth:`alone` with ``name``.
         """
-        folder = self.scratch_folder / name
+        folder = self.scratch_folder(name)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:

@@ -75,8 +75,8 @@ class Place(Protocol):
         """Remove a folder and those around it as far as they are empty."""
         ...
 
-    def scratch_folder(self) -> Path:
-        """A local folder for work under way, from which :meth:`take` is cheap."""
+    def scratch_folder(self, name: str) -> Path:
+        """A local folder for work under way on ``name``, from which :meth:`take` is cheap."""
         ...
 
     def alone(self, name: str, wait_s: float) -> AbstractContextManager[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 
-from nequi_lake.errors import NequiLakeError, StorageError
+from nequi_lake.errors import NequiLakeError, StorageError, TransientError
 
 
 def explain(error: BaseException, where: str) -> NequiLakeError | None:
@@ -20,7 +20,18 @@ def explain(error: BaseException, where: str) -> NequiLakeError | None:
     # Only who has talked to AWS can have been refused by it, and to import its libraries takes a second.
     aws = sys.modules.get("nequi_lake.lake.storage.aws")
     told: NequiLakeError | None = aws.explain(error, where) if aws else None
-    return told or _explain_system(error, where)
+    return told or _explain_database(error, where) or _explain_system(error, where)
+
+
+def _explain_database(error: BaseException, where: str) -> NequiLakeError | None:
+    alchemy = sys.modules.get("sqlalchemy.exc")
+    if alchemy is None or not isinstance(error, alchemy.OperationalError):
+        return None
+    return TransientError(
+        f"The catalog's database is busy or cannot be reached: {error.orig}.",
+        where=where,
+        fix="Run it again. If it stays so, see who else is at work on the lake, and whether the database is up.",
+    )
 
 
 def _explain_system(error: BaseException, where: str) -> NequiLakeError | None:

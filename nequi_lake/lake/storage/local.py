@@ -80,8 +80,8 @@ class Folder:
             folder.rmdir()
             folder = folder.parent
 
-    def scratch_folder(self) -> Path:
-        return Path(self.uri) / ".scratch"
+    def scratch_folder(self, name: str) -> Path:
+        return Path(self.uri) / ".scratch" / name
 
     @contextmanager
     def alone(self, name: str, wait_s: float) -> Iterator[None]:

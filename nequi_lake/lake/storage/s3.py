@@ -109,9 +109,9 @@ class Bucket:
     def prune(self, path: str) -> None:
         """As :meth:`Place.prune`: a bucket has no folders, so there is nothing to do."""
 
-    def scratch_folder(self) -> Path:
-        """A folder of this machine's temporary disk; each lake has its own."""
-        return Path(tempfile.gettempdir()) / f"nequi_lake-{hashlib.sha256(self.uri.encode()).hexdigest()[:12]}"
+    def scratch_folder(self, name: str) -> Path:
+        """A folder of this machine's temporary disk; each lake has its own, and no folder around it that would stay."""
+        return Path(tempfile.gettempdir()) / f"nequi_lake-{hashlib.sha256(self.uri.encode()).hexdigest()[:12]}-{name}"
 
     def alone(self, name: str, wait_s: float) -> AbstractContextManager[None]:
         bucket, key = _bucket_and_key(f"{self.uri}/.locks/{name}.json")

@@ -1,0 +1,220 @@
+"""Several at work on the catalog at once: what comes to the same end is tried again, and a publish is not."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyiceberg.catalog.sql import SqlCatalog
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from nequi_lake import Lake
+from nequi_lake.datasets.spec import Dataset
+from nequi_lake.defs.build import build
+from nequi_lake.defs.run import run
+from nequi_lake.errors import CatalogConflictError, TransientError
+from nequi_lake.lake import catalog as catalog_module
+from nequi_lake.lake import patience
+from nequi_lake.lake.catalog import LakeCatalog
+from nequi_lake.lake.maintenance import Keep, maintain
+from nequi_lake.lake.rollback import roll_back
+from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage.faults import explain
+from nequi_lake_tests.conftest import Materialize, citation, motor_rows, only, write_citations, write_motor
+from nequi_lake_tests.lake.test_releases import restaged
+
+LATER = datetime.now(UTC) + timedelta(days=30)
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries that follow each other at once."""
+    monkeypatch.setattr(patience, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(patience, "LONGEST_WAIT_S", 0.05)
+
+
+@pytest.fixture
+def cite_sum(lake: Lake) -> Dataset:
+    """The declaration of cite_sum."""
+    return lake.datasets["cite_sum"]
+
+
+@pytest.fixture
+def three(materialize: Materialize, lake: Lake, cite_sum: Dataset, inbox: Path) -> list[str]:
+    """Three whole releases of cite_sum, the oldest first."""
+    ids = []
+    for paper in (8, 9, 10):
+        write_citations(inbox, "train", [citation(1), citation(paper)])
+        assert materialize("cite_sum").success
+        ids.append(lake.table("cite_sum.papers").published.release.id)
+    return ids
+
+
+def all_at_once(works: Collection[Callable[[], object]]) -> list[BaseException]:
+    """Do all of it at the same time; what was raised."""
+    start, raised = threading.Barrier(len(works)), []
+
+    def do(work: Callable[[], object]) -> None:
+        start.wait()
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=do, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
+
+
+def test_many_make_the_catalog_of_a_new_lake_at_once(lake: Lake) -> None:
+    Path(lake.settings.uri).mkdir()
+    lakes = [Lake(lake.settings, lake.datasets) for _ in range(8)]
+    assert all_at_once([one.tables for one in lakes]) == []
+
+
+def test_whoever_comes_second_to_make_the_catalog_tries_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(lake.settings.uri).mkdir()
+    make = SqlCatalog.create_tables
+    tries: list[str] = []
+
+    def second(self: SqlCatalog) -> None:
+        tries.append("again")
+        if len(tries) < 4:
+            raise OperationalError(
+                "CREATE TABLE", None, sqlite3.OperationalError("table iceberg_tables already exists")
+            )
+        make(self)
+
+    monkeypatch.setattr(SqlCatalog, "create_tables", second)
+    assert lake.tables() == []
+    assert len(tries) == 4
+
+
+def test_a_table_that_another_has_just_made_is_taken(
+    materialize: Materialize, lake: Lake, cite_sum: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert materialize("cite_sum").success
+    published = lake.table("cite_sum.papers").published
+    other = Lake(lake.settings, lake.datasets).catalog
+    lake.catalog._catalog.drop_table(("cite_sum", "papers"))
+    prepare = SqlCatalog.create_table_transaction
+
+    def late(self: SqlCatalog, *arguments: Any, **options: Any) -> Any:
+        prepared = prepare(self, *arguments, **options)
+        monkeypatch.undo()
+        other._open_or_create(cite_sum.table("papers"), cite_sum)
+        return prepared
+
+    monkeypatch.setattr(SqlCatalog, "create_table_transaction", late)
+    lake.catalog.publish(cite_sum, restaged(published, "ours"))
+    newest = other.newest("cite_sum", "papers")
+    assert newest is not None
+    assert newest.release.id == "ours"
+
+
+def conflicts(times: int, between: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> list[Collection[int]]:
+    """Have maintenance lose so many times against ``between``; gives the snapshots it wants to forget each time."""
+    expire, wanted = LakeCatalog.expire, list[Collection[int]]()
+
+    def loses(self: LakeCatalog, dataset: str, table: str, snapshots: Collection[int]) -> None:
+        wanted.append(snapshots)
+        if len(wanted) <= times:
+            between()
+            raise CatalogConflictError("Another run changed it at the same time.")
+        expire(self, dataset, table, snapshots)
+
+    monkeypatch.setattr(LakeCatalog, "expire", loses)
+    return wanted
+
+
+def test_maintenance_that_met_a_rollback_keeps_what_that_needs(
+    lake: Lake, cite_sum: Dataset, three: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other_machine_goes_back() -> None:
+        with monkeypatch.context() as patch:
+            # Its lock is not seen from here.
+            patch.setattr("nequi_lake.lake.storage.local.FileLock.acquire", lambda *_, **__: None)
+            patch.setattr("nequi_lake.lake.storage.local.FileLock.release", lambda *_, **__: None)
+            roll_back(cite_sum, three[0], lake.catalog, lake.storage)
+
+    wanted = conflicts(1, other_machine_goes_back, monkeypatch)
+    removed = maintain(cite_sum, lake.catalog, lake.storage, keep=Keep(releases=1), now=LATER)
+    assert len(wanted) == 1 + len(cite_sum.tables)
+    assert removed.files
+    assert {table.published.release.id for table in lake.tables()} == {three[0]}
+    assert "8" in lake.table("cite_sum.papers").scan().collect()["paper_id"]
+
+
+def test_maintenance_that_always_loses_says_so_and_removes_nothing(
+    lake: Lake, cite_sum: Dataset, three: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = conflicts(99, lambda: None, monkeypatch)
+    before = lake.storage.files(lake.storage.path("processed"))
+    with pytest.raises(CatalogConflictError, match="Another run changed"):
+        maintain(cite_sum, lake.catalog, lake.storage, keep=Keep(releases=1), now=LATER)
+    assert len(wanted) == patience.ATTEMPTS
+    assert lake.storage.files(lake.storage.path("processed")) == before
+
+
+def test_a_database_that_is_locked_is_waited_for_and_then_told_of(
+    materialize: Materialize, lake: Lake, cite_sum: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert materialize("cite_sum").success
+    published = lake.table("cite_sum.papers").published
+    monkeypatch.setattr(catalog_module, "_LOCKED_S", 0)
+    impatient = Lake(lake.settings, lake.datasets).catalog
+    assert impatient.newest("cite_sum", "papers")
+    other = sqlite3.connect(Path(lake.settings.uri) / "catalog.db", check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseError) as locked:
+        impatient.publish(cite_sum, restaged(published, "impatient"))
+    told = explain(locked.value, lake.settings.uri)
+    assert isinstance(told, TransientError)
+    assert "database is locked" in str(told)
+    release = threading.Timer(0.2, other.rollback)
+    release.start()
+    lake.catalog.publish(cite_sum, restaged(published, "patient"))
+    release.join()
+    other.close()
+    newest = lake.catalog.newest("cite_sum", "papers")
+    assert newest is not None
+    assert newest.release.id == "patient"
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["whose answer was lost", "that lost"])
+def test_a_commit_to_glue(
+    aws: str, bucket_lake: Mapping[str, str], inbox: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    motor = only("electric_motor")
+    settings = Settings.from_env({**bucket_lake, "NEQUI_LAKE_SOURCE": str(inbox)})
+    write_motor(inbox, motor_rows(17, 3))
+    assert run(build(settings, motor), (), None).success
+    lake = Lake(settings, motor)
+    published = lake.table("electric_motor.sessions").published
+    glue = lake.catalog._catalog.glue  # type: ignore[attr-defined]
+    update = glue.update_table
+
+    def refused(**arguments: Any) -> None:
+        if taken:
+            update(**arguments)
+        raise glue.exceptions.ConcurrentModificationException({"Error": {"Code": "Concurrent"}}, "UpdateTable")
+
+    monkeypatch.setattr(glue, "update_table", refused)
+    staged = restaged(published, "ours")
+    if taken:
+        lake.catalog.publish(motor["electric_motor"], staged)
+    else:
+        with pytest.raises(CatalogConflictError, match="Another run published"):
+            lake.catalog.publish(motor["electric_motor"], staged)
+    newest = Lake(settings, motor).catalog.newest("electric_motor", "sessions")
+    assert newest is not None
+    assert newest.release.id == ("ours" if taken else published.release.id)
+    assert newest.paths == published.paths
