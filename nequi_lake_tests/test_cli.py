@@ -241,6 +241,23 @@ def test_the_command_line_starts_without_the_engines() -> None:
     assert asked.stdout == "set()\n"
 
 
+def test_a_query_that_reads_no_table_waits_for_no_catalog() -> None:
+    import subprocess
+
+    heavy = "{'pyiceberg', 'pandas', 'pyarrow.dataset', 'dagster'} & set(sys.modules)"
+    asked = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; from nequi_lake import Lake; Lake.from_env().sql('SELECT 1'); print({heavy})",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert asked.stdout == "set()\n"
+
+
 def test_old_versions_are_listed_read_gone_back_to_and_removed(shell: Shell, inbox: Path) -> None:
     assert shell("run", "electric_motor")[0] == 0
     write_motor(inbox, motor_rows(17, 3))

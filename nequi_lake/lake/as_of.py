@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError, UsageError
-from nequi_lake.lake.catalog import LakeCatalog
 from nequi_lake.lake.release import ReleaseState
+
+if TYPE_CHECKING:
+    from nequi_lake.lake.catalog import LakeCatalog
 
 SHORTEST = 6
 """Characters of a release's id that name it, at least."""

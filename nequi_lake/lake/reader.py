@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.dataset
 
 from nequi_lake.datasets import discover
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.as_of import find, parse, the_one
-from nequi_lake.lake.catalog import LakeCatalog
 from nequi_lake.lake.release import PublishedTable
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
@@ -25,6 +23,9 @@ from nequi_lake.lake.storage import Storage
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
+    import pyarrow.dataset
+
+    from nequi_lake.lake.catalog import LakeCatalog
 
 # Polars' own Iceberg planner is marked unstable and warns; PyIceberg's gives the same files.
 os.environ.setdefault("POLARS_ICEBERG_PLANNER", "pyiceberg")
@@ -115,6 +116,9 @@ class Lake:
     @cached_property
     def catalog(self) -> LakeCatalog:
         """The lake's catalog."""
+        # It brings PyIceberg with it, which a query that reads no table need not wait for.
+        from nequi_lake.lake.catalog import LakeCatalog
+
         return LakeCatalog(self.settings, self.storage)
 
     def tables(self) -> list[LakeTable]:

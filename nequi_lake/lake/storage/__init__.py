@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-import pyarrow as pa
-import pyarrow.dataset
 from fsspec import AbstractFileSystem
 
 from nequi_lake.errors import needs_extra
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage.base import Place
 from nequi_lake.lake.storage.local import Folder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset
 
 LOCK_WAIT_S = 600
 """Seconds that a run waits for another one to be done with a dataset."""
@@ -141,6 +143,8 @@ class Storage:
 
     def dataset(self, paths: Sequence[str], schema: pa.Schema) -> pyarrow.dataset.Dataset:
         """Parquet files of the lake as one PyArrow dataset, which DuckDB reads too."""
+        import pyarrow.dataset
+
         return pyarrow.dataset.dataset(
             [path.removeprefix(self._place.scheme) for path in paths],
             format="parquet",
