@@ -258,6 +258,19 @@ def test_a_query_that_reads_no_table_waits_for_no_catalog() -> None:
     assert asked.stdout == "set()\n"
 
 
+def test_the_dictionary_is_printed_or_written(shell: Shell, tmp_path: Path) -> None:
+    code, out, _ = shell("dictionary")
+    assert code == 0
+    assert out.startswith("# Data dictionary\n")
+    page = tmp_path / "page.html"
+    page.write_text("before")
+    code, out, err = shell("dictionary", "--output", str(page))
+    assert (code, out) == (0, "")
+    assert str(page) in err
+    assert page.read_text().startswith("<!doctype html>")
+    assert shell("dictionary", "--output", str(tmp_path / "page.docx"))[0] == 2
+
+
 def test_old_versions_are_listed_read_gone_back_to_and_removed(shell: Shell, inbox: Path) -> None:
     assert shell("run", "electric_motor")[0] == 0
     write_motor(inbox, motor_rows(17, 3))

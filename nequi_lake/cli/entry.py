@@ -35,6 +35,7 @@ for command in (
     lake.history,
     lake.rollback,
     lake.maintain,
+    lake.dictionary,
     lake.doctor,
 ):
     app.command()(command)

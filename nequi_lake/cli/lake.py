@@ -208,6 +208,25 @@ def maintain(
     upkeep.insist()
 
 
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write into this file, whole or not at all.")]
+
+
+def dictionary(output: OutputOption = None) -> None:
+    """Say what every dataset, table and column is: Markdown, or a page where --output ends in .html."""
+    from nequi_lake.datasets import discover
+    from nequi_lake.lake.output import kind_of, whole
+    from nequi_lake.profiling.dictionary import dictionary_markdown, dictionary_page
+
+    datasets = discover().values()
+    if output is None:
+        typer.echo(dictionary_markdown(datasets), nl=False)
+        return
+    as_page = kind_of(output, (".md", ".html")) == ".html"
+    with whole(output) as draft:
+        draft.write_bytes(dictionary_page(datasets) if as_page else dictionary_markdown(datasets).encode())
+    say(f"Wrote {output}")
+
+
 def doctor(form: FormatOption = Format.TABLE) -> None:
     """Ask whether the lake can run here."""
     from nequi_lake.doctor import examine

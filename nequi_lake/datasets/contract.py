@@ -13,6 +13,7 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 import pyarrow as pa
+from polars._typing import PolarsDataType
 
 from nequi_lake.errors import DeclarationError
 
@@ -185,3 +186,30 @@ def arrow_schema(contract: type[dy.Schema]) -> pa.Schema:
         pa.field(field.name, field.type, nullable=column.nullable, metadata={"doc": column.description})
         for field, column in zip(plain, columns(contract).values(), strict=True)
     )
+
+
+_SQL_TYPES: dict[PolarsDataType, str] = {
+    pl.Boolean: "boolean",
+    pl.Int8: "int",
+    pl.Int16: "int",
+    pl.Int32: "int",
+    pl.Int64: "bigint",
+    pl.Float32: "float",
+    pl.Float64: "double",
+    pl.String: "string",
+    pl.Binary: "binary",
+    pl.Date: "date",
+    pl.Time: "time",
+    pl.Datetime: "timestamp",
+}
+
+
+def sql_type(dtype: PolarsDataType) -> str:
+    """A type's name for people, as Athena, Glue and DuckDB have it; Polars' own where those have no such type."""
+    if isinstance(dtype, pl.Decimal):
+        return f"decimal({dtype.precision},{dtype.scale})"
+    if isinstance(dtype, pl.List):
+        return f"array<{sql_type(dtype.inner)}>"
+    if isinstance(dtype, pl.Struct):
+        return f"struct<{','.join(f'{field.name}:{sql_type(field.dtype)}' for field in dtype.fields)}>"
+    return _SQL_TYPES.get(dtype.base_type(), str(dtype))

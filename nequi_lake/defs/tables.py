@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from nequi_lake.datasets.contract import Column
+from nequi_lake.datasets.contract import Column, sql_type
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.defs.failures import as_failure, check_result, refuse
 from nequi_lake.defs.names import IO_TABLES, PROCESSED, belongs_to, raw_key, table_key
@@ -166,7 +166,7 @@ def column_schema(table: Table) -> dg.TableSchema:
 def _column(column: Column) -> dg.TableColumn:
     return dg.TableColumn(
         name=column.name,
-        type=str(column.dtype),
+        type=sql_type(column.dtype),
         description=f"{column.description} Unit: {column.unit}.",
         constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=False, other=column.constraints),
     )

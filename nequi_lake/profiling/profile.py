@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import polars as pl
 
-from nequi_lake.datasets.contract import Column
+from nequi_lake.datasets.contract import Column, sql_type
 from nequi_lake.lake.reader import LakeTable
 from nequi_lake.progress import bar
 
@@ -82,7 +82,7 @@ def _profile_columns(scan: pl.LazyFrame, columns: list[Column], rows: int, exact
         missing = rows - numbers["count"]
         yield {
             "column": column.name,
-            "type": str(column.dtype),
+            "type": sql_type(column.dtype),
             "unit": column.unit,
             "count": numbers["count"],
             "missing": missing,

@@ -1,0 +1,263 @@
+"""The data dictionary: what every dataset, table and column is, said by the contracts alone.
+
+One page that opens without a network, and the same as Markdown. Nothing here reads the lake or writes anything; what a
+published table holds is in its report.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup, escape
+
+from nequi_lake.datasets.contract import Column, sql_type
+from nequi_lake.datasets.spec import Dataset, RawFile, Table
+from nequi_lake.profiling import diagram
+
+_TYPES = (
+    ("bigint", "whole number of 64 bits", "long", "Int64"),
+    ("double", "floating point number of 64 bits", "double", "Float64"),
+    ("string", "text in UTF-8", "string", "String"),
+    ("boolean", "true or false", "boolean", "Boolean"),
+    ("date", "day without a time", "date", "Date"),
+)
+"""Of the types that the tables use most: SQL's name, meaning, Iceberg's name, Polars' name."""
+
+
+def dictionary_page(datasets: Iterable[Dataset], reports: Collection[str] = ()) -> bytes:
+    """The dictionary as one HTML page.
+
+    Anchors are ``<dataset>``, ``<dataset>.<table>`` and ``<dataset>.<table>.<column>``.
+
+    Args:
+        datasets: what is declared.
+        reports: tables, as ``<dataset>.<table>``, whose report lies at ``<dataset>/<table>.html`` beside the page.
+    """
+    pages = Environment(
+        loader=PackageLoader("nequi_lake", "profiling"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    pages.filters["inline"] = _as_html
+    page = pages.get_template("dictionary.html.jinja").render(
+        datasets=[_about(dataset) for dataset in datasets], reports=reports, types=_TYPES, how_to_read=_HOW_TO_READ
+    )
+    return page.encode()
+
+
+def dictionary_markdown(datasets: Iterable[Dataset]) -> str:
+    """The dictionary as GitHub's Markdown."""
+    told = [_about(dataset) for dataset in datasets]
+    lines = [
+        "# Data dictionary",
+        "",
+        "Made from the contracts by `nequi-lake dictionary --output docs/dictionary.md`; edit those, not this file.",
+        "",
+        f"{_HOW_TO_READ} A key is marked PK, a reference to another table's key FK.",
+        "",
+        *_grid(
+            ("type", "meaning", "in Iceberg", "in Polars"), ((f"`{t}`", m, f"`{i}`", f"`{p}`") for t, m, i, p in _TYPES)
+        ),
+    ]
+    for dataset in told:
+        lines += _dataset_lines(dataset)
+    return "\n".join(lines) + "\n"
+
+
+_HOW_TO_READ = (
+    "Types are named as in SQL. Missing is the share of a column's rows that may lack a value; above it nothing of the "
+    "dataset is published. A record that lacks a value where that may never be, or that has one outside of Values, is "
+    "quarantined."
+)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What both forms say of a table."""
+
+    table: Table
+    name: str
+    facts: Mapping[str, str]
+    columns: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class _ToldDataset:
+    dataset: Dataset
+    tables: Sequence[_Told]
+    marts: Sequence[_Told]
+    files: Sequence[Mapping[str, str]]
+    dropped: Sequence[tuple[str, str, str]]
+    entities: Sequence[Table]
+
+    @property
+    def kaggle(self) -> str:
+        return f"https://www.kaggle.com/datasets/{self.dataset.slug}"
+
+    @property
+    def references(self) -> list[diagram.Reference]:
+        return diagram.references(self.entities)
+
+    @property
+    def drawing(self) -> Markup:
+        """Diagram of tables that the page shows; made of declared names only, each of them escaped."""
+        return Markup(diagram.svg(self.entities, f"How the tables of {self.dataset.name} refer to each other"))  # noqa: S704
+
+
+def _about(dataset: Dataset) -> _ToldDataset:
+    marts: tuple[Table, ...] = getattr(dataset, "marts", ())
+    return _ToldDataset(
+        dataset=dataset,
+        tables=[_tell(dataset, table) for table in dataset.tables],
+        marts=[_tell(dataset, mart, of_tables=True) for mart in marts],
+        files=[_file(file) for file in dataset.files],
+        dropped=[(file.name, column, why) for file in dataset.files for column, why in file.dropped.items()],
+        entities=(*dataset.tables, *(mart for mart in marts if mart.foreign_keys)),
+    )
+
+
+def _file(file: RawFile) -> dict[str, str]:
+    also = f" A source may also have it as {_codes(file.aliases)}." if file.aliases else ""
+    read = f"{len(file.leaves)} columns" if file.leaves else "kept, not read"
+    return {"file": f"`{file.name}`", "format": file.kind.upper(), "what": f"{file.description}{also}", "read": read}
+
+
+def _tell(dataset: Dataset, table: Table, *, of_tables: bool = False) -> _Told:
+    implied = {name for file in dataset.files for name in file.literals}
+    facts = {"One row is": _row_of(table), "Key": _codes(table.key)}
+    if table.partition_by:
+        cut = "year of " if table.partition_by.by_year else ""
+        facts["Partitions"] = f"{cut}`{table.partition_by.column}`"
+    if table.foreign_keys:
+        facts["References"] = ", ".join(f"`{column}` → `{parent}`" for column, parent in table.foreign_keys.items())
+    if of_tables:
+        parents = dict.fromkeys(raw.split(".")[0] for c in table.columns.values() for raw in c.raw_columns)
+        facts["Made from"] = _codes(parents)
+    else:
+        facts["Made from"] = _codes(file.name for file in dataset.files_of(table))
+        facts["Refused above"] = f"{100 * table.quarantine_limit:.4g} % bad records in a file"
+    return _Told(table, f"{dataset.name}.{table.name}", facts, [_column(c, implied) for c in table.columns.values()])
+
+
+def _row_of(table: Table) -> str:
+    """What one row is, as the contract's docstring has it: ``One row a loan.``, and what follows it."""
+    said = " ".join((table.contract.__doc__ or "").split())
+    return said.removeprefix("One row ").rstrip(".") or "not said"
+
+
+def _column(column: Column, implied: Collection[str]) -> dict[str, str]:
+    return {
+        "column": column.name,
+        "marks": " ".join(["PK"] * column.is_key + ["FK"] * bool(column.references)),
+        "type": sql_type(column.dtype),
+        "unit": column.unit,
+        "missing": _missing(column),
+        "source": _origin(column, implied),
+        "values": _values(column),
+        "references": column.references or "",
+        "description": column.description,
+    }
+
+
+def _missing(column: Column) -> str:
+    if not column.nullable:
+        return "never"
+    return "any share" if column.null_limit >= 1 else f"up to {100 * column.null_limit:.4g} %"
+
+
+def _origin(column: Column, implied: Collection[str]) -> str:
+    if column.source in implied:
+        return "the file's name"
+    origin = f"`{column.source}`" if column.source else f"made from {_codes(column.derived_from)}"
+    return origin + (f"; {_codes(column.missing)} counts as missing" if column.missing else "")
+
+
+def _values(column: Column) -> str:
+    """Range and allowed values."""
+    allowed = column.allowed or tuple(map(str, getattr(column.declared, "is_in", None) or ()))
+    if allowed:
+        return _codes(allowed)
+    low, high = getattr(column.declared, "min", None), getattr(column.declared, "max", None)
+    words = []
+    if low is not None and high is not None:
+        words.append(f"{_number(low)} to {_number(high)}")
+    elif low is not None or high is not None:
+        words.append(f"{_number(low)} or more" if high is None else f"{_number(high)} or less")
+    if regex := getattr(column.declared, "regex", None):
+        words.append(f"matches `{regex}`")
+    said = ("must be >= ", "must be <= ", "must match ", "must be one of ")
+    words += [rule for rule in column.constraints if rule.startswith("must ") and not rule.startswith(said)]
+    return "; ".join(words)
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, date) or abs(value) < 10_000:
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:,.15g}" if isinstance(value, float) else f"{value:,}"
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _as_html(text: str) -> Markup:
+    """A text with `` `code` `` in it as HTML."""
+    parts = [Markup("<code>{}</code>").format(p) if i % 2 else escape(p) for i, p in enumerate(text.split("`"))]
+    return Markup("").join(parts)
+
+
+def _as_cell(text: str) -> str:
+    """A text with `` `code` `` in it as the cell of a Markdown table."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([\\*<>\[\]])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts).replace("|", r"\|")
+
+
+def _grid(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(names)} |"
+    yield "|" + "---|" * len(names)
+    for row in rows:
+        yield f"| {' | '.join(map(_as_cell, row))} |"
+
+
+def _dataset_lines(told: _ToldDataset) -> Iterator[str]:
+    dataset = told.dataset
+    yield from ("", f"## {dataset.name}", "", f"{dataset.title}. {dataset.use_case}", "")
+    yield f"[`{dataset.slug}`]({told.kaggle}) on Kaggle, licence {dataset.licence}."
+    yield ""
+    yield from _grid(
+        ("raw file", "format", "what it is", "read"),
+        ([f[k] for k in ("file", "format", "what", "read")] for f in told.files),
+    )
+    if told.dropped:
+        yield from ("", "Raw columns that no table has:", "")
+        yield from _grid(
+            ("file", "column", "why it is dropped"),
+            ((f"`{file}`", f"`{name}`", why) for file, name, why in told.dropped),
+        )
+    yield from ("", "```mermaid", diagram.mermaid(told.entities), "```")
+    for one in told.tables:
+        yield from _table_lines(one)
+    if told.marts:
+        yield from ("", f"### Marts of {dataset.name}", "", "Made from the tables above, and released with them.")
+    for one in told.marts:
+        yield from _table_lines(one)
+
+
+def _table_lines(told: _Told) -> Iterator[str]:
+    yield from ("", f"### {told.name}", "", told.table.description, "")
+    yield from (f"- {name}: {value}" for name, value in told.facts.items())
+    yield ""
+    yield from _grid(
+        ("column", "", "type", "unit", "description", "missing", "values", "source"),
+        (
+            (
+                f"`{c['column']}`",
+                *(c[k] for k in ("marks", "type", "unit", "description", "missing", "values", "source")),
+            )
+            for c in told.columns
+        ),
+    )
