@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KILLS ?= 200
+BENCH ?=
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-integration chaos check format dev clean
+.PHONY: help setup run test test-integration chaos bench check format dev clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +35,9 @@ test-integration: $(READY) ## Run the tests that need Debian's packages: a real 
 
 chaos: $(READY) ## Kill runs while others read the lake: make chaos KILLS=200
 	$(BIN)/python -m nequi_lake_tests.chaos --kills $(KILLS)
+
+bench: $(READY) ## Measure the lake beside what one would otherwise pick, about half an hour: make bench BENCH="--only write"
+	$(BIN)/python -m benchmarks $(BENCH)
 
 check: $(READY) ## Lint, format and types
 	$(BIN)/ruff check .

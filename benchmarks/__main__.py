@@ -1,0 +1,196 @@
+"""``make bench``: measures the lake and its peers in turn, and writes the document."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import inputs, machine, report
+from benchmarks.bars import judge
+from benchmarks.cases import LAKE, Case, Group, groups, publish
+from benchmarks.equal import Written, differences, size_of, written_in
+from benchmarks.measure import ROOT, CommandFailedError, Run, measure, medians
+from nequi_lake.datasets import discover
+
+_LONG_S = 60
+"""Seconds of a run from which one is enough."""
+_INTERRUPTED = 130
+
+
+class UnequalWorkError(Exception):
+    """A peer wrote something else than the lake."""
+
+
+class Bench:
+    """One run of the benchmarks.
+
+    Args:
+        todo: what to measure.
+        runs: how often, at most.
+        folder: an empty folder for all that is written.
+    """
+
+    def __init__(self, todo: Sequence[Group], runs: int, folder: Path) -> None:
+        self.measured: dict[str, dict[str, list[Run]]] = {}
+        self.sizes: dict[tuple[str, str], int] = {}
+        self._todo = todo
+        self._runs = runs
+        self._folder = folder
+        self._tables = [table.name for table in discover()["credit_risk"].tables]
+        self._wrote: dict[str, Written] = {}
+
+    def run(self) -> None:
+        """Measure everything.
+
+        Raises:
+            CommandFailedError: a case failed.
+            UnequalWorkError: a peer did other work than the lake.
+        """
+        for group in self._todo:
+            for number in range(1, self._runs + 1):
+                for case in group.cases:
+                    self._measure(group, case, number)
+
+    def _measure(self, group: Group, case: Case, number: int) -> None:
+        runs = self.measured.setdefault(group.name, {}).setdefault(case.name, [])
+        if runs and runs[0].seconds > _LONG_S:
+            return
+        with self._fresh() as folder:
+            command = case.prepare(folder)
+            if group.scale is not None:
+                inputs.warm(inputs.sample(group.scale))
+            runs.append(measure(command.line, command.environment))
+            tell(
+                f"{group.name} {number}/{self._runs}  {case.name}: {runs[-1].seconds:.2f} s, "
+                f"{runs[-1].peak_bytes / 10**9:.2f} GB"
+            )
+            if case.out and number == 1:
+                self.sizes[group.name, case.name] = size_of(folder / case.out, self._tables)
+                self._compare(group, case, folder / case.out)
+
+    def _compare(self, group: Group, case: Case, out: Path) -> None:
+        wrote = written_in(out, self._tables)
+        if case.name == LAKE:
+            self._wrote[group.name] = wrote
+        if group.name not in self._wrote:
+            tell(f"{group.name}: {case.name} is not compared, for the lake was not asked for the same work")
+            return
+        unequal = list(differences(self._wrote[group.name], wrote))
+        if unequal:
+            raise UnequalWorkError(f"{case.name} did other work than the lake: " + "; ".join(unequal[:5]))
+
+    @contextmanager
+    def _fresh(self) -> Iterator[Path]:
+        folder = self._folder / "run"
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+
+
+def tell(line: str) -> None:
+    """Show progress."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def options(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line, read."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--scale", type=float, default=1, help="size of the sample; 1 is the size on Kaggle")
+    parser.add_argument("--growth", type=float, nargs=2, default=(5, 10), help="how many times that size is tried too")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each; one where a run takes over a minute")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="groups, or cases by part of their names")
+    parser.add_argument("--quick", action="store_true", help="try the harness: tiny, once, and no other environments")
+    parser.add_argument("--document", type=Path, help="where to write; docs/performance.md if all was measured")
+    chosen = parser.parse_args(arguments)
+    if chosen.quick:
+        chosen.scale, chosen.growth, chosen.runs = 0.001, (2, 4), 1
+    whole = not chosen.quick and not chosen.only
+    chosen.document = chosen.document or (ROOT / "docs" if whole else inputs.CACHE) / "performance.md"
+    chosen.growth = tuple(chosen.growth)
+    return chosen
+
+
+def chosen_groups(everything: Sequence[Group], only: Sequence[str], *, quick: bool) -> list[Group]:
+    """The groups with those of their cases that are wanted, the lake always among them."""
+    found = []
+    for group in everything:
+        cases = tuple(
+            case
+            for case in group.cases
+            if not (quick and case.environment)
+            and (not only or group.name in only or any(word.lower() in case.name.lower() for word in only))
+        )
+        if cases and LAKE not in {case.name for case in cases}:
+            cases = (*(case for case in group.cases if case.name == LAKE), *cases)
+        if cases:
+            found.append(Group(name=group.name, title=group.title, scale=group.scale, cases=cases))
+    return found
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure, judge and write."""
+    chosen = options(arguments)
+    inputs.CACHE.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=inputs.CACHE, prefix="work-") as work:
+        lake = Path(work) / "lake"
+        everything = groups(chosen.scale, chosen.growth, inputs.sample, lake)
+        todo = chosen_groups(everything, chosen.only, quick=chosen.quick)
+        if not todo:
+            raise SystemExit(f"Nothing is called {', '.join(chosen.only)}; there are {[g.name for g in everything]}.")
+        _prepare(todo, chosen.scale, lake)
+        bench = Bench(todo, chosen.runs, Path(work))
+        started = time.monotonic()
+        bench.run()
+        tell(f"Measured in {(time.monotonic() - started) / 60:.1f} min")
+    results = {group: {case: medians(runs) for case, runs in cases.items()} for group, cases in bench.measured.items()}
+    measured = report.Measured(
+        groups=todo,
+        results=results,
+        runs={(group, case): len(runs) for group, cases in bench.measured.items() for case, runs in cases.items()},
+        sizes=bench.sizes,
+        verdicts=list(judge(results, chosen.growth)),
+        facts=machine.facts(),
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        command=" ".join(["make bench", *([f'BENCH="{" ".join(arguments)}"'] if arguments else [])]),
+    )
+    block = report.text(measured)
+    report.put(chosen.document, block)
+    picture = chosen.document.parent / "img" / "performance.svg"
+    picture.parent.mkdir(exist_ok=True)
+    picture.write_text(report.chart(measured))
+    sys.stdout.write(f"{block}\nWritten into {chosen.document} and {picture}\n")
+
+
+def _prepare(todo: Sequence[Group], scale: float, lake: Path) -> None:
+    """Make what is read, and the environments, before anything is measured."""
+    for size in sorted({group.scale for group in todo if group.scale is not None}):
+        tell(f"sample at scale {size:g} …")
+        inputs.sample(size)
+    for environment in sorted({case.environment for group in todo for case in group.cases if case.environment}):
+        tell(f"environment {environment} …")
+        inputs.python_of(environment)
+    if any(group.name == "profile" for group in todo):
+        tell("a lake to profile …")
+        command = publish(inputs.sample(scale), lake)
+        measure(command.line, command.environment)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        tell("Stopped; nothing was written.")
+        sys.exit(_INTERRUPTED)
+    except (CommandFailedError, UnequalWorkError) as failure:
+        tell(str(failure))
+        sys.exit(1)

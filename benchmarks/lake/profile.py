@@ -1,0 +1,21 @@
+"""Profiles every column of the published tables of credit_risk, and makes their reports."""
+
+from benchmarks.clock import part
+from nequi_lake.datasets import discover
+from nequi_lake.lake.reader import Lake
+from nequi_lake.profiling.profile import profile
+from nequi_lake.profiling.report import render
+
+
+def main() -> None:
+    lake = Lake.from_env()
+    for declared in discover()["credit_risk"].tables:
+        with part("profile"):
+            table = lake.table(f"credit_risk.{declared.name}")
+            statistics = profile(table)
+        with part("pages"):
+            render(table, statistics, "the benchmark")
+
+
+if __name__ == "__main__":
+    main()
