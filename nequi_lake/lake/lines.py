@@ -6,28 +6,24 @@ Parsers read a file as a whole or not at all, and differ in what they forgive; t
 from __future__ import annotations
 
 import codecs
-import re
 from collections import deque
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from itertools import chain
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 MAX_RECORD_BYTES = 2**24
 """A record that is longer has a quote that was never closed, or no line ends."""
 
-_QUOTED = re.compile(rb'(?:^|(?<=,))"(?:[^"]+|"")*+"(?=,|\r?\n?\Z)')
-"""A field in quotes, whole, with doubled quotes in it."""
+_ENDS = (b"", b"\n", b"\r\n", b"\r")
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One record as it stands in the file.
 
     Attributes:
         line: the line, from 1, on which it begins.
         text: its bytes, with the line end.
-        plain: the same without its quoted fields; a quote is left in it where one does not come out right.
+        plain: the same without its quoted fields; all of it where a quote does not come out right.
     """
 
     line: int
@@ -56,19 +52,22 @@ def csv_records(content: BinaryIO) -> Iterator[Record]:
         number, text = held.popleft() if held else next(lines, (0, b""))
         if not text:
             return
-        quotes, size, used = text.count(b'"'), len(text), [text]
-        if quotes % 2 and size < MAX_RECORD_BYTES:
+        if b'"' not in text:
+            yield Record(number, text, text)
+            continue
+        odd, size, used = text.count(b'"') % 2, len(text), [text]
+        if odd and size < MAX_RECORD_BYTES:
             # Lines are added while a field in quotes may still go on.
             for _, following in chain(held, _holding(lines, held)):
                 used.append(following)
-                quotes += following.count(b'"')
                 size += len(following)
-                if not quotes % 2 or size >= MAX_RECORD_BYTES:
+                odd = (odd + following.count(b'"')) % 2
+                if not odd or size >= MAX_RECORD_BYTES or not _stays_open(following):
                     break
-        record = b"".join(used)
-        plain = _without_quoted(record)
-        if b'"' in plain:
-            yield Record(number, text, _without_quoted(text) if len(used) > 1 else plain)
+        record = text if len(used) == 1 else b"".join(used)
+        plain = None if odd else _without_quoted(record)
+        if plain is None:
+            yield Record(number, text, text)
         else:
             for _ in used[1:]:
                 held.popleft()
@@ -81,9 +80,26 @@ def _holding(lines: Iterator[tuple[int, bytes]], held: deque[tuple[int, bytes]])
         yield line
 
 
-def _without_quoted(text: bytes) -> bytes:
-    """The text without its quoted fields."""
-    return _QUOTED.sub(b"", text) if b'"' in text else text
+def _without_quoted(text: bytes) -> bytes | None:
+    """A text, of as many opening as closing quotes, without its quoted fields; None where one does not come out right.
+
+    What stands between quotes is in turn outside and inside of a field.
+    """
+    first, *parts = text.split(b'"')
+    between, last = parts[1:-1:2], parts[-1]
+    if (first and not first.endswith(b",")) or not (last in _ENDS or last.startswith(b",")):
+        return None
+    return b"".join((first, *between, last)) if all(map(_parts_fields, between)) else None
+
+
+def _stays_open(line: bytes) -> bool:
+    """Whether a field that was open before a line may be open after it; each that closes on it must do so rightly."""
+    return b'"' not in line or all(map(_parts_fields, line.split(b'"')[1::2]))
+
+
+def _parts_fields(between: bytes) -> bool:
+    """Whether this may stand between two quotes, outside of a field; nothing between them is a doubled quote in one."""
+    return not between or (between.startswith(b",") and between.endswith(b","))
 
 
 def _lines(content: BinaryIO) -> Iterator[tuple[int, bytes]]:
