@@ -12,7 +12,7 @@ from nequi_lake.defs.names import IO_RAW, RAW, belongs_to, raw_key
 from nequi_lake.lake.housekeeping import remove_drafts
 from nequi_lake.lake.raw import Fetched, KeptFile, RawZone, content_version, sha256_of
 from nequi_lake.lake.reader import Lake
-from nequi_lake.quality.structure import FILE_IS_WHOLE, Structure, as_check, inspect
+from nequi_lake.quality.structure import FILE_IS_WHOLE, Problem, Structure, as_check, inspect
 from nequi_lake.sources import Source
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,14 @@ def already_kept(dataset: Dataset, source: Source, zone: RawZone) -> Received:
 
 
 def _structure_of(kept: KeptFile) -> Structure:
-    return Structure(records=kept.records, lines=kept.lines, problem_count=kept.damaged, damaged=kept.damaged)
+    return Structure(
+        records=kept.records,
+        lines=kept.lines,
+        problems=tuple(Problem(*problem) for problem in kept.problems),
+        problem_count=kept.damaged,
+        damaged=kept.damaged,
+        marked=kept.marked,
+    )
 
 
 def receive(dataset: Dataset, source: Source, folder: Path) -> Received:
@@ -117,6 +124,8 @@ def receive(dataset: Dataset, source: Source, folder: Path) -> Received:
                     lines=structure.lines,
                     whole=structure.loads(dataset.quarantine_limit(file)),
                     damaged=structure.damaged,
+                    problems=tuple((problem.line, problem.reason) for problem in structure.problems),
+                    marked=structure.marked,
                 ),
             )
         )

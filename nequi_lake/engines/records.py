@@ -49,20 +49,20 @@ def engine_errors(dataset: Dataset, files: Mapping[str, KeptFile], storage: Stor
 def mended_copies(
     dataset: Dataset, files: Mapping[str, KeptFile], select: Collection[str], storage: Storage
 ) -> Iterator[Mapping[str, Mended]]:
-    """A mended copy of each damaged file that feeds a selected table, for the time of the block."""
-    damaged = [
+    """A mended copy of each file that needs one and feeds a selected table, for the time of the block."""
+    unreadable = [
         file
         for file in dataset.readable_files
-        if files[file.name].damaged and any(table.name in select for table in dataset.tables_of(file))
+        if not files[file.name].reads_as_it_is and any(table.name in select for table in dataset.tables_of(file))
     ]
-    if not damaged:
+    if not unreadable:
         yield {}
         return
     with storage.scratch(dataset.name) as folder:
         mended = {}
-        for file in damaged:
+        for file in unreadable:
             kept = files[file.name]
-            log.info("%s: copying %s without its damaged records: %s", dataset.name, file.name, f"{kept.damaged:,}")
+            log.info("%s: copying %s without %s damaged records", dataset.name, file.name, f"{kept.damaged:,}")
             with storage.open_lines(kept.path) as content:
                 mended[file.name] = mend(file, content, kept.size_bytes, folder / file.name)
         yield mended

@@ -56,7 +56,10 @@ class Mended:
 
 
 def judged(file: RawFile, content: BinaryIO) -> Iterator[Judged]:
-    """The records of a file in order, a CSV file's header before them; none where the lake does not read the file."""
+    """The records of a file in order, a CSV file's header before them; none where the lake does not read the file.
+
+    A byte order mark at the beginning belongs to none of them.
+    """
     match file:
         case CsvFile():
             for number, record in enumerate(csv_records(content), HEADER):
@@ -64,12 +67,16 @@ def judged(file: RawFile, content: BinaryIO) -> Iterator[Judged]:
                 yield Judged(number, record.line, record.text, reason)
         case JsonLinesFile():
             decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_json_struct("Record", file.schema))
-            for number, line in enumerate(content):
+            for number, text in enumerate(content):
+                line = text if number else text.removeprefix(codecs.BOM_UTF8)
                 yield Judged(number, number + 1, line, _json_problem(decoder, line))
 
 
 def mend(file: RawFile, content: BinaryIO, size_bytes: int, path: Path) -> Mended:
-    """Copy ``content`` to ``path`` without its damaged records. Holds these in memory: they must be few."""
+    """Copy ``content`` to ``path`` without its damaged records and byte order mark.
+
+    Holds the damaged records in memory: they must be few.
+    """
     stand_in = b",".join([b'""'] * len(file.columns)) if isinstance(file, CsvFile) else b"{}"
     damaged = []
     with path.open("wb") as copy, bar(f"mending {file.name}", size_bytes, "B") as progress:
@@ -138,7 +145,7 @@ def _json_fault(decoder: msgspec.json.Decoder[Any], line: bytes) -> str:
     if not line.strip():
         return "a blank line"
     if line.startswith(codecs.BOM_UTF8):
-        return "a byte order mark, which JSON does not have"
+        return "a byte order mark, which belongs at the beginning of the file"
     bad_bytes = not_utf8(line)
     if bad_bytes:
         return bad_bytes

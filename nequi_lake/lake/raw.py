@@ -20,6 +20,8 @@ from nequi_lake.lake.storage import Storage
 from nequi_lake.progress import blocks
 
 MANIFEST = ".manifest.json"
+_SEEN = ("records", "lines", "whole", "damaged", "problems", "marked")
+"""What the structure pass has to say, which may change with the code where the bytes do not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class _Facts:
         records, lines: records and lines that the structure pass counted; 0 where the lake does not read the file.
         whole: whether it can be read, but for its damaged records.
         damaged: records that cannot be read, as the structure pass counted them; staging puts them aside.
+        problems: the first of them: the line on which each begins, or None, and what is wrong with it.
+        marked: whether it begins with a byte order mark, which readers of its format take for content.
     """
 
     dataset: str
@@ -52,6 +56,13 @@ class _Facts:
     lines: int
     whole: bool
     damaged: int = 0
+    problems: tuple[tuple[int | None, str], ...] = ()
+    marked: bool = False
+
+    @property
+    def reads_as_it_is(self) -> bool:
+        """Whether the engine can be given these bytes, and no mended copy."""
+        return not (self.damaged or self.marked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +127,8 @@ class RawZone:
             if self._storage.size(path) != earlier.size_bytes:
                 # What was kept is gone or cut short; these are the same bytes.
                 self._storage.take(fetched.path, path)
-            kept = replace(earlier, records=kept.records, lines=kept.lines, whole=kept.whole, damaged=kept.damaged)
+            seen = {name: facts[name] for name in _SEEN}
+            kept = replace(earlier, **seen)
             if kept != earlier:
                 self._storage.write(path + MANIFEST, _to_json(kept))
         else:
@@ -179,7 +191,9 @@ class RawZone:
         return self._storage.path("raw", dataset, f"version={version}")
 
     def _manifest(self, path: str) -> KeptFile:
-        return KeptFile(**json.loads(self._storage.read(path + MANIFEST)), path=path)
+        facts = json.loads(self._storage.read(path + MANIFEST))
+        facts["problems"] = tuple(map(tuple, facts.get("problems", ())))
+        return KeptFile(**facts, path=path)
 
 
 def _to_json(kept: KeptFile) -> bytes:

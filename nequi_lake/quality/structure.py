@@ -6,9 +6,10 @@ wrong with a file, and where. A few damaged records do not make a file useless: 
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -46,6 +47,7 @@ class Structure:
         problem_count: how many there are.
         damaged: records that cannot be read and can be told from the others. Where something else is wrong, the file
             is of no use.
+        marked: whether it begins with a byte order mark, which readers of its format take for content.
     """
 
     records: int = 0
@@ -53,6 +55,7 @@ class Structure:
     problems: tuple[Problem, ...] = ()
     problem_count: int = 0
     damaged: int = 0
+    marked: bool = False
 
     @property
     def whole(self) -> bool:
@@ -71,7 +74,8 @@ def inspect(file: RawFile, path: Path) -> Structure:
     if not path.stat().st_size:
         return _refused("the file is empty")
     with path.open("rb") as stream:
-        head = stream.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()
+        beginning = stream.read(1024)
+    head = beginning.removeprefix(codecs.BOM_UTF8).lstrip()
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
         return _refused("the file is a Git LFS pointer, not the content that it points to")
     if head[:15].lower().startswith((b"<!doctype html", b"<html")):
@@ -82,7 +86,7 @@ def inspect(file: RawFile, path: Path) -> Structure:
         case JsonLinesFile():
             if head.startswith(b"["):
                 return _refused("the file is one JSON array; one JSON object a line is expected", line=1)
-            return _examine(file, path)
+            return replace(_examine(file, path), marked=beginning.startswith(codecs.BOM_UTF8))
         case _:
             return Structure()
 

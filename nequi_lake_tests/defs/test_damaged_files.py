@@ -11,7 +11,9 @@ import pytest
 
 from nequi_lake import Lake
 from nequi_lake.lake.quarantine import newest_quarantine
+from nequi_lake.lake.raw import RawZone
 from nequi_lake.quality.structure import FILE_IS_WHOLE
+from nequi_lake.sources.folder import FolderSource
 from nequi_lake_tests.conftest import (
     Materialize,
     citation,
@@ -46,6 +48,12 @@ def quarantine(lake: Lake, table: str) -> list[tuple[str, int, str, bytes]]:
         text = base64.b64decode(raw["base64"]) if "base64" in raw else raw["text"].encode()
         found.append((row["file"], row["line"], row["rule"], text))
     return found
+
+
+def warnings(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the checks say that warn."""
+    found = [e.asset_check_evaluation_data for e in result.all_events if e.event_type_value == "ASSET_CHECK_EVALUATION"]
+    return [check.description or "" for check in found if not check.passed]
 
 
 def spoil(path: Path, number: int, line: bytes) -> None:
@@ -113,6 +121,25 @@ def test_a_bad_json_line_is_quarantined_and_the_rest_is_published(
     assert lines == [n for n in range(1, 301) if n != 12]
 
 
+@pytest.mark.parametrize("damaged", [False, True], ids=["else sound", "and damaged"])
+def test_a_byte_order_mark_before_json_lines_is_skipped(
+    damaged: bool, inbox: Path, materialize: Materialize, lake: Lake
+) -> None:
+    path = write_citations(inbox, "train", [citation(n) for n in range(100, 400)])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    if damaged:
+        spoil(path, 12, b"{}")
+    result = materialize("cite_sum")
+    assert result.success
+    assert failed_checks(result) == ({RAW_TRAIN: [FILE_IS_WHOLE]} if damaged else {})
+    assert [line for _, line, _, _ in quarantine(lake, "cite_sum.papers")] == ([12] if damaged else [])
+    citations = lake.table("cite_sum.citations").scan().collect().filter(split="train").sort("line")
+    assert citations["line"].to_list() == [n for n in range(1, 301) if not (damaged and n == 12)]
+    assert citations["tgt"][0] == "REF says what paper 100 says."
+    (kept,) = Path(lake.storage.path("raw", "cite_sum")).glob("version=*/train.json")
+    assert kept.read_bytes() == path.read_bytes()
+
+
 def test_a_file_that_was_cut_short_loads_up_to_the_cut(inbox: Path, materialize: Materialize, lake: Lake) -> None:
     path = write_motor(inbox, motor_rows(17, 300))
     path.write_bytes(path.read_bytes()[:-30])
@@ -156,11 +183,20 @@ def test_damage_and_broken_rules_count_together_towards_the_limit(
     assert bad["line"].to_list() == [7, 8, 10, 20]
 
 
-def test_a_second_run_warns_again_and_publishes_nothing_new(inbox: Path, materialize: Materialize, lake: Lake) -> None:
+def test_a_second_run_warns_again_and_publishes_nothing_new(
+    inbox: Path, materialize: Materialize, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_motor(inbox, motor_rows(17, 300))
     spoil(path, 10, b"damaged")
-    assert materialize("electric_motor").success
+    first = materialize("electric_motor")
+    assert first.success
     before = {table.published.name: table.published for table in lake.tables()}
+    assert "line 10: 1 fields where the header has 13" in warnings(first)[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderSource, "version", lambda _, dataset: RawZone(lake.storage).current_version(dataset.name))
+        patch.setattr(FolderSource, "fetch", None)
+        # It says the same of the kept file as it said of the one that came.
+        assert warnings(materialize("electric_motor")) == warnings(first)
     with dg.DagsterInstance.ephemeral() as instance:
         result = materialize("electric_motor", instance=instance)
     assert result.success

@@ -99,6 +99,8 @@ def test_the_manifest_beside_it_says_what_it_is_and_where_it_came_from(keep: Kee
         "lines": 2,
         "whole": True,
         "damaged": 0,
+        "problems": [],
+        "marked": False,
     }
     assert timedelta() <= datetime.now(UTC) - fetched_at < timedelta(minutes=1)
 

@@ -379,4 +379,7 @@ def test_old_mac_line_ends(path: Path) -> None:
 
 def test_json_byte_order_mark(path: Path) -> None:
     found = look(path, LINES, BOM + SOUND.encode())
-    assert found.whole or "byte order mark" in found.problems[0].reason
+    assert (found.whole, found.marked) == (True, True)
+    found = look(path, LINES, SOUND.encode() + BOM + SOUND.encode())
+    assert (found.damaged, found.marked) == (1, False)
+    assert "a byte order mark, which belongs at the beginning of the file" in found.problems[0].reason
