@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePosixPath
 from types import MappingProxyType
 
 import dataframely as dy
@@ -32,7 +33,7 @@ Sample = Callable[[float, int], Mapping[str, Iterator[bytes]]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RawFile:
-    """A file as its publisher gives it.
+    """A file as its publisher gives it: whole, or in parts ``<name without its ending>/part-*.<ending>``.
 
     Attributes:
         name: the name under which the lake keeps it.
@@ -48,6 +49,19 @@ class RawFile:
     dropped: Mapping[str, str] = field(default_factory=dict)
     literals: Mapping[str, str] = field(default_factory=dict)
 
+    def among(self, paths: Iterable[str]) -> list[tuple[str, str]]:
+        """Those of ``paths`` that are this file or its parts, in order, each with the name that the lake gives it."""
+        stems = {PurePosixPath(name).stem: name for name in (self.name, *self.aliases)}
+        folder, ending = PurePosixPath(self.name).stem, PurePosixPath(self.name).suffix
+        found = []
+        for path in sorted(paths, key=_by_number):
+            parent, name = PurePosixPath(path).parent.name, PurePosixPath(path).name
+            if name in stems.values():
+                found.append((path, self.name))
+            elif (parent in stems or parent in stems.values()) and name.startswith("part-") and name.endswith(ending):
+                found.append((path, f"{folder}/{name}"))
+        return found
+
     @property
     def leaves(self) -> tuple[str, ...]:
         """The raw columns, nested ones dotted; none where the lake keeps the file without reading it."""
@@ -57,6 +71,11 @@ class RawFile:
     def kind(self) -> str:
         """The file's format as one word."""
         return self.name.rsplit(".", 1)[-1].lower()
+
+
+def _by_number(path: str) -> list[tuple[int, str]]:
+    """Sorts ``part-2`` before ``part-10``."""
+    return [(int(word), "") if word.isdecimal() else (0, word) for word in re.split(r"(\d+)", path)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,20 +1,23 @@
-"""What every source is: the interface, and what it delivers."""
+"""What every source is: the interface, what it delivers, and how it finds a declared file among what there is."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from nequi_lake.datasets.spec import Dataset
+from nequi_lake.datasets.spec import Dataset, RawFile
+from nequi_lake.errors import SourceError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivered:
-    """One file of a dataset, on this machine's disk.
+    """One file of a dataset, or a part of it, on this machine's disk.
 
     Attributes:
         file: the name under which the dataset declares it.
+        part: the name under which the lake keeps it; ``file`` where that came whole.
         path: where it is.
         source: where it came from, for a person.
         source_version: the source's own version of the dataset, if it has one.
@@ -23,6 +26,7 @@ class Delivered:
     """
 
     file: str
+    part: str
     path: Path
     source: str
     source_version: str | None = None
@@ -63,8 +67,32 @@ class Source(Protocol):
     def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
         """Deliver every file of the dataset into the empty folder ``into``, in the order of its declaration.
 
+        A file that is in parts comes as one after the other.
+
         Raises:
             SourceError: a file is not there, or cannot be taken.
             TransientError: the source broke off, or could not be reached.
         """
         ...
+
+
+def select(file: RawFile, paths: Iterable[str], where: str) -> Mapping[str, str]:
+    """Those of ``paths`` that are the file or its parts, in order → the name under which the lake keeps each.
+
+    Args:
+        file: what is looked for.
+        paths: what there is.
+        where: where it is, for a person.
+
+    Raises:
+        SourceError: the file is there twice.
+    """
+    found = file.among(paths)
+    kept = [name for _, name in found]
+    if len(kept) > 1 and (file.name in kept or len(set(kept)) < len(kept)):
+        raise SourceError(
+            f"{' and '.join(path for path, _ in found)} are there for {file.name}: which one is meant?",
+            where=where,
+            fix="Leave one of them there.",
+        )
+    return dict(found)

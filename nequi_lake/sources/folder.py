@@ -8,7 +8,7 @@ from nequi_lake.datasets.spec import Dataset, RawFile
 from nequi_lake.errors import SourceError
 from nequi_lake.lake.raw import sha256_of
 from nequi_lake.progress import blocks
-from nequi_lake.sources.base import Delivered
+from nequi_lake.sources.base import Delivered, select
 from nequi_lake.sources.unzip import Limits, unzip
 
 
@@ -44,29 +44,37 @@ class FolderSource:
     def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
         """Copy the dataset's files into ``into``.
 
-        A file is looked for under its name and its aliases, then as ``<file>.zip``, then in ``<slug>.zip``.
+        A file is looked for under its name and its aliases, whole or in parts, then in ``<file>.zip``, then in
+        ``<slug>.zip``.
 
         Raises:
             SourceError: a file is not there, or its zip is damaged or not to be trusted.
         """
-        return [self._fetch_one(dataset, file, into) for file in dataset.files]
+        return [delivered for file in dataset.files for delivered in self._fetch_one(dataset, file, into)]
 
-    def _fetch_one(self, dataset: Dataset, file: RawFile, into: Path) -> Delivered:
+    def _fetch_one(self, dataset: Dataset, file: RawFile, into: Path) -> list[Delivered]:
         folder = self._folder / dataset.name
+        loose = [path for pattern in ("*", "*/part-*") for path in folder.glob(pattern) if path.is_file()]
+        found = select(file, [path.relative_to(folder).as_posix() for path in loose], str(folder))
+        if found:
+            return [self._copy(file, folder / name, into / part, part) for name, part in found.items()]
         names = (file.name, *file.aliases)
-        target = into / file.name
-        for name in names:
-            if (folder / name).is_file():
-                size = (folder / name).stat().st_size
-                with (folder / name).open("rb") as stream, target.open("wb") as copy:
-                    copy.writelines(blocks(stream, f"copying {name}", size))
-                return Delivered(file=file.name, path=target, source=str(folder / name))
         zips = [folder / f"{name}.zip" for name in names] + [folder / f"{dataset.slug.rsplit('/', 1)[-1]}.zip"]
         for archive in zips:
-            if archive.is_file() and unzip(archive, names, target, self._limits):
-                return Delivered(file=file.name, path=target, source=str(archive), zip_sha256=sha256_of(archive))
+            if archive.is_file() and (unpacked := unzip(archive, file, into, self._limits)):
+                digest = sha256_of(archive)
+                return [
+                    Delivered(file=file.name, part=part, path=path, source=str(archive), zip_sha256=digest)
+                    for part, path in unpacked.items()
+                ]
         raise SourceError(
             f"{dataset.name} has no file {file.name}.",
             where=str(folder),
             fix=f"Put {' or '.join(names)} there, or {zips[-1].name} as Kaggle gives it for {dataset.slug}.",
         )
+
+    def _copy(self, file: RawFile, path: Path, target: Path, part: str) -> Delivered:
+        target.parent.mkdir(exist_ok=True)
+        with path.open("rb") as stream, target.open("wb") as copy:
+            copy.writelines(blocks(stream, f"copying {path.name}", path.stat().st_size))
+        return Delivered(file=file.name, part=part, path=target, source=str(path))

@@ -29,7 +29,7 @@ from nequi_lake.datasets.spec import Dataset, RawFile
 from nequi_lake.errors import SourceError, TransientError, UsageError
 from nequi_lake.lake.raw import sha256_of
 from nequi_lake.progress import bar
-from nequi_lake.sources.base import Delivered
+from nequi_lake.sources.base import Delivered, select
 from nequi_lake.sources.unzip import Limits, unzip
 
 _BLOCK_BYTES = 2**16
@@ -144,49 +144,56 @@ class KaggleSource:
             with self._client() as client:
                 found = self._said.pop(dataset.slug, None) or self._get(client, dataset)
                 listed = self._list(client, dataset, found.current_version_number)
-                wanted = [(file, *_find(dataset, file, listed)) for file in dataset.files]
-                return [self._fetch_one(client, dataset, found, file, name, size, into) for file, name, size in wanted]
+                wanted = [(file, name, part) for file in dataset.files for name, part in _find(dataset, file, listed)]
+                return [
+                    self._fetch_one(client, dataset, found, file, name, part, listed[name], into)
+                    for file, name, part in wanted
+                ]
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def _fetch_one(
-        self, client: Any, dataset: Dataset, found: Any, file: RawFile, name: str, size: int, into: Path
+        self, client: Any, dataset: Dataset, found: Any, file: RawFile, name: str, part: str, size: int, into: Path
     ) -> Delivered:
-        part = into / ".kaggle" / f"{file.name}.part"
+        temporary = into / ".kaggle"
+        arrived = temporary / "arrived"
+        arrived.unlink(missing_ok=True)
         request = ApiDownloadDatasetRequest()
         request.owner_slug, request.dataset_slug = dataset.slug.split("/")
         request.dataset_version_number = found.current_version_number
         request.file_name = name
-        self._download(client, dataset, request, part)
+        self._download(client, dataset, request, arrived, part)
         zip_sha256 = None
-        sizes = {part.stat().st_size}
-        if _wraps(part, name, size):
-            zip_sha256 = sha256_of(part)
-            unpacked = part.with_name(file.name)
+        sizes = {arrived.stat().st_size}
+        if _wraps(arrived, name, size):
+            zip_sha256 = sha256_of(arrived)
             try:
-                holds = unzip(part, {PurePosixPath(name).name}, unpacked, self._limits)
+                member = RawFile(name=PurePosixPath(name).name, description=file.description)
+                unpacked = unzip(arrived, member, temporary, self._limits)
             except SourceError as error:
                 # Not where the zip is: the temporary folder goes with the error.
                 raise SourceError(error.what, where=f"{name} of {_page(dataset.slug)}", fix=error.fix) from error
-            if not holds:
+            if not unpacked:
                 raise SourceError(
                     f"The zip of {name} does not hold it.",
                     where=_page(dataset.slug),
                     fix="Download it by hand, and set NEQUI_LAKE_SOURCE to the folder that holds <dataset>/<file>.",
                 )
-            part = unpacked
-            sizes.add(part.stat().st_size)
+            (arrived,) = unpacked.values()
+            sizes.add(arrived.stat().st_size)
         # Whether the listing has the size of the file or of its zip, Kaggle does not say.
         if size not in sizes:
             raise TransientError(
-                f"{name} came with {part.stat().st_size:,} bytes; Kaggle lists {size:,}.",
+                f"{name} came with {arrived.stat().st_size:,} bytes; Kaggle lists {size:,}.",
                 where=_page(dataset.slug),
                 fix="Try again later; the file may be damaged on the way or on Kaggle.",
             )
-        target = into / file.name
-        part.replace(target)
+        target = into / part
+        target.parent.mkdir(exist_ok=True)
+        arrived.replace(target)
         return Delivered(
             file=file.name,
+            part=part,
             path=target,
             source=_page(dataset.slug),
             source_version=str(found.current_version_number),
@@ -194,13 +201,13 @@ class KaggleSource:
             licence=found.license_name or None,
         )
 
-    def _download(self, client: Any, dataset: Dataset, request: Any, part: Path) -> None:
-        """Download into ``part``; what came before a cut connection is kept, and the rest asked for."""
+    def _download(self, client: Any, dataset: Dataset, request: Any, into: Path, shown: str) -> None:
+        """Download into ``into``; what came before a cut connection is kept, and the rest asked for."""
         etag = ""
 
         def attempt() -> None:
             nonlocal etag
-            have = part.stat().st_size if part.exists() and etag else 0
+            have = into.stat().st_size if into.exists() and etag else 0
             response = client.datasets.dataset_api_client.download_dataset(request)
             if have:
                 response.close()
@@ -213,11 +220,11 @@ class KaggleSource:
                 have = have if response.status_code == requests.codes.partial_content else 0
                 length = response.headers.get("Content-Length")
                 total = have + int(length) if length else None
-                with part.open("ab" if have else "wb") as stream, bar(f"downloading {part.stem}", total, "B") as shown:
-                    shown.update(have)
+                with into.open("ab" if have else "wb") as stream, bar(f"downloading {shown}", total, "B") as progress:
+                    progress.update(have)
                     for block in response.iter_content(_BLOCK_BYTES):
                         stream.write(block)
-                        shown.update(len(block))
+                        progress.update(len(block))
 
         self._call(dataset.slug, attempt)
 
@@ -301,19 +308,17 @@ def _page(slug: str) -> str:
     return f"https://www.kaggle.com/datasets/{slug}" if slug else "https://www.kaggle.com"
 
 
-def _find(dataset: Dataset, file: RawFile, listed: dict[str, int]) -> tuple[str, int]:
-    """Name and size of the listed file that the dataset declares as ``file``."""
-    names = (file.name, *file.aliases)
-    found = [name for name in listed if PurePosixPath(name).name in names]
-    if len(found) == 1:
-        return found[0], listed[found[0]]
-    if found:
-        what = f"{dataset.slug} has {' and '.join(found)} for {file.name}: which one is meant?"
-        fix = "Leave one of the names in the dataset's declaration, or use a folder that holds the right file."
-    else:
-        what = f"{dataset.slug} has no file {file.name}. It has {', '.join(listed) or 'no files'}."
-        fix = "If it has another name now, declare that among the file's aliases."
-    raise SourceError(what, where=_page(dataset.slug), fix=fix)
+def _find(dataset: Dataset, file: RawFile, listed: dict[str, int]) -> list[tuple[str, str]]:
+    """The listed file, or parts, that the dataset declares as ``file``, each with the name that the lake gives it."""
+    where = _page(dataset.slug)
+    found = select(file, listed, where)
+    if not found:
+        raise SourceError(
+            f"{dataset.slug} has no file {file.name}. It has {', '.join(listed) or 'no files'}.",
+            where=where,
+            fix="If it has another name now, declare that among the file's aliases.",
+        )
+    return list(found.items())
 
 
 def _refused() -> SourceError:

@@ -58,5 +58,5 @@ class SampleSource:
                 for chunk in made[file.name]:
                     stream.write(chunk)
                     progress.update(len(chunk))
-            delivered.append(Delivered(file=file.name, path=path, source=self.describe()))
+            delivered.append(Delivered(file=file.name, part=file.name, path=path, source=self.describe()))
         return delivered

@@ -1,4 +1,4 @@
-"""Taking one file out of a zip that nobody vouches for."""
+"""Taking a file, or its parts, out of a zip that nobody vouches for."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import lzma
 import stat
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
+from nequi_lake.datasets.spec import RawFile
 from nequi_lake.errors import SourceError
 from nequi_lake.progress import blocks
+from nequi_lake.sources.base import select
 
 _ENCRYPTED = 1
 """The bit of a member's flags that says so."""
@@ -27,51 +29,49 @@ class Limits:
     max_ratio: float
 
 
-def unzip(archive: Path, names: Collection[str], target: Path, limits: Limits) -> bool:
-    """Write the member whose base name is one of ``names`` to ``target``; False where the zip has none.
+def unzip(archive: Path, file: RawFile, into: Path, limits: Limits) -> dict[str, Path]:
+    """Write the member that is ``file``, or those that are its parts, into a folder.
+
+    Returns:
+        The name under which the lake keeps it, or each part → where it is now; nothing where the zip lacks the file.
 
     Raises:
-        SourceError: the zip is damaged, has a member that points outside of it, holds two such members, is encrypted,
+        SourceError: the zip is damaged, has a member that points outside of it, holds the file twice, is encrypted,
             or unpacks to more than the limits.
     """
+    written: dict[str, Path] = {}
     try:
         with zipfile.ZipFile(archive) as opened:
             _check(archive, opened.infolist(), limits)
-            found = [
-                member
-                for member in opened.infolist()
-                if not member.is_dir() and PurePosixPath(member.filename).name in names
-            ]
-            if len(found) > 1:
-                raise SourceError(
-                    f"The zip holds {' and '.join(member.filename for member in found)}: which one is meant?",
-                    where=str(archive),
-                    fix="Leave one of them in it.",
-                )
-            for member in found:
+            names = [member.filename for member in opened.infolist() if not member.is_dir()]
+            for name, part in select(file, names, str(archive)).items():
+                member = opened.getinfo(name)
                 if member.flag_bits & _ENCRYPTED:
                     raise SourceError(
-                        f"The zip's member {member.filename} is encrypted.",
+                        f"The zip's member {name} is encrypted.",
                         where=str(archive),
                         fix="Give a plain zip without a password.",
                     )
+                target = written[part] = into / part
+                target.parent.mkdir(exist_ok=True)
                 with cast(BinaryIO, opened.open(member)) as source, target.open("wb") as stream:
-                    stream.writelines(blocks(source, f"unpacking {target.name}", member.file_size))
-            return bool(found)
+                    stream.writelines(blocks(source, f"unpacking {part}", member.file_size))
+            return written
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise
-        raise _damaged(archive, target, error) from error
+        raise _damaged(archive, written, error) from error
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as damage:
-        raise _damaged(archive, target, damage) from damage
+        raise _damaged(archive, written, damage) from damage
     except NotImplementedError as refusal:
         raise SourceError(
             f"The zip cannot be opened: {refusal}.", where=str(archive), fix="Give a zip that any tool can open."
         ) from refusal
 
 
-def _damaged(archive: Path, target: Path, damage: Exception) -> SourceError:
-    target.unlink(missing_ok=True)
+def _damaged(archive: Path, written: Mapping[str, Path], damage: Exception) -> SourceError:
+    for target in written.values():
+        target.unlink(missing_ok=True)
     return SourceError(
         f"The zip is damaged: {str(damage).rstrip('.')}.",
         where=str(archive),

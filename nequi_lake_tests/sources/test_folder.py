@@ -156,3 +156,26 @@ def test_nothing_is_offered_where_there_is_no_folder_at_all(tmp_path: Path, moto
 
 def test_the_source_says_which_folder_it_is(tmp_path: Path) -> None:
     assert source(tmp_path).describe() == f"folder {tmp_path / 'inbox'}"
+
+
+def test_a_file_may_come_in_parts(tmp_path: Path, motor: Dataset) -> None:
+    folder = tmp_path / "inbox" / "electric_motor" / "measures_v2"
+    folder.mkdir(parents=True)
+    for number in (2, 10, 1):
+        (folder / f"part-{number}.csv").write_text(str(number))
+    (folder / "_SUCCESS").touch()
+    delivered = fetch(tmp_path, motor)
+    assert [(one.file, one.part, one.path.read_text()) for one in delivered] == [
+        (MOTOR_FILE, "measures_v2/part-1.csv", "1"),
+        (MOTOR_FILE, "measures_v2/part-2.csv", "2"),
+        (MOTOR_FILE, "measures_v2/part-10.csv", "10"),
+    ]
+    assert delivered[0].source == str(folder / "part-1.csv")
+
+
+def test_a_file_beside_its_own_parts_is_refused(tmp_path: Path, motor: Dataset) -> None:
+    path = write_motor(tmp_path / "inbox", motor_rows(4, 3))
+    (path.parent / "measures_v2").mkdir()
+    (path.parent / "measures_v2" / "part-1.csv").touch()
+    with pytest.raises(SourceError, match=r"measures_v2\.csv.* which one is meant"):
+        fetch(tmp_path, motor)

@@ -172,3 +172,16 @@ def test_the_account_is_named(kaggle: KaggleStandIn, monkeypatch: pytest.MonkeyP
 def test_the_settings_open_it(tmp_path: Path) -> None:
     settings = Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path), "NEQUI_LAKE_SOURCE": "kaggle"})
     assert open_source(settings).describe() == "Kaggle"
+
+
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "zipped"])
+def test_a_file_may_come_in_parts(tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn, zipped: bool) -> None:
+    stem = motor.files[0].name.removesuffix(".csv")
+    kaggle.datasets[motor.slug][2] = {f"{stem}/part-{number}.csv": b"%d" % number for number in (10, 9)}
+    kaggle.zipped = zipped
+    delivered = fetch(tmp_path, motor)
+    assert [(one.part, one.path.read_bytes()) for one in delivered] == [
+        (f"{stem}/part-9.csv", b"9"),
+        (f"{stem}/part-10.csv", b"10"),
+    ]
+    assert {one.file for one in delivered} == {motor.files[0].name}

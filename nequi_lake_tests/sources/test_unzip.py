@@ -12,6 +12,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 
+from nequi_lake.datasets.spec import RawFile
 from nequi_lake.errors import SourceError
 from nequi_lake.sources.unzip import Limits, unzip
 
@@ -44,11 +45,17 @@ def changed(path: Path, *changes: tuple[int, int]) -> None:
 
 def take(archive: Path, *names: str) -> bytes | None:
     """The content of the member with one of these names, or None where there is none."""
-    target = archive.with_name("target")
-    if not unzip(archive, names or ("loan.csv",), target, LIMITS):
-        assert not target.exists()
-        return None
-    return target.read_bytes()
+    into = archive.with_name("into")
+    into.mkdir(exist_ok=True)
+    name, *aliases = names or ("loan.csv",)
+    unpacked = unzip(archive, RawFile(name=name, description="", aliases=tuple(aliases)), into, LIMITS)
+    assert sorted(into.iterdir()) == sorted(unpacked.values())
+    return unpacked[name].read_bytes() if unpacked else None
+
+
+def nothing_left(archive: Path) -> bool:
+    """Whether a zip that was refused has left nothing behind."""
+    return not list(archive.with_name("into").iterdir())
 
 
 @pytest.fixture
@@ -95,7 +102,7 @@ def test_a_member_that_points_outside_is_refused(archive: Path, member: str | Zi
         take(archive)
     assert refusal.value.where == str(archive)
     assert repr(member if isinstance(member, str) else member.filename) in refusal.value.what
-    assert not archive.with_name("target").exists()
+    assert nothing_left(archive)
 
 
 def cut(archive: Path) -> None:
@@ -165,7 +172,7 @@ def test_an_encrypted_member_is_refused(archive: Path) -> None:
     with pytest.raises(SourceError, match="password") as refusal:
         take(archive)
     assert refusal.value.where == str(archive)
-    assert not archive.with_name("target").exists()
+    assert nothing_left(archive)
 
 
 def test_a_member_packed_in_an_unknown_way_is_refused(archive: Path) -> None:
@@ -184,7 +191,7 @@ def test_a_zip_that_unpacks_to_too_much_is_refused(archive: Path, names: tuple[s
         take(archive, *names)
     assert refusal.value.where == str(archive)
     assert "NEQUI_LAKE_ZIP_MAX_BYTES" in str(refusal.value.fix)
-    assert not archive.with_name("target").exists()
+    assert nothing_left(archive)
 
 
 def test_a_zip_that_unpacks_to_just_the_limit_is_taken(archive: Path) -> None:
@@ -198,7 +205,7 @@ def test_a_zip_that_swells_is_refused(archive: Path) -> None:
         take(archive)
     assert refusal.value.where == str(archive)
     assert "NEQUI_LAKE_ZIP_MAX_RATIO" in str(refusal.value.fix)
-    assert not archive.with_name("target").exists()
+    assert nothing_left(archive)
 
 
 def test_a_zip_that_lies_about_its_size_never_unpacks_to_more(archive: Path) -> None:
@@ -209,7 +216,7 @@ def test_a_zip_that_lies_about_its_size_never_unpacks_to_more(archive: Path) -> 
     archive.write_bytes(content)
     with pytest.raises(SourceError, match="The zip is damaged"):
         take(archive)
-    assert all(path.stat().st_size <= 100 for path in archive.parent.glob("target"))
+    assert all(path.stat().st_size <= 100 for path in archive.parent.glob("into/*"))
 
 
 AMBIGUOUS: Mapping[str, tuple[str, str]] = {
@@ -227,7 +234,7 @@ def test_a_zip_that_has_the_member_twice_is_refused(archive: Path, case: str) ->
     assert refusal.value.where == str(archive)
     assert one in refusal.value.what
     assert other in refusal.value.what
-    assert not archive.with_name("target").exists()
+    assert nothing_left(archive)
 
 
 def test_a_member_without_a_name(archive: Path) -> None:
@@ -273,5 +280,24 @@ def test_no_part_of_a_damaged_member_is_left(archive: Path) -> None:
     zipped(archive, ("loan.csv", os.urandom(90_000)))
     changed(archive, (80_000, 1))
     with pytest.raises(SourceError):
-        unzip(archive, ("loan.csv",), archive.with_name("target"), LIMITS)
-    assert not archive.with_name("target").exists()
+        take(archive)
+    assert nothing_left(archive)
+
+
+def test_parts_come_in_the_order_of_their_numbers(archive: Path, tmp_path: Path) -> None:
+    zipped(
+        archive, *((f"x/loan/part-{number}.csv", b"%d" % number) for number in (10, 2, 1)), ("x/loan/notes.csv", b"")
+    )
+    unpacked = unzip(archive, RawFile(name="loan.csv", description=""), tmp_path, LIMITS)
+    assert [(part, path.read_bytes()) for part, path in unpacked.items()] == [
+        ("loan/part-1.csv", b"1"),
+        ("loan/part-2.csv", b"2"),
+        ("loan/part-10.csv", b"10"),
+    ]
+
+
+@pytest.mark.parametrize("other", ["loan.csv", "b/loan/part-1.csv", "loan.csv/part-1.csv"])
+def test_parts_beside_the_file_or_other_parts_of_it_are_refused(archive: Path, other: str) -> None:
+    zipped(archive, ("loan/part-1.csv", CONTENT), (other, CONTENT))
+    with pytest.raises(SourceError, match="which one is meant"):
+        take(archive)
