@@ -38,6 +38,7 @@ class RawFileIOManager(dg.IOManager):
                 "version": kept.version,
                 "sha256": kept.sha256,
                 "bytes": kept.size_bytes,
+                "parts": len(kept.parts),
                 "records": kept.records,
                 "damaged_records": kept.damaged,
                 "source": kept.source,

@@ -1,7 +1,7 @@
 """Assets of the raw zone: one a file, fetched together, each with the check ``file_is_whole``."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -10,10 +10,10 @@ from nequi_lake.datasets.spec import Dataset, RawFile
 from nequi_lake.defs.failures import as_failure, check_result, refuse
 from nequi_lake.defs.names import IO_RAW, RAW, belongs_to, raw_key
 from nequi_lake.lake.housekeeping import remove_drafts
-from nequi_lake.lake.raw import Fetched, KeptFile, RawZone, content_version, sha256_of
+from nequi_lake.lake.raw import Fetched, KeptFile, Part, RawZone, content_version, sha256_of
 from nequi_lake.lake.reader import Lake
-from nequi_lake.quality.structure import FILE_IS_WHOLE, Problem, Structure, as_check, inspect
-from nequi_lake.sources import Source
+from nequi_lake.quality.structure import FILE_IS_WHOLE, Problem, Structure, as_check, inspect, together
+from nequi_lake.sources import Delivered, Source
 
 log = logging.getLogger(__name__)
 
@@ -79,17 +79,23 @@ def already_kept(dataset: Dataset, source: Source, zone: RawZone) -> Received:
     kept = zone.whole_version(dataset, version) if version else {}
     if kept:
         log.info("%s: version %s of %s is kept already", dataset.name, version, source.describe())
-    return [(file, _structure_of(kept[file.name]), kept[file.name]) for file in dataset.files if kept]
+    return [(file, _structure_of(file, kept[file.name]), kept[file.name]) for file in dataset.files if kept]
 
 
-def _structure_of(kept: KeptFile) -> Structure:
-    return Structure(
-        records=kept.records,
-        lines=kept.lines,
-        problems=tuple(Problem(*problem) for problem in kept.problems),
-        problem_count=kept.damaged,
-        damaged=kept.damaged,
-        marked=kept.marked,
+def _structure_of(file: RawFile, kept: KeptFile) -> Structure:
+    return together(
+        file,
+        {
+            part.name: Structure(
+                records=part.records,
+                lines=part.lines,
+                problems=tuple(Problem(*problem) for problem in part.problems),
+                problem_count=part.damaged,
+                damaged=part.damaged,
+                marked=part.marked,
+            )
+            for part in kept.parts
+        },
     )
 
 
@@ -97,39 +103,54 @@ def receive(dataset: Dataset, source: Source, folder: Path) -> Received:
     """Fetch a dataset's files into ``folder``, look at their structure, and say which version they are."""
     log.info("%s: fetching from %s", dataset.name, source.describe())
     delivered = source.fetch(dataset, folder)
-    hashes = {file.file: sha256_of(file.path) for file in delivered}
-    version = next((file.source_version for file in delivered if file.source_version), None)
-    received: Received = []
-    for file, arrived in zip(dataset.files, delivered, strict=True):
-        structure = inspect(file, arrived.path)
-        size = arrived.path.stat().st_size
-        content = f"{structure.records:,} records in" if file.leaves else "kept and not read,"
-        log.info("%s: %s, %s %s bytes", dataset.name, file.name, content, f"{size:,}")
-        received.append(
-            (
-                file,
-                structure,
-                Fetched(
-                    dataset=dataset.name,
-                    file=file.name,
-                    path=arrived.path,
-                    version=version or content_version(hashes),
-                    sha256=hashes[file.name],
-                    size_bytes=size,
-                    source=arrived.source,
-                    source_version=arrived.source_version,
-                    licence=arrived.licence or dataset.licence,
-                    zip_sha256=arrived.zip_sha256,
-                    records=structure.records,
-                    lines=structure.lines,
-                    whole=structure.loads(dataset.quarantine_limit(file)),
-                    damaged=structure.damaged,
-                    problems=tuple((problem.line, problem.reason) for problem in structure.problems),
-                    marked=structure.marked,
-                ),
-            )
+    hashes = {arrived.part: sha256_of(arrived.path) for arrived in delivered}
+    version = next((arrived.source_version for arrived in delivered if arrived.source_version), None)
+    return [
+        _received(dataset, file, [one for one in delivered if one.file == file.name], hashes, version, folder)
+        for file in dataset.files
+    ]
+
+
+def _received(
+    dataset: Dataset,
+    file: RawFile,
+    delivered: Sequence[Delivered],
+    hashes: Mapping[str, str],
+    version: str | None,
+    folder: Path,
+) -> tuple[RawFile, Structure, Fetched]:
+    structures = {arrived.part: inspect(file, arrived.path) for arrived in delivered}
+    parts = tuple(
+        Part(
+            name=arrived.part,
+            sha256=hashes[arrived.part],
+            size_bytes=arrived.path.stat().st_size,
+            zip_sha256=arrived.zip_sha256,
+            records=structures[arrived.part].records,
+            lines=structures[arrived.part].lines,
+            damaged=structures[arrived.part].damaged,
+            problems=tuple((problem.line, problem.reason) for problem in structures[arrived.part].problems),
+            marked=structures[arrived.part].marked,
         )
-    return received
+        for arrived in delivered
+    )
+    structure = together(file, structures)
+    first = delivered[0]
+    fetched = Fetched(
+        dataset=dataset.name,
+        file=file.name,
+        version=version or content_version(hashes),
+        source=first.source,
+        source_version=first.source_version,
+        licence=first.licence or dataset.licence,
+        whole=structure.loads(dataset.quarantine_limit(file)),
+        parts=parts,
+        folder=folder,
+    )
+    content = f"{structure.records:,} records in" if file.leaves else "kept and not read,"
+    size = f"{fetched.size_bytes:,} bytes" + (f" in {len(parts)} parts" if len(parts) > 1 else "")
+    log.info("%s: %s, %s %s", dataset.name, file.name, content, size)
+    return file, structure, fetched
 
 
 def _spec(dataset: Dataset, file: RawFile) -> dg.AssetSpec:

@@ -65,10 +65,10 @@ def find_duplicates(dataset: Dataset, files: Mapping[str, KeptFile], storage: St
         StageError: the engine could not read a file.
     """
     names = [table.name for table in dataset.tables]
-    with engine_errors(dataset, files, storage), mended_copies(dataset, files, names, storage) as mended:
+    with engine_errors(dataset, files, storage), mended_copies(dataset, files, names, storage) as copies:
         frames = {
             file.name: flagged(
-                dataset, file, files[file.name], rules_of_file(dataset, file), storage, mended.get(file.name)
+                dataset, file, files[file.name], rules_of_file(dataset, file), storage, copies.get(file.name, {})
             )
             for file in dataset.readable_files
         }

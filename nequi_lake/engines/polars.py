@@ -13,11 +13,19 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.rules import Rule
 from nequi_lake.datasets.spec import RECORD, Dataset, RawFile, Table
 from nequi_lake.engines.duplicates import Duplicates
-from nequi_lake.engines.records import KEEPS, accepted, engine_errors, flagged, mended_copies, rules_of_file
-from nequi_lake.lake.damage import Mended
+from nequi_lake.engines.records import (
+    KEEPS,
+    Copies,
+    accepted,
+    damaged_records,
+    engine_errors,
+    flagged,
+    mended_copies,
+    rules_of_file,
+)
 from nequi_lake.lake.lines import lines_of_records
 from nequi_lake.lake.quarantine import COLUMNS, finish_quarantine, quarantine_path
-from nequi_lake.lake.raw import KeptFile
+from nequi_lake.lake.raw import KeptFile, Part
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
 from nequi_lake.lake.storage import Storage
 from nequi_lake.progress import bar, watched
@@ -70,10 +78,10 @@ def stage(
     records = sum(files[file.name].records for file in dataset.readable_files)
     with (
         engine_errors(dataset, files, storage),
-        mended_copies(dataset, files, select, storage) as mended,
+        mended_copies(dataset, files, select, storage) as copies,
         bar(f"staging {dataset.name}", records, "rows") as progress,
     ):
-        plan = plan_pass(dataset, files, select, release, storage, mended, progress.update, duplicates)
+        plan = plan_pass(dataset, files, select, release, storage, copies, progress.update, duplicates)
         results = pl.collect_all(plan.frames(), engine="streaming")
     answers = {key: frame.row(0) for key, frame in zip(plan.counts, results[len(plan.sinks) :], strict=True)}
     accounts = {
@@ -85,8 +93,8 @@ def stage(
         if ("file", file.name) in answers
     }
     for name, account in accounts.items():
-        if account.quarantined and not _one_line_each(files[name]):
-            _add_lines(quarantine_path(storage, dataset.name, release.run_id, name), files[name], storage)
+        if account.quarantined:
+            _add_places(quarantine_path(storage, dataset.name, release.run_id, name), files[name], storage)
     finish_quarantine(storage, dataset.name, release.run_id)
     staged = {}
     for table in _selected(dataset, select):
@@ -113,14 +121,14 @@ def plan_pass(
     select: Collection[str],
     release: Release,
     storage: Storage,
-    mended: Mapping[str, Mended] = MappingProxyType({}),
+    copies: Mapping[str, Copies] = MappingProxyType({}),
     progress: Callable[[int], object] = lambda _: None,
     duplicates: Duplicates | None = None,
 ) -> Pass:
     """The pass that :func:`stage` runs; arguments as there.
 
     Args:
-        mended: raw file name → what is read in its place, for a damaged file.
+        copies: raw file name → what is read in the place of its damaged parts.
         progress: is told of each part of the records gone by.
     """
     plan = Pass()
@@ -131,15 +139,15 @@ def plan_pass(
         if not any(table in selected for table in dataset.tables_of(file)):
             continue
         rules = [*rules_of_file(dataset, file), *duplicates.rules(dataset, file)]
-        frame = flagged(dataset, file, files[file.name], rules, storage, mended.get(file.name))
+        frame = flagged(dataset, file, files[file.name], rules, storage, copies.get(file.name, {}))
         frames[file.name] = frame
         plan.counts["file", file.name] = watched(frame.select(KEEPS), progress).select(
             pl.len(), pl.col(KEEPS).not_().sum()
         )
         path = quarantine_path(storage, dataset.name, release.run_id, file.name)
-        bad = _quarantined(dataset, file, files[file.name], rules, frame)
-        if file.name in mended:
-            bad = pl.concat([bad, _damaged(dataset, file, mended[file.name])])
+        bad = _quarantined(dataset, file, rules, frame)
+        if file.name in copies:
+            bad = pl.concat([bad, _damaged(dataset, file, damaged_records(files[file.name], copies[file.name]))])
         plan.sinks.append(bad.sink_parquet(path, lazy=True, **storage.polars_sink()))
     for table in selected:
         records = pl.concat(
@@ -199,19 +207,15 @@ def _sink(
     )
 
 
-def _quarantined(
-    dataset: Dataset, file: RawFile, kept: KeptFile, rules: list[Rule], flagged: pl.LazyFrame
-) -> pl.LazyFrame:
+def _quarantined(dataset: Dataset, file: RawFile, rules: list[Rule], flagged: pl.LazyFrame) -> pl.LazyFrame:
     """The records that break a rule: where they are, the first table and all the rules that they break, raw values."""
     broken = [(rule, rule.keeps.fill_null(True).not_()) for rule in rules]
     raw = list(dict.fromkeys(leaf.split(".")[0] for leaf in file.leaves))
-    header = kept.lines - kept.records
-    line = pl.col(RECORD) + header + 1 if _one_line_each(kept) else pl.lit(None, pl.Int64)
     return flagged.filter(pl.col(KEEPS).not_()).select(
         dataset=pl.lit(dataset.name),
         file=pl.lit(file.name),
         record=pl.col(RECORD),
-        line=line,
+        line=pl.lit(None, pl.Int64),
         table=pl.coalesce(pl.when(is_broken).then(pl.lit(rule.table)) for rule, is_broken in broken),
         rule=pl.concat_str(
             [pl.when(is_broken).then(pl.lit(f"{rule.table}.{rule.text}")) for rule, is_broken in broken],
@@ -222,26 +226,41 @@ def _quarantined(
     )
 
 
-def _damaged(dataset: Dataset, file: RawFile, mended: Mended) -> pl.LazyFrame:
+def _damaged(dataset: Dataset, file: RawFile, damaged: pl.DataFrame) -> pl.LazyFrame:
     """The records that cannot be read, as the quarantine has them: no table's, and with the reason for a rule."""
     named = {"dataset": dataset.name, "file": file.name, "table": None}
     columns = {name: pl.lit(value, pl.String) for name, value in named.items()}
-    return mended.damaged.lazy().with_columns(**columns).select(list(COLUMNS))
+    return damaged.lazy().with_columns(**columns).select(list(COLUMNS))
 
 
-def _one_line_each(kept: KeptFile) -> bool:
-    """Whether a record's number tells its line, because no record spans lines."""
-    return kept.lines - kept.records <= 1
-
-
-def _add_lines(path: str, kept: KeptFile, storage: Storage) -> None:
-    """Fill in the lines on which quarantined records begin."""
+def _add_places(path: str, kept: KeptFile, storage: Storage) -> None:
+    """Say of quarantined records in which part of the file they are, under which number there, and on which line."""
     with storage.open(path) as stream:
-        bad = pl.read_parquet(stream)
-    with storage.open_lines(kept.path) as content:
-        lines = lines_of_records(content, bad["record"].to_list())
+        bad = pl.read_parquet(stream).sort("record")
+    placed = [
+        _placed(
+            bad.filter(pl.col("record").is_between(start, start + part.records, closed="left")).with_columns(
+                pl.col("record") - start, file=pl.lit(part.name)
+            ),
+            kept.path_of(part),
+            part,
+            storage,
+        )
+        for part, start in zip(kept.parts, kept.offsets.values(), strict=True)
+    ]
     filled = io.BytesIO()
-    bad.with_columns(line=pl.Series([lines.get(record) for record in bad["record"]], dtype=pl.Int64)).write_parquet(
-        filled
-    )
+    pl.concat(placed).write_parquet(filled)
     storage.write(path, filled.getvalue())
+
+
+def _placed(bad: pl.DataFrame, path: str, part: Part, storage: Storage) -> pl.DataFrame:
+    """Records of one part, with the lines on which they begin."""
+    header = part.lines - part.records
+    if header <= 1:
+        # No record spans lines.
+        return bad.with_columns(line=pl.col("record") + header + 1)
+    if bad["line"].null_count():
+        with storage.open_lines(path) as content:
+            lines = lines_of_records(content, bad["record"].to_list())
+        return bad.with_columns(line=pl.Series([lines.get(record) for record in bad["record"]], dtype=pl.Int64))
+    return bad

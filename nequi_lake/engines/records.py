@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from pathlib import PurePosixPath
 from typing import Any
 
 import polars as pl
@@ -45,35 +47,61 @@ def engine_errors(dataset: Dataset, files: Mapping[str, KeptFile], storage: Stor
         ) from error
 
 
+Copies = Mapping[str, Mended]
+"""Part of a raw file → the copy that is read in its place."""
+
+
 @contextmanager
 def mended_copies(
     dataset: Dataset, files: Mapping[str, KeptFile], select: Collection[str], storage: Storage
-) -> Iterator[Mapping[str, Mended]]:
-    """A mended copy of each file that needs one and feeds a selected table, for the time of the block."""
+) -> Iterator[Mapping[str, Copies]]:
+    """Raw file → the copies of its parts that need one, for the time of the block; of what feeds a selected table."""
     unreadable = [
-        file
+        (file, part)
         for file in dataset.readable_files
-        if not files[file.name].reads_as_it_is and any(table.name in select for table in dataset.tables_of(file))
+        if any(table.name in select for table in dataset.tables_of(file))
+        for part in files[file.name].parts
+        if not part.reads_as_it_is
     ]
     if not unreadable:
         yield {}
         return
     with storage.scratch(dataset.name) as folder:
-        mended = {}
-        for file in unreadable:
-            kept = files[file.name]
-            log.info("%s: copying %s without %s damaged records", dataset.name, file.name, f"{kept.damaged:,}")
-            with storage.open_lines(kept.path) as content:
-                mended[file.name] = mend(file, content, kept.size_bytes, folder / file.name)
-        yield mended
+        copies: dict[str, dict[str, Mended]] = {}
+        for number, (file, part) in enumerate(unreadable):
+            log.info("%s: copying %s without %s damaged records", dataset.name, part.name, f"{part.damaged:,}")
+            with storage.open_lines(files[file.name].path_of(part)) as content:
+                mended = mend(file, content, part.size_bytes, folder / f"{number}{PurePosixPath(part.name).suffix}")
+            copies.setdefault(file.name, {})[part.name] = mended
+        yield copies
 
 
-def _scan(file: RawFile, path: str, options: Mapping[str, Any]) -> pl.LazyFrame:
+def damaged_records(kept: KeptFile, copies: Copies) -> pl.DataFrame:
+    """The damaged records of a file's parts, as :class:`Mended` has them, but numbered through the whole file."""
+    return pl.concat(
+        copies[name].damaged.with_columns(pl.col("record") + start)
+        for name, start in kept.offsets.items()
+        if name in copies
+    )
+
+
+def _scan_parts(file: RawFile, kept: KeptFile, copies: Copies, storage: Storage) -> pl.LazyFrame:
+    """The raw records of all parts, numbered through. Parts side by side that are read as they are share one scan."""
+    scans = []
+    for is_mended, parts in groupby(kept.parts, key=lambda part: part.name in copies):
+        group = list(parts)
+        paths = [str(copies[part.name].path) if is_mended else kept.path_of(part) for part in group]
+        frame = _scan(file, paths, {} if is_mended else storage.polars_scan())
+        scans.append(frame.with_columns(pl.col(RECORD) + kept.offsets[group[0].name]))
+    return pl.concat(scans)
+
+
+def _scan(file: RawFile, paths: Sequence[str], options: Mapping[str, Any]) -> pl.LazyFrame:
     """The raw records as they are written: strings, or the JSON values, with their number."""
     match file:
         case CsvFile():
             frame = pl.scan_csv(
-                path,
+                list(paths),
                 schema=dict.fromkeys(file.columns, pl.String()),
                 null_values=list(BLANKS),
                 row_index_name=RECORD,
@@ -82,7 +110,7 @@ def _scan(file: RawFile, path: str, options: Mapping[str, Any]) -> pl.LazyFrame:
             )
         case JsonLinesFile():
             frame = (
-                pl.scan_lines(path, name="__line", row_index_name=RECORD, glob=False, **options)
+                pl.scan_lines(list(paths), name="__line", row_index_name=RECORD, glob=False, **options)
                 .with_columns(pl.col("__line").str.json_decode(pl.Struct(dict(file.schema))))
                 .unnest("__line")
             )
@@ -93,7 +121,7 @@ def _scan(file: RawFile, path: str, options: Mapping[str, Any]) -> pl.LazyFrame:
 
 
 def flagged(
-    dataset: Dataset, file: RawFile, kept: KeptFile, rules: list[Rule], storage: Storage, mended: Mended | None
+    dataset: Dataset, file: RawFile, kept: KeptFile, rules: list[Rule], storage: Storage, copies: Copies
 ) -> pl.LazyFrame:
     """Raw and typed values of every record that can be read, and whether it keeps every table's contract."""
     typed = [
@@ -103,11 +131,10 @@ def flagged(
     ]
     # A rule over a missing value is null, which breaks nothing: that it may not be missing is a rule of its own.
     keeps = pl.all_horizontal(rule.keeps for rule in rules).fill_null(True)
-    records = _scan(file, str(mended.path), {}) if mended else _scan(file, kept.path, storage.polars_scan())
-    records = records.with_columns(typed)
-    if mended:
+    records = _scan_parts(file, kept, copies, storage).with_columns(typed)
+    if copies:
         # Not sooner: what is typed may count on the places of the records before it.
-        records = records.filter(is_none_of(mended.damaged["record"]))
+        records = records.filter(is_none_of(damaged_records(kept, copies)["record"]))
     # Without the cache each sink would scan the file again.
     return records.with_columns(keeps.alias(KEEPS)).cache()
 

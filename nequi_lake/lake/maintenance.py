@@ -20,7 +20,7 @@ from nequi_lake.lake.catalog import LakeCatalog, time_of, told_by
 from nequi_lake.lake.housekeeping import written_in
 from nequi_lake.lake.patience import patiently
 from nequi_lake.lake.quarantine import newest_run
-from nequi_lake.lake.raw import MANIFEST
+from nequi_lake.lake.raw import MANIFEST, manifest_of
 from nequi_lake.lake.storage import FileFacts, Storage
 from nequi_lake.lake.storage.faults import explain
 
@@ -227,7 +227,7 @@ def _left_by_killed(dataset: Dataset, storage: Storage) -> dict[str, FileFacts]:
             path: file
             for path, file in found.items()
             if path in drafts
-            or (path.startswith(versions) and not path.endswith(MANIFEST) and path + MANIFEST not in found)
+            or (path.startswith(versions) and not path.endswith(MANIFEST) and manifest_of(path) not in found)
         }
     return left
 

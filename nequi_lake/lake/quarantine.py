@@ -25,7 +25,7 @@ COLUMNS = {
     "rule": pl.String(),
     "raw": pl.String(),
 }
-"""``record`` counts from 0 without the header, ``line`` from 1 with it."""
+"""``file`` is a raw file or its part; there ``record`` counts from 0 without the header, ``line`` from 1 with it."""
 
 
 def quarantine_path(storage: Storage, dataset: str, run_id: str, file: str) -> str:
@@ -51,9 +51,5 @@ def newest_quarantine(storage: Storage, dataset: Dataset, table: Table) -> pl.Da
     if run_id is None:
         return empty
     paths = [quarantine_path(storage, dataset.name, run_id, file.name) for file in dataset.files_of(table)]
-    found = [
-        pl.scan_parquet(path, glob=False, **storage.polars_scan()).sort("record")
-        for path in paths
-        if storage.exists(path)
-    ]
+    found = [pl.scan_parquet(path, glob=False, **storage.polars_scan()) for path in paths if storage.exists(path)]
     return pl.concat([empty.lazy(), *found]).collect()

@@ -1,6 +1,7 @@
 """The raw zone: every file as it came, under its version, with a manifest, never overwritten.
 
 raw/<dataset>/version=<v>/<file>                   the bytes
+raw/<dataset>/version=<v>/<file's stem>/part-*     the same, where the file came in parts
 raw/<dataset>/version=<v>/<file>.manifest.json     where they came from, and what they are
 raw/<dataset>/current.json                         which version is the newest whole one
 """
@@ -10,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from itertools import accumulate
+from pathlib import Path, PurePosixPath
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import RawZoneError
@@ -20,41 +22,28 @@ from nequi_lake.lake.storage import Storage
 from nequi_lake.progress import blocks
 
 MANIFEST = ".manifest.json"
-_SEEN = ("records", "lines", "whole", "damaged", "problems", "marked")
-"""What the structure pass has to say, which may change with the code where the bytes do not."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Facts:
-    """What is known of a raw file.
+class Part:
+    """A part of a raw file, or the whole of it where it came so.
 
     Attributes:
-        dataset, file: which file it is; ``file`` is the name under which the lake keeps it.
-        version: the dataset's version that it belongs to.
+        name: the name under which the lake keeps it, in the folder of its version.
         sha256, size_bytes: its content's hash, hexadecimal, and length.
-        source: where it came from, for a person.
-        source_version: the source's own version number, if it has one.
-        licence: the publisher's licence.
         zip_sha256: hash of the zip that it was a member of, if it was one.
         records, lines: records and lines that the structure pass counted; 0 where the lake does not read the file.
-        whole: whether it can be read, but for its damaged records.
         damaged: records that cannot be read, as the structure pass counted them; staging puts them aside.
         problems: the first of them: the line on which each begins, or None, and what is wrong with it.
         marked: whether it begins with a byte order mark, which readers of its format take for content.
     """
 
-    dataset: str
-    file: str
-    version: str
+    name: str
     sha256: str
     size_bytes: int
-    source: str
-    source_version: str | None
-    licence: str
-    zip_sha256: str | None
-    records: int
-    lines: int
-    whole: bool
+    zip_sha256: str | None = None
+    records: int = 0
+    lines: int = 0
     damaged: int = 0
     problems: tuple[tuple[int | None, str], ...] = ()
     marked: bool = False
@@ -66,18 +55,86 @@ class _Facts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fetched(_Facts):
-    """A raw file that a source has delivered and the structure pass has seen, on this machine's disk."""
+class _Facts:
+    """What is known of a raw file.
 
-    path: Path
+    Attributes:
+        dataset, file: which file it is; ``file`` is the name under which the dataset declares it.
+        version: the dataset's version that it belongs to.
+        source: where it came from, for a person.
+        source_version: the source's own version number, if it has one.
+        licence: the publisher's licence.
+        whole: whether it can be read, but for its damaged records.
+        parts: what it consists of, in order.
+    """
+
+    dataset: str
+    file: str
+    version: str
+    source: str
+    source_version: str | None
+    licence: str
+    whole: bool
+    parts: tuple[Part, ...]
+
+    @property
+    def sha256(self) -> str:
+        """The hash of its content, or of those of its parts."""
+        hashes = {part.name: part.sha256 for part in self.parts}
+        return hashes[self.file] if self.file in hashes else _hash_of(hashes)
+
+    @property
+    def size_bytes(self) -> int:
+        """Its length."""
+        return sum(part.size_bytes for part in self.parts)
+
+    @property
+    def records(self) -> int:
+        """Its records; the damaged ones are among them."""
+        return sum(part.records for part in self.parts)
+
+    @property
+    def damaged(self) -> int:
+        """Its records that cannot be read."""
+        return sum(part.damaged for part in self.parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched(_Facts):
+    """A raw file that a source has delivered and the structure pass has seen: in ``folder`` on this machine's disk."""
+
+    folder: Path
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeptFile(_Facts):
-    """A file in the raw zone, and where it is. All but ``path`` is in its manifest."""
+    """A file in the raw zone, in ``folder``. All but that is in its manifest."""
 
     fetched_at: str
-    path: str
+    folder: str
+
+    def path_of(self, part: Part) -> str:
+        """Where a part is."""
+        return f"{self.folder}/{part.name}"
+
+    @property
+    def path(self) -> str:
+        """Where it is, for a person: the file, or the folder of its parts."""
+        return self.path_of(self.parts[0]) if len(self.parts) == 1 else self.path_of(self.parts[0]).rsplit("/", 1)[0]
+
+    @property
+    def offsets(self) -> Mapping[str, int]:
+        """Part → the number, in the whole file, of its first record."""
+        starts = accumulate((part.records for part in self.parts), initial=0)
+        return {part.name: start for part, start in zip(self.parts, starts, strict=False)}
+
+
+def manifest_of(path: str) -> str:
+    """Where the manifest of a raw file, or of a file's part, is."""
+    folder, name = path.rsplit("/", 1)
+    if folder.rsplit("/", 1)[-1].startswith("version="):
+        return path + MANIFEST
+    return f"{folder}{PurePosixPath(name).suffix}{MANIFEST}"
 
 
 def sha256_of(path: Path) -> str:
@@ -91,8 +148,12 @@ def sha256_of(path: Path) -> str:
 
 def content_version(hashes: Mapping[str, str]) -> str:
     """A version made of the files' content, for a source that has none: file name → SHA-256."""
+    return _hash_of(hashes)[:12]
+
+
+def _hash_of(hashes: Mapping[str, str]) -> str:
     listing = "".join(f"{name}\0{digest}\n" for name, digest in sorted(hashes.items()))
-    return hashlib.sha256(listing.encode()).hexdigest()[:12]
+    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 class RawZone:
@@ -112,37 +173,44 @@ class RawZone:
         return kept
 
     def _keep(self, dataset: Dataset, fetched: Fetched) -> KeptFile:
-        folder = self._folder(dataset.name, fetched.version)
-        path = f"{folder}/{fetched.file}"
-        facts = {name: value for name, value in asdict(fetched).items() if name != "path"}
-        kept = KeptFile(**facts, fetched_at=datetime.now(UTC).isoformat(timespec="seconds"), path=path)
-        if self._storage.exists(path + MANIFEST):
-            earlier = self._manifest(path)
-            if earlier.sha256 != fetched.sha256:
-                raise RawZoneError(
-                    f"Version {fetched.version} of {fetched.file} is kept already, with other bytes.",
-                    where=path,
-                    fix="A kept version is never overwritten: ask the publisher for a new version.",
-                )
-            if self._storage.size(path) != earlier.size_bytes:
-                # What was kept is gone or cut short; these are the same bytes.
-                self._storage.take(fetched.path, path)
-            seen = {name: facts[name] for name in _SEEN}
-            kept = replace(earlier, **seen)
-            if kept != earlier:
-                self._storage.write(path + MANIFEST, _to_json(kept))
-        else:
+        facts = {name: value for name, value in vars(fetched).items() if name != "folder"}
+        kept = KeptFile(
+            **facts,
+            fetched_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            folder=self._folder(dataset.name, fetched.version),
+        )
+        manifest = f"{kept.folder}/{kept.file}{MANIFEST}"
+        if not self._storage.exists(manifest):
             # The manifest comes last: a file without one was never kept, and is written again.
-            self._storage.take(fetched.path, path)
-            self._storage.write(path + MANIFEST, _to_json(kept))
+            for part in kept.parts:
+                self._storage.take(fetched.folder / part.name, kept.path_of(part))
+            self._storage.write(manifest, _to_json(kept))
+            return kept
+        earlier = self._manifest(kept.folder, kept.file)
+        if [(part.name, part.sha256) for part in earlier.parts] != [(part.name, part.sha256) for part in kept.parts]:
+            raise RawZoneError(
+                f"Version {fetched.version} of {fetched.file} is kept already, with other bytes.",
+                where=earlier.path,
+                fix="A kept version is never overwritten: ask the publisher for a new version.",
+            )
+        for part in self._lost(earlier):
+            # What was kept is gone or cut short; these are the same bytes.
+            self._storage.take(fetched.folder / part.name, kept.path_of(part))
+        # What the structure pass has to say may change with the code where the bytes do not.
+        seen = (replace(new, zip_sha256=old.zip_sha256) for new, old in zip(kept.parts, earlier.parts, strict=True))
+        kept = replace(earlier, whole=kept.whole, parts=tuple(seen))
+        if kept != earlier:
+            self._storage.write(manifest, _to_json(kept))
         return kept
+
+    def _lost(self, kept: KeptFile) -> list[Part]:
+        """The parts that are not there as they were kept."""
+        return [part for part in kept.parts if self._storage.size(kept.path_of(part)) != part.size_bytes]
 
     def whole_version(self, dataset: Dataset, version: str) -> dict[str, KeptFile]:
         """The files of a version, by name, if all of them are kept, sound, and there in full; otherwise none."""
         kept = {file.file: file for file in self._kept(dataset, version)}
-        whole = len(kept) == len(dataset.files) and all(
-            file.whole and self._storage.size(file.path) == file.size_bytes for file in kept.values()
-        )
+        whole = len(kept) == len(dataset.files) and all(file.whole and not self._lost(file) for file in kept.values())
         return kept if whole else {}
 
     def current_version(self, dataset: str) -> str | None:
@@ -165,11 +233,12 @@ class RawZone:
                 where=self._storage.path("raw", dataset),
                 fix=f"Fetch it first: nequi-lake run {dataset}",
             )
-        kept = self._manifest(f"{self._folder(dataset, version)}/{file}")
-        if self._storage.size(kept.path) != kept.size_bytes:
+        kept = self._manifest(self._folder(dataset, version), file)
+        lost = self._lost(kept)
+        if lost:
             raise RawZoneError(
-                f"{file} is no longer as it was kept: {kept.size_bytes:,} bytes.",
-                where=kept.path,
+                f"{lost[0].name} is no longer as it was kept: {lost[0].size_bytes:,} bytes.",
+                where=kept.path_of(lost[0]),
                 fix=f"Fetch it again: nequi-lake run {dataset}",
             )
         return kept
@@ -183,19 +252,25 @@ class RawZone:
 
     def _kept(self, dataset: Dataset, version: str) -> Iterable[KeptFile]:
         for file in dataset.files:
-            path = f"{self._folder(dataset.name, version)}/{file.name}"
-            if self._storage.exists(path + MANIFEST):
-                yield self._manifest(path)
+            folder = self._folder(dataset.name, version)
+            if self._storage.exists(f"{folder}/{file.name}{MANIFEST}"):
+                yield self._manifest(folder, file.name)
 
     def _folder(self, dataset: str, version: str) -> str:
         return self._storage.path("raw", dataset, f"version={version}")
 
-    def _manifest(self, path: str) -> KeptFile:
-        facts = json.loads(self._storage.read(path + MANIFEST))
-        facts["problems"] = tuple(map(tuple, facts.get("problems", ())))
-        return KeptFile(**facts, path=path)
+    def _manifest(self, folder: str, file: str) -> KeptFile:
+        facts = json.loads(self._storage.read(f"{folder}/{file}{MANIFEST}"))
+        if "parts" not in facts:
+            # Written when a file was always one part, whose facts stood among the others.
+            own = {field.name: facts.pop(field.name) for field in fields(Part) if field.name in facts}
+            facts["parts"] = [{"name": file, **own}]
+        for part in facts["parts"]:
+            part["problems"] = tuple(map(tuple, part.get("problems", ())))
+        facts["parts"] = tuple(Part(**part) for part in facts["parts"])
+        return KeptFile(**facts, folder=folder)
 
 
 def _to_json(kept: KeptFile) -> bytes:
-    facts = {name: value for name, value in asdict(kept).items() if name != "path"}
+    facts = {name: value for name, value in asdict(kept).items() if name != "folder"}
     return json.dumps(facts, indent=2).encode()

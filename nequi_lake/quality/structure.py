@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
@@ -27,13 +28,21 @@ PROBLEMS_SHOWN = 5
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong with a file: the line, from 1, on which the record begins, or None for the whole file."""
+    """Something wrong with a file.
+
+    Attributes:
+        line: the line, from 1, on which the record begins, or None for the whole file.
+        reason: what is wrong.
+        part: in which part of the file, where it has several.
+    """
 
     line: int | None
     reason: str
+    part: str | None = None
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.reason}" if self.line else self.reason
+        where = [*([self.part] if self.part else []), *([f"line {self.line}"] if self.line else [])]
+        return f"{', '.join(where)}: {self.reason}" if where else self.reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +79,10 @@ class Structure:
 
 
 def inspect(file: RawFile, path: Path) -> Structure:
-    """Look at a file's structure. A file that the lake keeps without reading it only has to have content."""
+    """Look at the structure of a file, or of a part of it.
+
+    A file that the lake keeps without reading it only has to have content.
+    """
     if not path.stat().st_size:
         return _refused("the file is empty")
     with path.open("rb") as stream:
@@ -89,6 +101,22 @@ def inspect(file: RawFile, path: Path) -> Structure:
             return replace(_examine(file, path), marked=beginning.startswith(codecs.BOM_UTF8))
         case _:
             return Structure()
+
+
+def together(file: RawFile, parts: Mapping[str, Structure]) -> Structure:
+    """The structure of a whole file: part → the part's."""
+    if file.leaves and all(part.whole and not part.records for part in parts.values()):
+        return _refused("the file has a header and no records")
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    problems = (replace(problem, part=name) for name, part in parts.items() for problem in part.problems)
+    return Structure(
+        records=sum(part.records for part in parts.values()),
+        lines=sum(part.lines for part in parts.values()),
+        problems=tuple(islice(problems, PROBLEMS_SHOWN)),
+        problem_count=sum(part.problem_count for part in parts.values()),
+        damaged=sum(part.damaged for part in parts.values()),
+    )
 
 
 def as_check(dataset: str, file: RawFile, structure: Structure, limit: float) -> Check:
@@ -131,10 +159,7 @@ def _inspect_csv(file: CsvFile, path: Path) -> Structure:
     header_problem = _header_problem(file, header.text)
     if header_problem:
         return _refused(header_problem, line=1)
-    structure = _count_sound_csv(file, path) or _examine(file, path)
-    if not structure.records:
-        return _refused("the file has a header and no records")
-    return structure
+    return _count_sound_csv(file, path) or _examine(file, path)
 
 
 def _count_sound_csv(file: CsvFile, path: Path) -> Structure | None:

@@ -77,4 +77,5 @@ class FolderSource:
         target.parent.mkdir(exist_ok=True)
         with path.open("rb") as stream, target.open("wb") as copy:
             copy.writelines(blocks(stream, f"copying {path.name}", path.stat().st_size))
-        return Delivered(file=file.name, part=part, path=target, source=str(path))
+        source = path if part == file.name else path.parent
+        return Delivered(file=file.name, part=part, path=target, source=str(source))

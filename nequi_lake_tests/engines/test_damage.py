@@ -128,7 +128,7 @@ def test_a_damaged_file_is_scanned_once_and_in_bounded_memory(tmp_path: Path, st
     kept = kept_notes(tmp_path, SOUND + b"\n\0\n")
     with Path(kept.path).open("rb") as content:
         mended = mend(FILE, content, kept.size_bytes, tmp_path / "mended.csv")
-    plan = plan_pass(NOTES, {FILE.name: kept}, ["notes"], RELEASE, storage, {FILE.name: mended})
+    plan = plan_pass(NOTES, {FILE.name: kept}, ["notes"], RELEASE, storage, {FILE.name: {FILE.name: mended}})
     assert mended.damaged["record"].to_list() == [300, 301]
     frames = plan.frames()
     assert pl.explain_all(frames).count("SCAN [") == 1

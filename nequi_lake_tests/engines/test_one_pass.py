@@ -11,7 +11,7 @@ import pytest
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.engines.polars import plan_pass
-from nequi_lake.lake.raw import KeptFile
+from nequi_lake.lake.raw import KeptFile, Part
 from nequi_lake.lake.release import Release
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
@@ -31,17 +31,13 @@ def kept(dataset: Dataset, folder: Path) -> dict[str, KeptFile]:
             dataset=dataset.name,
             file=file.name,
             version="v",
-            sha256="0",
-            size_bytes=1,
             source="test",
             source_version=None,
             licence="none",
-            zip_sha256=None,
-            records=1,
-            lines=2,
             whole=True,
+            parts=(Part(name=file.name, sha256="0", size_bytes=1, records=1, lines=2),),
             fetched_at="",
-            path=str(path),
+            folder=str(folder),
         )
     return found
 

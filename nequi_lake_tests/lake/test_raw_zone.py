@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from nequi_lake.datasets.spec import Dataset, RawFile
 from nequi_lake.errors import RawZoneError
-from nequi_lake.lake.raw import Fetched, KeptFile, RawZone, content_version, sha256_of
+from nequi_lake.lake.raw import Fetched, KeptFile, Part, RawZone, content_version, sha256_of
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 
@@ -49,28 +50,15 @@ def keep(zone: RawZone, tmp_path: Path) -> Keep:
     """Keep a file of the pair with this content, as a source has just delivered it."""
 
     def keep(file: str, version: str, content: bytes = CONTENT, **facts: Any) -> KeptFile:
-        path = tmp_path / "delivered"
-        path.write_bytes(content)
-        sound: dict[str, Any] = {
-            "source": "folder /inbox",
-            "source_version": None,
-            "zip_sha256": None,
-            "records": 1,
-            "lines": 2,
-            "whole": True,
-            "damaged": 0,
-        }
-        fetched = Fetched(
-            dataset="pair",
-            file=file,
-            version=version,
-            sha256=sha256_of(path),
-            size_bytes=len(content),
-            licence=PAIR.licence,
-            path=path,
-            **{**sound, **facts},
+        (tmp_path / file).write_bytes(content)
+        own = {field.name: facts.pop(field.name) for field in fields(Part) if field.name in facts}
+        seen = {"records": 1, "lines": 2, **own}
+        part = Part(name=file, sha256=sha256_of(tmp_path / file), size_bytes=len(content), **seen)
+        about = {"source": "folder /inbox", "source_version": None, "whole": True, "parts": (part,), **facts}
+        return zone.keep(
+            PAIR,
+            Fetched(dataset="pair", file=file, version=version, licence=PAIR.licence, folder=tmp_path, **about),
         )
-        return zone.keep(PAIR, fetched)
 
     return keep
 
@@ -89,18 +77,23 @@ def test_the_manifest_beside_it_says_what_it_is_and_where_it_came_from(keep: Kee
         "dataset": "pair",
         "file": "one.bin",
         "version": "v1",
-        "sha256": hashlib.sha256(CONTENT).hexdigest(),
-        "size_bytes": len(CONTENT),
         "source": "/inbox/pair.zip",
         "source_version": "12",
         "licence": "CC0",
-        "zip_sha256": "ab" * 32,
-        "records": 1,
-        "lines": 2,
         "whole": True,
-        "damaged": 0,
-        "problems": [],
-        "marked": False,
+        "parts": [
+            {
+                "name": "one.bin",
+                "sha256": hashlib.sha256(CONTENT).hexdigest(),
+                "size_bytes": len(CONTENT),
+                "zip_sha256": "ab" * 32,
+                "records": 1,
+                "lines": 2,
+                "damaged": 0,
+                "problems": [],
+                "marked": False,
+            }
+        ],
     }
     assert timedelta() <= datetime.now(UTC) - fetched_at < timedelta(minutes=1)
 
@@ -175,7 +168,7 @@ def test_a_version_found_whole_by_a_later_look_becomes_current(keep: Keep, zone:
     refused = keep("two.bin", "v1", whole=False, records=0, lines=0)
     found = keep("two.bin", "v1", whole=True, records=5, lines=6)
     assert zone.current_version("pair") == "v1"
-    assert (found.whole, found.records, found.lines, found.fetched_at) == (True, 5, 6, refused.fetched_at)
+    assert (found.whole, found.records, found.parts[0].lines, found.fetched_at) == (True, 5, 6, refused.fetched_at)
     assert zone.file("pair", "two.bin") == found
 
 
@@ -223,3 +216,60 @@ def test_a_kept_file_that_is_gone_is_kept_again(keep: Keep) -> None:
     Path(kept.path).unlink()
     keep("one.bin", "v1")
     assert Path(kept.path).read_bytes() == CONTENT
+
+
+def in_parts(folder: Path, **contents: bytes) -> Fetched:
+    """The pair's first file in parts with these names and contents, as a source has just delivered it."""
+    (folder / "one").mkdir(exist_ok=True)
+    parts = []
+    for name, content in contents.items():
+        path = folder / "one" / f"{name}.bin"
+        path.write_bytes(content)
+        parts.append(Part(name=f"one/{name}.bin", sha256=sha256_of(path), size_bytes=len(content), records=1, lines=1))
+    return Fetched(
+        dataset="pair",
+        file="one.bin",
+        version="v1",
+        source="test",
+        source_version=None,
+        licence="CC0",
+        whole=True,
+        parts=tuple(parts),
+        folder=folder,
+    )
+
+
+def test_a_file_in_parts_is_kept_part_by_part_under_one_manifest(
+    zone: RawZone, storage: Storage, tmp_path: Path
+) -> None:
+    kept = zone.keep(PAIR, in_parts(tmp_path, a=b"1", b=b"23"))
+    assert storage.list(storage.path("raw", "pair", "version=v1")) == ["one", "one.bin.manifest.json"]
+    assert [storage.read(kept.path_of(part)) for part in kept.parts] == [b"1", b"23"]
+    assert (kept.size_bytes, kept.records, kept.path) == (3, 2, storage.path("raw", "pair", "version=v1", "one"))
+
+
+def test_a_part_that_is_gone_is_taken_again_and_another_part_refused(
+    zone: RawZone, keep: Keep, storage: Storage, tmp_path: Path
+) -> None:
+    keep("two.bin", "v1")
+    kept = zone.keep(PAIR, in_parts(tmp_path, a=b"1", b=b"23"))
+    Path(kept.path_of(kept.parts[1])).unlink()
+    with pytest.raises(RawZoneError, match=r"one/b\.bin is no longer as it was kept"):
+        zone.file("pair", "one.bin")
+    assert zone.whole_version(PAIR, "v1") == {}
+    assert zone.keep(PAIR, in_parts(tmp_path, a=b"1", b=b"23")) == kept
+    assert zone.file("pair", "one.bin") == kept
+    for other in (in_parts(tmp_path, a=b"1", b=b"24"), in_parts(tmp_path, a=b"1"), in_parts(tmp_path, b=b"23", a=b"1")):
+        with pytest.raises(RawZoneError, match="kept already, with other bytes"):
+            zone.keep(PAIR, other)
+
+
+def test_a_manifest_from_before_files_came_in_parts_is_read(keep: Keep, zone: RawZone, storage: Storage) -> None:
+    kept = [keep(name, "v1", zip_sha256="ab" * 32) for name in ("one.bin", "two.bin")]
+    for file in kept:
+        path = f"{file.path}.manifest.json"
+        manifest = json.loads(storage.read(path))
+        (part,) = manifest.pop("parts")
+        del part["name"]
+        storage.write(path, json.dumps({**manifest, **part}).encode())
+    assert zone.whole_version(PAIR, "v1") == {file.file: file for file in kept}

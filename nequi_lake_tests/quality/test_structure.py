@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from nequi_lake.datasets.spec import CsvFile, JsonLinesFile, RawFile
-from nequi_lake.quality.structure import FILE_IS_WHOLE, Structure, as_check, inspect
+from nequi_lake.quality.structure import FILE_IS_WHOLE, Structure, as_check, inspect, together
 
 CSV = CsvFile(name="orders.csv", description="Orders.", columns=("id", "text", "price"))
 HEADER = "id,text,price\n"
@@ -44,7 +44,7 @@ def path(tmp_path: Path) -> Path:
 def look(path: Path, file: RawFile, content: str | bytes) -> Structure:
     """The structure of a file with this content."""
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return inspect(file, path)
+    return together(file, {file.name: inspect(file, path)})
 
 
 def only_problem(structure: Structure) -> tuple[int | None, str]:

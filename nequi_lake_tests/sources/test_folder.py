@@ -170,7 +170,7 @@ def test_a_file_may_come_in_parts(tmp_path: Path, motor: Dataset) -> None:
         (MOTOR_FILE, "measures_v2/part-2.csv", "2"),
         (MOTOR_FILE, "measures_v2/part-10.csv", "10"),
     ]
-    assert delivered[0].source == str(folder / "part-1.csv")
+    assert {one.source for one in delivered} == {str(folder)}
 
 
 def test_a_file_beside_its_own_parts_is_refused(tmp_path: Path, motor: Dataset) -> None:
