@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KILLS ?= 200
 BENCH ?=
+EXAMPLES ?= 5000
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-integration chaos bench check format dev clean
+.PHONY: help setup run test test-integration chaos fuzz bench check format dev clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +36,9 @@ test-integration: $(READY) ## Run the tests that need Debian's packages: a real 
 
 chaos: $(READY) ## Kill runs while others read the lake: make chaos KILLS=200
 	$(BIN)/python -m nequi_lake_tests.chaos --kills $(KILLS)
+
+fuzz: $(READY) ## Damage raw files at random: make fuzz EXAMPLES=5000
+	$(BIN)/python -m nequi_lake_tests.fuzz --examples $(EXAMPLES)
 
 bench: $(READY) ## Measure the lake beside what one would otherwise pick, about half an hour: make bench BENCH="--only write"
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +68,10 @@ def judged(file: RawFile, content: BinaryIO) -> Iterator[Judged]:
                 yield Judged(number, record.line, record.text, reason)
         case JsonLinesFile():
             decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_json_struct("Record", file.schema))
+            keys = _keys(file.schema)
             for number, text in enumerate(content):
                 line = text if number else text.removeprefix(codecs.BOM_UTF8)
-                yield Judged(number, number + 1, line, _json_problem(decoder, line))
+                yield Judged(number, number + 1, line, _json_problem(decoder, keys, line))
 
 
 def mend(file: RawFile, content: BinaryIO, size_bytes: int, path: Path) -> Mended:
@@ -132,12 +134,24 @@ def _csv_problem(record: Record, columns: int) -> str | None:
     return None
 
 
-def _json_problem(decoder: msgspec.json.Decoder[Any], line: bytes) -> str | None:
+def _json_problem(decoder: msgspec.json.Decoder[Any], keys: int, line: bytes) -> str | None:
     try:
         decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _json_fault(decoder, line)
-    return None
+    # Where there are just as many as there should be, each is there once: none may be missing.
+    return None if line.count(b'":') == keys else _twice(line)
+
+
+def _twice(line: bytes) -> str | None:
+    """What is wrong with an object that has a key twice: one reader takes the first value, and another the last."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        found.extend(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+
+    json.loads(line, object_pairs_hook=look)
+    return f"the key {found[0]!r} stands twice, beginning {_excerpt(line)}" if found else None
 
 
 def _json_fault(decoder: msgspec.json.Decoder[Any], line: bytes) -> str:
@@ -168,6 +182,11 @@ def _json_struct(name: str, schema: Mapping[str, PolarsDataType]) -> type:
     """A strict type of exactly these keys, each of them null or of its type."""
     fields = [(key, _json_type(key, dtype) | None) for key, dtype in schema.items()]
     return msgspec.defstruct(name, fields, forbid_unknown_fields=True)
+
+
+def _keys(schema: Mapping[str, PolarsDataType]) -> int:
+    """How many keys an object and those in it have."""
+    return sum(1 + (_keys(dtype.to_schema()) if isinstance(dtype, pl.Struct) else 0) for dtype in schema.values())
 
 
 def _json_type(key: str, dtype: PolarsDataType) -> Any:

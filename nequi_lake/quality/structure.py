@@ -205,7 +205,7 @@ def _header_problem(file: CsvFile, text: bytes) -> str | None:
     bad_bytes = not_utf8(text)
     if bad_bytes:
         return bad_bytes
-    names = next(csv.reader([text.decode("utf-8-sig")]), [])
+    names = next(csv.reader([text.decode()]), [])
     if names == list(file.columns):
         return None
     missing = [name for name in file.columns if name not in names]
@@ -221,5 +221,6 @@ def _header_problem(file: CsvFile, text: bytes) -> str | None:
 
 
 def _listed(names: Iterable[str]) -> str:
-    """Column names for a person, in quotes where spaces around them would not be seen."""
-    return ", ".join(name if name and name == name.strip() else repr(name) for name in names)
+    """Column names for a person, in quotes where something about them would not be seen."""
+    seen = (name if name and name == name.strip() and name.isprintable() else ascii(name) for name in names)
+    return ", ".join(seen)

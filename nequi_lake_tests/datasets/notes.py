@@ -1,13 +1,14 @@
-"""A dataset for tests, of one table with one text column: small enough to break in every way."""
+"""Datasets for tests, of one small table each, from CSV or JSON lines: small enough to break in every way."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import dataframely as dy
+import polars as pl
 
 from nequi_lake.datasets.contract import about
-from nequi_lake.datasets.spec import CsvFile, Dataset, Table
+from nequi_lake.datasets.spec import CsvFile, Dataset, JsonLinesFile, Table
 from nequi_lake.lake.raw import KeptFile
 from nequi_lake_tests.datasets.kept import kept_file
 
@@ -29,6 +30,40 @@ NOTES = Dataset(
     use_case="Tests.",
     files=(CsvFile(name="notes.csv", description="Notes.", columns=("id", "text")),),
     tables=(Table(name="notes", description="Notes.", contract=Notes),),
+)
+
+
+class Cards(dy.Schema):
+    """One row a card."""
+
+    id = dy.Int64(primary_key=True, min=0, description="Number of the card.", metadata=about(unit="id", source="id"))
+    text = dy.String(
+        nullable=True, description="What it says.", metadata=about(unit="text", source="text", null_limit=0.5)
+    )
+    score = dy.Float64(
+        nullable=True, description="How good.", metadata=about(unit="1", source="more.score", null_limit=0.5)
+    )
+
+
+CARDS = Dataset(
+    name="cards",
+    slug="nobody/cards",
+    title="Cards",
+    licence="none",
+    use_case="Tests.",
+    files=(
+        JsonLinesFile(
+            name="cards.json",
+            description="Cards.",
+            schema={
+                "id": pl.Int64(),
+                "text": pl.String(),
+                "more": pl.Struct({"score": pl.Float64(), "tags": pl.List(pl.String())}),
+            },
+            dropped={"more.tags": "Only there to be damaged."},
+        ),
+    ),
+    tables=(Table(name="cards", description="Cards.", contract=Cards),),
 )
 
 

@@ -96,6 +96,7 @@ BAD_LINES = {
     "wrong type": (json.dumps(citation(7, title=7)).encode(), "Expected `str | null`, got `int` - at `$.title`"),
     "missing key": (b"{}", "missing required field `src`"),
     "unknown key": (json.dumps(citation(7, year=2020)).encode(), "unknown field `year`"),
+    "a key twice": (SOUND.replace('"title"', '"tgt": "x", "title"').encode(), "the key 'tgt' stands twice"),
     "two on a line": ((SOUND + SOUND).encode(), "trailing characters"),
     "not UTF-8": (SOUND.replace("Nature", "Na\xefve").encode("latin-1"), "bytes that are not UTF-8"),
     "NUL": (SOUND.replace("Nature", "Na\0ture").encode(), "invalid character"),

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nequi_lake.engines.polars import plan_pass, stage
-from nequi_lake.lake.lines import csv_records
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.release import Release
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
-from nequi_lake.quality.audit import ROWS_ACCOUNTED_FOR, audit
-from nequi_lake.quality.structure import as_check, inspect
+from nequi_lake.quality.audit import audit
 from nequi_lake_tests.datasets.notes import NOTES, kept_notes
 from nequi_lake_tests.engines.test_one_pass import WHOLE_COLUMN
+from nequi_lake_tests.fuzz.cases import (
+    CASES,
+    Case,
+    a_zip_is_refused_or_gives_what_was_put_in,
+    csv_records_of,
+    is_refused_or_accounted_for,
+)
 
 (FILE,) = NOTES.files
 TABLE = NOTES.table("notes")
@@ -31,14 +34,8 @@ RELEASE = Release(id="r", run_id="run", raw_version="v", tables=("notes",))
 EXAMPLES = 60
 
 
-def sound(records: int) -> list[bytes]:
-    """Records of notes, some of them in quotes and some over many lines."""
-    kinds = ["{0},plain words\n", '{0},"in, quotes"\n', '{0},"over\nlines, ""said""\n"\n', "{0},\n", "{0},Año ☕\n"]
-    return [kinds[number % len(kinds)].format(number).encode() for number in range(records)]
-
-
 HEADER = b"id,text\n"
-SOUND = HEADER + b"".join(sound(300))
+SOUND = HEADER + b"".join(csv_records_of(300))
 
 
 @pytest.fixture
@@ -81,7 +78,7 @@ DAMAGE = {
 def test_a_damaged_record_is_put_aside_with_line_reason_and_bytes(
     record: bytes, reason: str, place: int, tmp_path: Path, storage: Storage
 ) -> None:
-    records = sound(300)
+    records = csv_records_of(300)
     records[place] = record
     (bad,) = staged_quarantine(tmp_path, storage, HEADER + b"".join(records))
     line = 2 + b"".join(records[:place]).count(b"\n")
@@ -99,7 +96,7 @@ def test_a_damaged_record_is_put_aside_with_line_reason_and_bytes(
 def test_damage_is_put_aside_beside_records_that_break_a_rule(
     end: bytes, mark: bytes, tmp_path: Path, storage: Storage
 ) -> None:
-    records = sound(300)
+    records = csv_records_of(300)
     records[3] = b"x,not a number\n"
     records[7] = b"7\n"
     records[11] = b"y,not a number\n"
@@ -114,7 +111,7 @@ def test_damage_is_put_aside_beside_records_that_break_a_rule(
 
 
 def test_a_huge_damaged_record_is_quarantined_in_part(tmp_path: Path, storage: Storage) -> None:
-    records = sound(300)
+    records = csv_records_of(300)
     records[3] = b"3,a," + b"x" * 1_000_000 + b"\n"
     (bad,) = staged_quarantine(tmp_path, storage, HEADER + b"".join(records))
     raw = json.loads(bad["raw"])
@@ -138,53 +135,13 @@ def test_a_damaged_file_is_scanned_once_and_in_bounded_memory(tmp_path: Path, st
         assert [kind for kind in WHOLE_COLUMN.findall(graph or "") if kind != "in-memory-source"] == []
 
 
-def hit(content: bytes, kind: str, place: float, byte: int, size: int) -> bytes:
-    """Content with bytes flipped, put in, taken out, written twice, or cut off at a place, 0 to 1."""
-    at = int(place * len(content))
-    match kind:
-        case "flip":
-            return content[:at] + bytes([byte]) + content[at + 1 :]
-        case "insert":
-            return content[:at] + bytes([byte]) * size + content[at:]
-        case "delete":
-            return content[:at] + content[at + size :]
-        case "repeat":
-            return content[: at + size] + content[at:]
-        case _:
-            return content[:at]
-
-
-ODD = [*b'",\n\r\0 x7', 0xFF, 0xC3, 0xEF]
-HITS = st.lists(
-    st.tuples(
-        st.sampled_from(["flip", "insert", "delete", "repeat", "cut"]),
-        st.floats(0, 1, exclude_max=True),
-        st.sampled_from(ODD) | st.integers(0, 255),
-        st.integers(1, 40),
-    ),
-    min_size=1,
-    max_size=3,
-)
-
-
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(hits=HITS)
-def test_random_damage_is_refused_or_accounted_for(hits: list[tuple[str, float, int, int]]) -> None:
-    content = SOUND
-    for one in hits:
-        content = hit(content, *one)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder / "lake")}))
-        kept = kept_notes(folder, content)
-        if not kept.whole:
-            event("refused")
-            assert as_check("notes", FILE, inspect(FILE, Path(kept.path)), NOTES.quarantine_limit(FILE)).found
-            return
-        event(f"loaded, {kept.damaged} damaged")
-        staged = stage(NOTES, {FILE.name: kept}, ["notes"], RELEASE, storage)["notes"]
-        records = sum(1 for _ in csv_records(io.BytesIO(content))) - 1
-        assert staged.rows + staged.accounting.quarantined + staged.accounting.merged == records
-        assert newest_quarantine(storage, NOTES, TABLE).height == staged.accounting.quarantined
-        checks = {check.name: check for check in audit(NOTES, {"notes": staged}, {}, storage)}
-        assert checks[ROWS_ACCOUNTED_FOR].passed
+@given(case=CASES)
+def test_random_damage_is_refused_or_accounted_for(case: Case) -> None:
+    is_refused_or_accounted_for(case)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(case=CASES, packed=st.booleans())
+def test_a_zip_that_is_damaged_at_random_is_refused_or_gives_what_was_put_in(case: Case, packed: bool) -> None:
+    a_zip_is_refused_or_gives_what_was_put_in(case, packed)

@@ -373,6 +373,11 @@ def test_a_stray_quote(path: Path, row: str) -> None:
     assert line == 5
 
 
+def test_a_second_byte_order_mark_is_part_of_the_first_column_s_name(path: Path) -> None:
+    _, reason = only_problem(look(path, CSV, BOM + BOM + (HEADER + ROW).encode()))
+    assert r"unexpected columns '\ufeffid'" in reason
+
+
 def test_old_mac_line_ends(path: Path) -> None:
     assert not look(path, CSV, (HEADER + ROW * 3).replace("\n", "\r")).whole
 

@@ -1,0 +1,1 @@
+"""Raw files that are damaged at random: how they are made, and what must be so of each."""
