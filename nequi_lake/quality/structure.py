@@ -18,7 +18,7 @@ import polars.exceptions
 
 from nequi_lake.datasets.spec import CsvFile, JsonLinesFile, RawFile
 from nequi_lake.lake.damage import judged, not_utf8
-from nequi_lake.lake.lines import csv_records
+from nequi_lake.lake.lines import Record, csv_records
 from nequi_lake.progress import bar, watched
 from nequi_lake.quality.check import Check
 
@@ -83,10 +83,10 @@ def inspect(file: RawFile, path: Path) -> Structure:
 
     A file that the lake keeps without reading it only has to have content.
     """
-    if not path.stat().st_size:
-        return _refused("the file is empty")
     with path.open("rb") as stream:
         beginning = stream.read(1024)
+    if beginning in (b"", codecs.BOM_UTF8):
+        return _refused("the file is empty")
     head = beginning.removeprefix(codecs.BOM_UTF8).lstrip()
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
         return _refused("the file is a Git LFS pointer, not the content that it points to")
@@ -156,7 +156,7 @@ def _refused(reason: str, line: int | None = None) -> Structure:
 def _inspect_csv(file: CsvFile, path: Path) -> Structure:
     with path.open("rb") as stream:
         header = next(csv_records(stream))
-    header_problem = _header_problem(file, header.text)
+    header_problem = _header_problem(file, header)
     if header_problem:
         return _refused(header_problem, line=1)
     return _count_sound_csv(file, path) or _examine(file, path)
@@ -197,7 +197,8 @@ def _examine(file: RawFile, path: Path) -> Structure:
     return Structure(records=records, lines=lines, problems=tuple(problems), problem_count=damaged, damaged=damaged)
 
 
-def _header_problem(file: CsvFile, text: bytes) -> str | None:
+def _header_problem(file: CsvFile, header: Record) -> str | None:
+    text = header.text
     if text.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "the file is in UTF-16; UTF-8 is expected"
     if b"\r" in text.removesuffix(b"\r\n").removesuffix(b"\r"):
@@ -205,6 +206,8 @@ def _header_problem(file: CsvFile, text: bytes) -> str | None:
     bad_bytes = not_utf8(text)
     if bad_bytes:
         return bad_bytes
+    if not header.quotes_are_sound:
+        return f"quotes in the header do not come out right: {text[:60].decode(errors='ignore').strip()}"
     names = next(csv.reader([text.decode()]), [])
     if names == list(file.columns):
         return None

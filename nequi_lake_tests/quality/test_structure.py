@@ -58,8 +58,14 @@ def only_problem(structure: Structure) -> tuple[int | None, str]:
 @pytest.mark.parametrize("file", [CSV, LINES, RawFile(name="notes.xlsx", description="Notes.")], ids=lambda f: f.name)
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("", "the file is empty"), (LFS_POINTER, "Git LFS pointer"), (WEB_PAGE, "web page"), ("<html>", "web page")],
-    ids=["empty", "pointer", "page with doctype", "page"],
+    [
+        ("", "the file is empty"),
+        ("\ufeff", "the file is empty"),
+        (LFS_POINTER, "Git LFS pointer"),
+        (WEB_PAGE, "web page"),
+        ("<html>", "web page"),
+    ],
+    ids=["empty", "byte order mark alone", "pointer", "page with doctype", "page"],
 )
 def test_what_is_no_content_is_refused_whatever_the_format(path: Path, file: RawFile, content: str, words: str) -> None:
     line, reason = only_problem(look(path, file, content))
@@ -376,6 +382,11 @@ def test_a_stray_quote(path: Path, row: str) -> None:
 def test_a_second_byte_order_mark_is_part_of_the_first_column_s_name(path: Path) -> None:
     _, reason = only_problem(look(path, CSV, BOM + BOM + (HEADER + ROW).encode()))
     assert r"unexpected columns '\ufeffid'" in reason
+
+
+def test_quotes_that_do_not_come_out_right_in_a_header(path: Path) -> None:
+    _, reason = only_problem(look(path, CSV, '""' + HEADER + ROW))
+    assert "quotes in the header do not come out right: " in reason
 
 
 def test_old_mac_line_ends(path: Path) -> None:
