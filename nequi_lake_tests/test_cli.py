@@ -117,6 +117,41 @@ def test_sql_prints_rows(shell: Shell) -> None:
     assert out == "split,n\ntest,1\ntrain,3\nvalidation,1\n"
 
 
+def test_sql_writes_a_file_and_says_so(shell: Shell, tmp_path: Path) -> None:
+    assert shell("run", "cite_sum")[0] == 0
+    release = json.loads(shell("tables", "--format", "json")[1])[0]["release"]
+    query = "SELECT split, count(*) AS n FROM cite_sum.citations GROUP BY 1 ORDER BY 1"
+    code, out, err = shell("sql", query, "--output", "splits.csv", "--as-of", release)
+    assert (code, out) == (0, "")
+    assert (tmp_path / "splits.csv").read_text() == "split,n\ntest,1\ntrain,3\nvalidation,1\n"
+    assert err == f"Wrote 3 rows, 36 bytes, to {tmp_path}/splits.csv\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--output", "rows.txt"], ".csv, .parquet, .xlsx"),
+        (["--output", "rows"], ".csv, .parquet, .xlsx"),
+        (["--output", "nowhere/rows.csv"], "Make the folder first"),
+        (["--output", "folder.csv"], "Name a file"),
+        (["--output", "rows.csv", "--format", "json"], "do not go together"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_refused_before_the_query(
+    arguments: list[str], told: str, shell: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    code, out, err = shell("sql", "SELECT no_such_column", *arguments)
+    assert (code, out) == (2, "")
+    assert told in err
+
+
+def test_two_columns_of_one_name_are_not_printed_as_one(shell: Shell) -> None:
+    code, _, err = shell("sql", "SELECT 1 AS a, 2 AS a")
+    assert code == 2
+    assert "Two columns are called a" in err
+
+
 def test_sql_with_no_rows_says_so(shell: Shell) -> None:
     assert shell("sql", "SELECT 1 WHERE false")[1] == "no rows\n"
 

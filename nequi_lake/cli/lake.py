@@ -17,6 +17,7 @@ from nequi_lake.errors import UsageError, needs_extra
 
 if TYPE_CHECKING:
     from nequi_lake.datasets.spec import Dataset
+    from nequi_lake.lake.exports import Written
     from nequi_lake.lake.reader import Lake
     from nequi_lake.lake.release import PublishedTable
 
@@ -85,34 +86,63 @@ def tables(form: FormatOption = Format.TABLE, as_of: AsOfOption = None) -> None:
     print_rows(_table_rows(table.published for table in Lake.from_env(as_of=as_of).tables()), form)
 
 
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write into this file, whole or not at all.")]
+
+
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT in DuckDB's SQL, or in Athena's.")],
     form: FormatOption = Format.TABLE,
     athena: Annotated[bool, typer.Option("--athena", help="Run it in Athena, and say what it cost.")] = False,
     as_of: AsOfOption = None,
+    output: OutputOption = None,
 ) -> None:
-    """Query the published tables, each under its name DATASET.TABLE."""
+    """Query the published tables, each under its name DATASET.TABLE. --output ends in .csv, .parquet or .xlsx."""
+    from nequi_lake.lake import exports
+    from nequi_lake.lake.output import kind_of
+
     if athena and as_of:
         raise UsageError("--athena and --as-of do not go together.", fix="Leave one of them out.")
+    if output and form is not Format.TABLE:
+        raise UsageError("--output and --format do not go together.", fix="The file's ending says its format.")
+    if output:
+        kind_of(output, list(exports.KINDS))
     if athena:
-        print_rows(_athena_rows(query), form)
+        _ask_athena(query, form, output)
         return
     from nequi_lake.lake.reader import Lake
 
-    print_rows(Lake.from_env(as_of=as_of).sql(query).to_pylist(), form)
+    lake = Lake.from_env(as_of=as_of)
+    if output:
+        with lake.batches(query) as batches:
+            _say_written(exports.write(batches, output), output)
+        return
+    rows = lake.sql(query)
+    exports.distinct(rows.schema.names)
+    print_rows(rows.to_pylist(), form)
 
 
-def _athena_rows(query: str) -> list[dict[str, Any]]:
-    with needs_extra("aws"):
-        from nequi_lake.cloud.athena import USD_PER_TB, ask
+def _ask_athena(query: str, form: Format, output: Path | None) -> None:
+    from nequi_lake.lake import exports
     from nequi_lake.lake.settings import Settings
 
-    answer = ask(query, Settings.from_env())
+    with needs_extra("aws"):
+        from nequi_lake.cloud.athena import USD_PER_TB, ask, batches
+    settings = Settings.from_env()
+    if output:
+        with batches(query, settings) as (rows, cost):
+            _say_written(exports.write(rows, output), output)
+    else:
+        answer, cost = ask(query, settings)
+        print_rows(answer, form)
+        say(f"{len(answer):,} rows")
     say(
-        f"{len(answer.rows):,} rows, {answer.scanned_bytes:,} bytes scanned in {answer.seconds:.1f} s, "
-        f"{answer.cost_usd:.6f} USD at {USD_PER_TB:g} USD a TB (query {answer.query_id})"
+        f"Athena: {cost.scanned_bytes:,} bytes scanned in {cost.seconds:.1f} s, {cost.usd:.6f} USD at {USD_PER_TB:g} "
+        f"USD a TB (query {cost.query_id})"
     )
-    return answer.rows
+
+
+def _say_written(written: Written, path: Path) -> None:
+    say(f"Wrote {written.rows:,} rows, {written.size_bytes:,} bytes, to {path.absolute()}")
 
 
 def quarantine(
@@ -206,9 +236,6 @@ def maintain(
     if dry_run:
         say("This would go; nothing was changed")
     upkeep.insist()
-
-
-OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write into this file, whole or not at all.")]
 
 
 def dictionary(output: OutputOption = None) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 # Polars' own Iceberg planner is marked unstable and warns; PyIceberg's gives the same files.
 os.environ.setdefault("POLARS_ICEBERG_PLANNER", "pyiceberg")
+
+
+BATCH_ROWS = 65_536
+"""Rows that :meth:`Lake.batches` gives at a time."""
 
 
 class LakeTable:
@@ -197,6 +202,22 @@ class Lake:
         Raises:
             CatalogError: the query is wrong, or reads a table that is not there.
         """
+        with self._asked(query) as answer:
+            return answer.to_arrow_table()
+
+    @contextmanager
+    def batches(self, query: str, *, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatchReader]:
+        """Run a query like :meth:`sql`, and read what it gives ``rows`` at a time while the block runs.
+
+        Raises:
+            CatalogError: as :meth:`sql`; what goes wrong within the data, when it is read.
+        """
+        with self._asked(query) as answer:
+            reader = answer.to_arrow_reader(rows)
+            yield pa.RecordBatchReader.from_batches(reader.schema, _read(reader))
+
+    @contextmanager
+    def _asked(self, query: str) -> Iterator[duckdb.DuckDBPyRelation]:
         import duckdb
 
         with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
@@ -205,17 +226,17 @@ class Lake:
                 for dataset in self.datasets.values():
                     if dataset.name in query.lower():
                         self._register(connection, dataset)
+                # A progress bar would stand between the rows, on standard output.
+                connection.execute("SET enable_progress_bar = false")
                 connection.execute("SET enable_external_access = false; SET lock_configuration = true")
                 statements = connection.extract_statements(query)
                 if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
                     raise CatalogError(
                         "This is not one query.", where=query, fix="Write one SELECT; a lake is read only."
                     )
-                return connection.sql(query).to_arrow_table()
+                yield connection.sql(query)
             except duckdb.Error as error:
-                raise CatalogError(
-                    "The query cannot be run.", where=str(error), fix="nequi-lake tables lists what can be read."
-                ) from None
+                raise _cannot_run(error) from None
 
     def _register(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
         connection.execute(f'CREATE SCHEMA "{dataset.name}"')
@@ -226,6 +247,22 @@ class Lake:
             source = f"{dataset.name}__{name}"
             connection.register(source, LakeTable(dataset.table(name), published, self).to_dataset())
             connection.execute(f'CREATE VIEW "{dataset.name}"."{name}" AS SELECT * FROM "{source}"')
+
+
+def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except (OSError, pa.ArrowException) as error:
+            # What DuckDB says once rows flow comes through Arrow.
+            raise _cannot_run(error) from None
+        yield batch
+
+
+def _cannot_run(error: Exception) -> CatalogError:
+    return CatalogError("The query cannot be run.", where=str(error), fix="nequi-lake tables lists what can be read.")
 
 
 def _nothing_then(what: str, when: datetime, where: str) -> CatalogError:

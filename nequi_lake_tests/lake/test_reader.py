@@ -82,6 +82,10 @@ def test_sql_reads_the_lake_and_nothing_else(query: str, filled: Lake, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_slow_query_writes_no_progress_between_the_rows(lake: Lake) -> None:
+    assert lake.sql("SELECT current_setting('enable_progress_bar') AS bar").to_pylist() == [{"bar": False}]
+
+
 def test_sql_writes_nothing(filled: Lake) -> None:
     for statement in ("DELETE FROM cite_sum.papers", "DROP VIEW cite_sum.papers", "CREATE TABLE t AS SELECT 1"):
         with pytest.raises(CatalogError):
