@@ -54,6 +54,11 @@ class LakeTable:
     def __repr__(self) -> str:
         return f"LakeTable({self.published.name}, {self.published.rows:,} rows, release {self.published.release.id})"
 
+    def _repr_html_(self) -> str:
+        from nequi_lake.lake.notebook import table_html
+
+        return table_html(self)
+
     def scan(self) -> pl.LazyFrame:
         """The table as a Polars lazy frame; filters skip partitions and row groups."""
         iceberg = self._catalog.iceberg(self.published.dataset, self.published.table)
@@ -84,8 +89,49 @@ class LakeTable:
         return self.published.paths
 
 
+class LakeDataset:
+    """A dataset of the lake, for a person at a prompt: ``lake.credit_risk.loans``, completed by Tab."""
+
+    # Few names of its own, so that each table can be an attribute.
+    __slots__ = ("_dataset", "_lake")
+
+    def __init__(self, lake: Lake, dataset: Dataset) -> None:
+        self._lake = lake
+        self._dataset = dataset
+
+    def __repr__(self) -> str:
+        return f"LakeDataset({self._dataset.name}: {', '.join(self._names())})"
+
+    def _repr_html_(self) -> str:
+        from nequi_lake.lake.notebook import lake_html
+
+        return lake_html(self._lake, self._dataset.name)
+
+    def __getattr__(self, name: str) -> LakeTable:
+        if name.startswith("_") or name not in self._names():
+            raise AttributeError(f"{self._dataset.name} has no table {name}; it has {', '.join(self._names())}")
+        return self[name]
+
+    def __getitem__(self, name: str) -> LakeTable:
+        return self._lake.table(f"{self._dataset.name}.{name}")
+
+    # Python would else count from 0, and ask for a table of that name.
+    __iter__ = None
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._names()]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self._names()
+
+    def _names(self) -> list[str]:
+        return [table.name for table in self._dataset.tables]
+
+
 class Lake:
     """A lake, for reading.
+
+    ``lake["credit_risk.loans"]`` and ``lake.credit_risk.loans`` are short for ``lake.table("credit_risk.loans")``.
 
     Args:
         settings: where it is.
@@ -117,6 +163,30 @@ class Lake:
 
     def __repr__(self) -> str:
         return f"Lake({self.settings.uri!r})"
+
+    def _repr_html_(self) -> str:
+        from nequi_lake.lake.notebook import lake_html
+
+        return lake_html(self)
+
+    def __getattr__(self, name: str) -> LakeDataset:
+        # Only for what is no attribute: a dataset never hides a method.
+        datasets = self.__dict__.get("datasets", {})
+        if name not in datasets:
+            raise AttributeError(f"a lake has no attribute and no dataset {name}; its datasets: {', '.join(datasets)}")
+        return LakeDataset(self, datasets[name])
+
+    def __getitem__(self, name: str) -> LakeTable:
+        return self.table(name)
+
+    # Python would else count from 0, and ask for a table of that name.
+    __iter__ = None
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.datasets]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [f"{dataset.name}.{table.name}" for dataset in self.datasets.values() for table in dataset.tables]
 
     @cached_property
     def catalog(self) -> LakeCatalog:
