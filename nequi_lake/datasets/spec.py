@@ -26,6 +26,9 @@ RECORD = "__record"
 RESERVED = {"lake", "maintain"}
 """Names that no dataset may have: jobs of the whole lake are called so."""
 
+INDEX = "index"
+"""A name that no table may have: the page that lists all reports lies among theirs."""
+
 Transform = Callable[[pl.LazyFrame], pl.LazyFrame]
 Sample = Callable[[float, int], Mapping[str, Iterator[bytes]]]
 """(scale, seed) → raw file name → chunks of its bytes."""
@@ -270,6 +273,8 @@ def _problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
 
 
 def _table_problems(dataset: Dataset, table: Table, parents: Mapping[str, Table]) -> Iterator[str]:
+    if table.name == INDEX:
+        yield f"no table may be called {INDEX}: the page that lists the reports is"
     if not table.key:
         yield "a table has no key; mark its key with primary_key=True"
     if not 0 <= table.quarantine_limit <= 1:

@@ -43,15 +43,23 @@ def as_failure(where: str) -> Iterator[None]:
         raise
 
 
-def check_result(check: Check, key: dg.AssetKey) -> dg.AssetCheckResult:
-    """A check as Dagster records it."""
+RELEASE = "release"
+"""Metadata of a check's result: the release that it was held against, by which a report finds its own."""
+
+
+def check_result(check: Check, key: dg.AssetKey, release: str | None = None) -> dg.AssetCheckResult:
+    """A check as Dagster records it; of a table, with the release that it was held against."""
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=check.name,
         passed=check.passed,
         severity=dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR,
         description=check.found,
-        metadata={**check.numbers, **({} if check.passed else {"to do": check.fix})},
+        metadata={
+            **check.numbers,
+            **({} if release is None else {RELEASE: release}),
+            **({} if check.passed else {"to do": check.fix}),
+        },
     )
 
 

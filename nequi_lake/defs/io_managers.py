@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -17,7 +18,9 @@ from nequi_lake.errors import CatalogError
 from nequi_lake.lake.raw import Fetched, KeptFile, RawZone
 from nequi_lake.lake.reader import Lake, LakeTable
 from nequi_lake.lake.release import PublishedTable, StagedTable
-from nequi_lake.profiling.report import render
+from nequi_lake.profiling.markdown import markdown
+from nequi_lake.profiling.profile import frame_of
+from nequi_lake.profiling.report import CheckFound, report
 
 log = logging.getLogger(__name__)
 
@@ -127,29 +130,42 @@ class ReportIOManager(dg.IOManager):
                     where=context.asset_key.to_user_string(),
                     fix="Make the report again.",
                 )
-            source = (
-                RawZone(self._lake.storage).file(dataset, self._lake.datasets[dataset].readable_files[0].name).source
+            path = report_path(self._lake, table.published, "json")
+            made = report(
+                table,
+                obj,
+                source=RawZone(self._lake.storage).source_of(
+                    self._lake.datasets[dataset], table.published.release.raw_version
+                ),
+                checks=[CheckFound(**check) for check in context.output_metadata["checks"].value],
+                earlier=self._lake.storage.read(path) if self._lake.storage.exists(path) else None,
             )
             links = {}
-            for ending, content in render(table, obj, source).items():
+            # The JSON comes last: what the next report compares with is of a report that is there in full.
+            for ending, content in made.files().items():
                 path = report_path(self._lake, table.published, ending)
                 self._lake.storage.write(path, content)
                 links[ending] = dg.MetadataValue.url(self._lake.storage.link(path))
         context.add_output_metadata(
             {
                 **links,
+                "profile": dg.MetadataValue.md(markdown(made)),
                 "dagster/row_count": len(obj),
                 "table_rows": table.published.rows,
+                "table_bytes": table.published.size_bytes,
+                "missing_percent": round(100 * made.missing_share, 4),
                 "columns_with_missing_values": int((obj["missing"] > 0).sum()),
+                "quarantined": table.published.accounting.quarantined,
+                "alerts": len(made.alerts),
+                "alerts_to_act_on": sum(alert.serious for alert in made.alerts),
             }
         )
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         dataset, name = dataset_and_name(context.asset_key)
         with as_failure(self._lake.settings.uri):
-            path = report_path(self._lake, self._lake.table(f"{dataset}.{name}").published, "csv")
-            with self._lake.storage.open(path) as stream:
-                return pd.read_csv(stream)
+            path = report_path(self._lake, self._lake.table(f"{dataset}.{name}").published, "json")
+            return frame_of(json.loads(self._lake.storage.read(path))["profile"])
 
 
 def report_path(lake: Lake, table: StagedTable, ending: str) -> str:

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 import dagster as dg
 
-from nequi_lake.datasets.spec import Dataset
+from nequi_lake.datasets.spec import INDEX, Dataset
 
 RAW, PROCESSED, REPORTS = "raw", "processed", "profiling_reports"
 IO_RAW, IO_TABLES, IO_REPORTS = "raw_files", "iceberg", "reports"
@@ -27,6 +27,11 @@ def table_key(dataset: str, table: str) -> dg.AssetKey:
 def report_key(dataset: str, table: str) -> dg.AssetKey:
     """The key of a profiling report."""
     return dg.AssetKey([REPORTS, dataset, table])
+
+
+def index_key(dataset: str) -> dg.AssetKey:
+    """The key of a dataset's part in the index of all reports."""
+    return report_key(dataset, INDEX)
 
 
 def dataset_and_name(key: dg.AssetKey) -> tuple[str, str]:

@@ -75,7 +75,8 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
                 for check in checks:
                     key = table_key(dataset.name, check.subject.split(".")[1])
                     if (key, check.name) in wanted:
-                        yield check_result(check, key)
+                        held = {**published, **tables}[key.path[-1]]
+                        yield check_result(check, key, held.release.id)
                 failed = [check for check in checks if not check.passed]
                 if failed:
                     raise refuse(failed, f"Nothing of {dataset.name} was published; its tables are as they were.")

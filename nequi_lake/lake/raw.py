@@ -220,6 +220,10 @@ class RawZone:
             return None
         return str(json.loads(self._storage.read(pointer))["version"])
 
+    def source_of(self, dataset: Dataset, version: str) -> str | None:
+        """Where the files of a version came from, for a person; None where the version is not kept."""
+        return ", ".join(dict.fromkeys(file.source for file in self._kept(dataset, version))) or None
+
     def file(self, dataset: str, file: str) -> KeptFile:
         """A file of the current version.
 

@@ -68,6 +68,12 @@ class LakeTable:
         options = self._storage.polars_scan().get("storage_options")
         return pl.scan_iceberg(iceberg, snapshot_id=self.published.snapshot_id, storage_options=options)
 
+    def scan_files(self) -> pl.LazyFrame:
+        """The current files as one scan, for many queries at once: :meth:`scan` plans anew for each of them."""
+        if not self.files():
+            return pl.LazyFrame(schema={name: column.dtype for name, column in self.table.columns.items()})
+        return pl.scan_parquet(self.files(), glob=False, hive_partitioning=False, **self._storage.polars_scan())
+
     def to_arrow(self) -> pa.Table:
         """The table as an Arrow table, in the contract's types."""
         return self.to_dataset().to_table()

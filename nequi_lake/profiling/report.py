@@ -5,53 +5,174 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader
+import polars as pl
 
+from nequi_lake.datasets.spec import Table
 from nequi_lake.lake.exports import harmless
 from nequi_lake.lake.reader import LakeTable
+from nequi_lake.profiling import charts
+from nequi_lake.profiling.alerts import Alert, alerts
+from nequi_lake.profiling.changes import Changes, ReleaseFacts, changes, facts_before
+from nequi_lake.profiling.pages import page
+from nequi_lake.profiling.profile import CORRELATED_ROWS, ColumnProfile, as_json, columns_of
 
-_PAGES = Environment(loader=PackageLoader("nequi_lake", "profiling"), autoescape=True, trim_blocks=True)
-_PAGES.filters["number"] = lambda value: "" if value is None else f"{value:,.6g}"
-_PAGES.filters["size"] = lambda value: size_text(value)
+_PAIRS = 15
+_STRONG = 0.5
 
 
-def render(table: LakeTable, profile: pd.DataFrame, source: str) -> dict[str, bytes]:
-    """The report as file ending → content: ``html``, ``json`` and ``csv``.
+@dataclass(frozen=True, kw_only=True)
+class CheckFound:
+    """What a check of the table's contract found, as it was recorded.
+
+    Attributes:
+        name: the check.
+        passed: whether the table keeps it.
+        found: what it found, for a person.
+        numbers: its figures, limits among them.
+    """
+
+    name: str
+    passed: bool
+    found: str
+    numbers: Mapping[str, int | float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A report, before it is written.
+
+    Attributes:
+        table: the declaration of the table.
+        overview: the facts of the release, as they are in the JSON.
+        columns: the profile.
+        checks: what the contract's checks found of this release; none where that is not recorded.
+        alerts: what to look at first.
+        changes: what changed since the release before; None where this is the first.
+    """
+
+    table: Table
+    overview: Mapping[str, Any]
+    columns: Sequence[ColumnProfile]
+    checks: Sequence[CheckFound]
+    alerts: Sequence[Alert]
+    changes: Changes | None
+
+    @property
+    def missing_share(self) -> float:
+        """Share of all cells, 0 to 1, that have no value."""
+        cells = self.overview["rows"] * len(self.columns)
+        return sum(column.missing for column in self.columns) / cells if cells else 0.0
+
+    def files(self) -> dict[str, bytes]:
+        """The report as file ending → content: ``html``, ``csv`` and ``json``."""
+        return {"html": self._html(), "csv": self._csv(), "json": self._json()}
+
+    def _html(self) -> bytes:
+        matrix = {column.column: column.correlations for column in self.columns if column.correlations}
+        pairs = sorted(
+            (
+                (one, other, found)
+                for one, others in matrix.items()
+                for other, found in others.items()
+                if one < other and abs(found) >= _STRONG
+            ),
+            key=lambda pair: -abs(pair[2]),
+        )
+        shown = [
+            {
+                **{name: getattr(column, name) for name in column.__dataclass_fields__},
+                "dated": self.table.columns[column.column].dtype in (pl.Date, pl.Datetime),
+                "numeric": self.table.columns[column.column].dtype.is_numeric(),
+                "whole": self.table.columns[column.column].dtype.is_integer(),
+                "names": column.unit == "id",
+                "top_of": max(column.count if column.exact else sum(times for _, times in column.top), 1),
+            }
+            for column in self.columns
+        ]
+        return page(
+            "report.html.jinja",
+            table=self.table,
+            overview=self.overview,
+            columns=shown,
+            checks=self.checks,
+            alerts=self.alerts,
+            changes=self.changes,
+            missing_share=self.missing_share,
+            spread=next((column.histogram for column in self.columns if column.histogram), None),
+            matrix=charts.correlations(list(matrix), charts.symmetric(matrix)) if matrix else None,
+            pairs=pairs[:_PAIRS],
+            correlated_rows=min(CORRELATED_ROWS, self.overview["rows"]),
+            sample=list(zip(*(column.sample for column in self.columns), strict=True)),
+        )
+
+    def _json(self) -> bytes:
+        told = {
+            **self.overview,
+            "missing_share": self.missing_share,
+            "checks": [asdict(check) for check in self.checks],
+            "alerts": [asdict(alert) for alert in self.alerts],
+            "before": asdict(self.changes.before) if self.changes else None,
+            "profile": [as_json(column) for column in self.columns],
+        }
+        return json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False).encode()
+
+    def _csv(self) -> bytes:
+        frame = pd.DataFrame(
+            {**as_json(column), "top": json.dumps(column.top, ensure_ascii=False)} for column in self.columns
+        ).drop(columns=["values", "histogram", "correlations", "sample"])
+        text = io.StringIO()
+        frame.map(harmless).to_csv(text, index=False, quoting=csv.QUOTE_NONNUMERIC)
+        return text.getvalue().encode()
+
+
+def report(
+    table: LakeTable,
+    profile: pd.DataFrame,
+    *,
+    source: str | None,
+    checks: Sequence[CheckFound],
+    earlier: bytes | None,
+) -> Report:
+    """Make a table's report.
 
     Args:
         table: the published table that was profiled.
         profile: its statistics, as :func:`nequi_lake.profiling.profile.profile` gives them.
-        source: where the raw files came from, for a person.
+        source: where the raw files of its release came from, for a person; None where there are none.
+        checks: what the contract's checks found of its release.
+        earlier: the JSON of the report that is there; None where there is none.
     """
-    overview = _overview(table, source)
-    columns = [
-        {str(name): None if value != value else value for name, value in row.items()} | {"top": json.loads(row["top"])}
-        for row in profile.to_dict(orient="records")
-    ]
-    descriptions = {name: column.description for name, column in table.table.columns.items()}
-    page = _PAGES.get_template("report.html.jinja").render(
-        overview=overview, columns=columns, descriptions=descriptions, table=table.table
+    columns = columns_of(profile)
+    before: ReleaseFacts | None = facts_before(earlier, table.published.release.id)
+    return Report(
+        table=table.table,
+        overview=_overview(table, source),
+        columns=columns,
+        checks=checks or _checks_of(earlier, table.published.release.id),
+        alerts=alerts(table.table, table.published, columns),
+        changes=changes(before, table.published.rows, columns) if before else None,
     )
-    return {"html": page.encode(), "json": _as_json(overview, columns), "csv": _as_csv(profile)}
 
 
-def size_text(size_bytes: int) -> str:
-    """A size for a person, in decimal units."""
-    size = float(size_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
+def _checks_of(earlier: bytes | None, release: str) -> list[CheckFound]:
+    """The checks that the report of the same release had, where a run that makes only reports has seen none."""
+    try:
+        told = json.loads(earlier or b"{}")
+        return [CheckFound(**check) for check in told.get("checks", ())] if told.get("release") == release else []
+    except (ValueError, TypeError, AttributeError):
+        return []
 
 
-def _overview(table: LakeTable, source: str) -> Mapping[str, Any]:
+def _overview(table: LakeTable, source: str | None) -> Mapping[str, Any]:
     published = table.published
+    account = published.accounting
+    of_raw = bool(account.files)
     return {
         "table": published.name,
         "rows": published.rows,
@@ -65,17 +186,7 @@ def _overview(table: LakeTable, source: str) -> Mapping[str, Any]:
         "snapshot_id": published.snapshot_id,
         "published_at": published.published_at.isoformat(timespec="seconds"),
         "profiled_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "raw_records": published.accounting.raw_records,
-        "quarantined": published.accounting.quarantined,
-        "merged": published.accounting.merged,
+        "raw_records": account.raw_records if of_raw else None,
+        "quarantined": account.quarantined if of_raw else None,
+        "merged": account.merged if of_raw else None,
     }
-
-
-def _as_json(overview: Mapping[str, Any], columns: list[dict[str, Any]]) -> bytes:
-    return json.dumps({**overview, "profile": columns}, indent=2, ensure_ascii=False, allow_nan=False).encode()
-
-
-def _as_csv(profile: pd.DataFrame) -> bytes:
-    text = io.StringIO()
-    profile.map(harmless).to_csv(text, index=False, quoting=csv.QUOTE_NONNUMERIC)
-    return text.getvalue().encode()

@@ -1,0 +1,143 @@
+"""What a person should look at first in a table: found in its profile, in the order in which it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from nequi_lake.datasets.contract import Column
+from nequi_lake.datasets.spec import Table
+from nequi_lake.lake.release import PublishedTable
+from nequi_lake.profiling.numbers import count_text, cut, number_text, share_text
+from nequi_lake.profiling.profile import ColumnProfile
+
+_NEAR_LIMIT = 0.9
+_MOSTLY = 0.5
+_DOMINATES = 0.95
+_SKEWED = 5.0
+_FAR = 10.0
+"""Interquartile ranges beyond a quartile from which an extreme value is called far."""
+_MANY = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """Something to look at.
+
+    Attributes:
+        kind: what it is, one word or two.
+        serious: whether it is a reason to act, not only to know.
+        text: what was found, with its figures.
+        columns: the columns that it is about, with the figure of each; none where it is about the table.
+    """
+
+    kind: str
+    serious: bool
+    text: str
+    columns: tuple[tuple[str, str], ...] = ()
+
+
+def alerts(table: Table, published: PublishedTable, columns: Sequence[ColumnProfile]) -> list[Alert]:
+    """The alerts of a published table, the serious ones first; one for all columns that have the same."""
+    found = []
+    account = published.accounting
+    if not published.rows:
+        found.append(Alert(kind="No rows", serious=True, text="The table has no rows."))
+    if account.quarantined:
+        share = account.quarantined / account.raw_records if account.raw_records else 0.0
+        found.append(
+            Alert(
+                kind="Quarantined",
+                serious=True,
+                text=f"{count_text(account.quarantined)} of {count_text(account.raw_records)} raw records "
+                f"({share_text(share)}) were put aside. To see which, and why: nequi-lake quarantine {published.name}",
+            )
+        )
+    if published.rows:
+        for kind, serious, text, look in _LOOKS:
+            told = [(c.column, figure) for c in columns if (figure := look(c, table.columns[c.column]))]
+            if told:
+                found.append(Alert(kind=kind, serious=serious, text=text, columns=tuple(told)))
+    return sorted(found, key=lambda alert: not alert.serious)
+
+
+def _over_limit(column: ColumnProfile, _: Column) -> str | None:
+    if column.missing_share > column.null_limit:
+        return f"{share_text(column.missing_share)} of at most {share_text(column.null_limit)}"
+    return None
+
+
+def _near_limit(column: ColumnProfile, _: Column) -> str | None:
+    if _NEAR_LIMIT * column.null_limit < column.missing_share <= column.null_limit < 0.9:
+        return f"{share_text(column.missing_share)} of at most {share_text(column.null_limit)}"
+    return None
+
+
+def _empty(column: ColumnProfile, _: Column) -> str | None:
+    return "no value" if not column.count else None
+
+
+def _mostly_missing(column: ColumnProfile, _: Column) -> str | None:
+    return share_text(column.missing_share) if _MOSTLY < column.missing_share < 1 else None
+
+
+def _constant(column: ColumnProfile, _: Column) -> str | None:
+    return f"always {cut(column.min or '', 40)}" if column.distinct == 1 and column.count > 1 else None
+
+
+def _dominated(column: ColumnProfile, _: Column) -> str | None:
+    if column.distinct < 2 or not column.top:
+        return None
+    value, times = column.top[0]
+    seen = sum(times for _, times in column.top) if not column.exact else column.count
+    share = times / max(seen, 1)
+    return f"{cut(value, 40)} in {share_text(share)}" if column.exact and share > _DOMINATES else None
+
+
+def _far_out(column: ColumnProfile, declared: Column) -> str | None:
+    spread = (column.q75 or 0.0) - (column.q25 or 0.0)
+    if column.q25 is None or column.q75 is None or not spread or _is_name(column, declared):
+        return None
+    low, high = float(column.min or 0), float(column.max or 0)
+    above, below = (high - column.q75) / spread, (column.q25 - low) / spread
+    if max(above, below) < _FAR:
+        return None
+    extreme = high if above >= below else low
+    return f"{number_text(extreme, column.unit)}, beside a median of {number_text(column.median, column.unit)}"
+
+
+def _skewed(column: ColumnProfile, declared: Column) -> str | None:
+    if column.skew is None or abs(column.skew) < _SKEWED or _is_name(column, declared):
+        return None
+    return f"skew {column.skew:+.1f}"
+
+
+def _many_values(column: ColumnProfile, declared: Column) -> str | None:
+    if declared.dtype.is_numeric() or _is_name(column, declared) or column.distinct < _MANY:
+        return None
+    if column.longest is None or (column.mean_length or 0) > 60:
+        return None
+    return f"{'' if column.exact else '≈ '}{count_text(column.distinct)} values"
+
+
+def _blank(column: ColumnProfile, _: Column) -> str | None:
+    return count_text(column.blank) if column.blank else None
+
+
+def _is_name(column: ColumnProfile, declared: Column) -> bool:
+    return column.unit == "id" or declared.is_key or bool(declared.references)
+
+
+_Look = Callable[[ColumnProfile, Column], str | None]
+_LOOKS: tuple[tuple[str, bool, str, _Look], ...] = (
+    ("Over its limit", True, "Misses more values than the contract admits.", _over_limit),
+    ("Near its limit", True, "Misses almost as many values as the contract admits.", _near_limit),
+    ("Empty", True, "Has no value at all.", _empty),
+    ("Constant", False, "Has the same value in every row that has one.", _constant),
+    ("Mostly missing", False, "Is missing in more than half of the rows.", _mostly_missing),
+    ("One value prevails", False, "One value makes up more than 95 % of those that are there.", _dominated),
+    ("Far out", False, "The greatest or least value lies far from the rest. It may be real.", _far_out),
+    ("Skewed", False, "A mean says little of it: prefer the median.", _skewed),
+    ("High cardinality", False, "Text with very many different values: group it before counting by it.", _many_values),
+    ("Blank text", False, "Texts of nothing but white space, which are no missing values.", _blank),
+)

@@ -1,0 +1,20 @@
+"use strict";
+for (const field of document.querySelectorAll("[data-filters]")) {
+  const entries = [...document.querySelectorAll(field.dataset.filters)];
+  const said = document.querySelector(field.dataset.says);
+  field.closest("[hidden]").hidden = false;
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/);
+    let found = 0;
+    for (const entry of entries) {
+      entry.hidden = !words.every((word) => entry.dataset.text.includes(word));
+      if (!entry.hidden && entry.matches("article")) found += 1;
+    }
+    said.textContent = field.value ? `${found} found` : "";
+  });
+}
+for (const cell of document.querySelectorAll("[data-fresh-until]")) {
+  if (new Date(cell.dataset.freshUntil) < new Date()) {
+    cell.querySelector("[data-stale]").hidden = false;
+  }
+}
