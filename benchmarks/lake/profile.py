@@ -4,7 +4,7 @@ from benchmarks.clock import part
 from nequi_lake.datasets import discover
 from nequi_lake.lake.reader import Lake
 from nequi_lake.profiling.profile import profile
-from nequi_lake.profiling.report import render
+from nequi_lake.profiling.report import report
 
 
 def main() -> None:
@@ -14,7 +14,7 @@ def main() -> None:
             table = lake.table(f"credit_risk.{declared.name}")
             statistics = profile(table)
         with part("pages"):
-            render(table, statistics, "the benchmark")
+            report(table, statistics, source="the benchmark", checks=(), earlier=None).files()
 
 
 if __name__ == "__main__":

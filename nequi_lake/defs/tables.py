@@ -75,8 +75,8 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
                 for check in checks:
                     key = table_key(dataset.name, check.subject.split(".")[1])
                     if (key, check.name) in wanted:
-                        held = {**published, **tables}[key.path[-1]]
-                        yield check_result(check, key, held.release.id)
+                        held = old.get(key.path[-1])
+                        yield check_result(check, key, held.release.id if held else release.id)
                 failed = [check for check in checks if not check.passed]
                 if failed:
                     raise refuse(failed, f"Nothing of {dataset.name} was published; its tables are as they were.")
