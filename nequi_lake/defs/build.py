@@ -18,7 +18,7 @@ from nequi_lake.defs.io_managers import IcebergIOManager, RawFileIOManager, Repo
 from nequi_lake.defs.maintenance import maintenance_job, maintenance_schedule
 from nequi_lake.defs.names import IO_RAW, IO_REPORTS, IO_TABLES
 from nequi_lake.defs.raw import raw_assets
-from nequi_lake.defs.reports import report_asset
+from nequi_lake.defs.reports import report_assets
 from nequi_lake.defs.resources import resources_of
 from nequi_lake.defs.tables import table_assets
 from nequi_lake.lake.reader import Lake
@@ -42,7 +42,7 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
         assets=[
             *(raw_assets(dataset) for dataset in part),
             *(table_assets(dataset) for dataset in part),
-            *(report_asset(dataset, table) for dataset in part for table in dataset.tables),
+            *(asset for dataset in part for asset in report_assets(dataset)),
         ],
         jobs=[whole_lake_job(), maintenance, *jobs.values()],
         schedules=[

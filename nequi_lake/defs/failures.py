@@ -10,6 +10,8 @@ import dagster as dg
 
 from nequi_lake.errors import TransientError
 from nequi_lake.lake.storage.faults import explain
+from nequi_lake.profiling.markdown import plain
+from nequi_lake.profiling.numbers import cut
 from nequi_lake.quality.check import Check
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,7 @@ MAX_RETRIES = 3
 RETRY_WAIT_S = 60.0
 """How often, and after how long, a step is tried again whose failure may pass. The libraries below have tried before,
 with waits that grow."""
+_FOUND_SHOWN = 400
 
 
 @contextmanager
@@ -61,6 +64,15 @@ def check_result(check: Check, key: dg.AssetKey, release: str | None = None) -> 
             **({} if check.passed else {"to do": check.fix}),
         },
     )
+
+
+def as_markdown(checks: Iterable[Check]) -> str:
+    """Checks of a table as Markdown: what each found, the number beside its limit."""
+    lines = ["| check | | found |", "|---|---|---|"]
+    for check in checks:
+        verdict = "passed" if check.passed else "FAILED"
+        lines.append(f"| {plain(check.name)} | {verdict} | {plain(cut(check.found, _FOUND_SHOWN))} |")
+    return "\n".join(lines)
 
 
 def refuse(failed: Iterable[Check], unharmed: str) -> dg.Failure:

@@ -146,6 +146,7 @@ class ReportIOManager(dg.IOManager):
                 path = report_path(self._lake, table.published, ending)
                 self._lake.storage.write(path, content)
                 links[ending] = dg.MetadataValue.url(self._lake.storage.link(path))
+        account = table.published.accounting
         context.add_output_metadata(
             {
                 **links,
@@ -155,7 +156,7 @@ class ReportIOManager(dg.IOManager):
                 "table_bytes": table.published.size_bytes,
                 "missing_percent": round(100 * made.missing_share, 4),
                 "columns_with_missing_values": int((obj["missing"] > 0).sum()),
-                "quarantined": table.published.accounting.quarantined,
+                **({"quarantined": account.quarantined} if account.files else {}),
                 "alerts": len(made.alerts),
                 "alerts_to_act_on": sum(alert.serious for alert in made.alerts),
             }

@@ -3,8 +3,9 @@
 import logging
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 import dagster as dg
 import pandas as pd
@@ -12,8 +13,10 @@ from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.defs.failures import RELEASE, as_failure
-from nequi_lake.defs.names import IO_REPORTS, REPORTS, belongs_to, report_key, table_key
-from nequi_lake.lake.reader import LakeTable
+from nequi_lake.defs.names import IO_REPORTS, REPORTS, belongs_to, index_key, report_key, table_key
+from nequi_lake.lake.reader import Lake, LakeTable
+from nequi_lake.profiling.dictionary import dictionary_page
+from nequi_lake.profiling.index import TableState, facts_of_report, index_page
 from nequi_lake.profiling.profile import profile
 from nequi_lake.profiling.report import CheckFound
 from nequi_lake.quality.audit import TABLE_CHECKS
@@ -53,6 +56,16 @@ def _profile_frame() -> dg.DagsterType:
 
 
 ProfileFrame = _profile_frame()
+
+
+def report_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
+    """The reports of a dataset's tables, and its part in the index of all reports."""
+    return [*(report_asset(dataset, table) for table in reported(dataset)), index_asset(dataset)]
+
+
+def reported(dataset: Dataset) -> Sequence[Table]:
+    """The tables of a dataset that have a report."""
+    return dataset.tables
 
 
 def report_asset(dataset: Dataset, table: Table) -> dg.AssetsDefinition:
@@ -108,3 +121,55 @@ def recorded_checks(context: dg.AssetExecutionContext, table: dg.AssetKey, relea
                 CheckFound(name=key.name, passed=evaluation.passed, found=evaluation.description or "", numbers=numbers)
             )
     return found
+
+
+def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
+    """The asset of the page that lists all reports of the lake, as the reports of ``dataset`` make it anew."""
+
+    @dg.asset(
+        key=index_key(dataset.name),
+        deps=[report_key(dataset.name, table.name) for table in reported(dataset)],
+        description=f"The page that lists all reports of the lake and says how every table is, with {dataset.name} as "
+        "it is now; and the data dictionary beside it.",
+        kinds={"html"},
+        **belongs_to(dataset, REPORTS),
+    )
+    def index(lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[None]:
+        # Whoever comes second sees what the first has made: none of two datasets at once is left out.
+        with as_failure(lake.settings.uri), lake.storage.alone(REPORTS):
+            folder = lake.storage.path(REPORTS)
+            for draft in lake.storage.drafts(folder):
+                if draft.rsplit("/", 1)[0] == folder:
+                    lake.storage.remove(draft)
+            tables = [state for each in lake.datasets.values() for state in _states(lake, each)]
+            pages = {
+                "index.html": index_page(tables, datetime.now(UTC)),
+                "dictionary.html": dictionary_page(lake.datasets.values(), [t.name for t in tables if t.report]),
+            }
+            for name, content in pages.items():
+                lake.storage.write(f"{folder}/{name}", content)
+        own = [table for table in tables if table.dataset.name == dataset.name]
+        return dg.MaterializeResult(
+            metadata={
+                **{
+                    name.removesuffix(".html"): dg.MetadataValue.url(lake.storage.link(f"{folder}/{name}"))
+                    for name in pages
+                },
+                "tables": len(own),
+                "tables_published": sum(table.published is not None for table in own),
+                "tables_that_keep_their_contract": sum(table.contract_kept is True for table in own),
+                "alerts_to_act_on": sum(table.alerts[1] for table in own),
+            }
+        )
+
+    return index
+
+
+def _states(lake: Lake, dataset: Dataset) -> Iterator[TableState]:
+    published = lake.published(dataset)
+    for table in reported(dataset):
+        path = lake.storage.path(REPORTS, dataset.name, f"{table.name}.json")
+        content = lake.storage.read(path) if lake.storage.exists(path) else None
+        yield TableState(
+            dataset=dataset, table=table, published=published.get(table.name), report=facts_of_report(content)
+        )

@@ -5,6 +5,7 @@ acts at the end of the step, when the tables are out, and not at all in a run th
 """
 
 import logging
+import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import dagster as dg
 
 from nequi_lake.datasets.contract import Column, sql_type
 from nequi_lake.datasets.spec import Dataset, Table
-from nequi_lake.defs.failures import as_failure, check_result, refuse
+from nequi_lake.defs.failures import as_failure, as_markdown, check_result, refuse
 from nequi_lake.defs.names import IO_TABLES, PROCESSED, belongs_to, raw_key, table_key
 from nequi_lake.engines.duplicates import find_duplicates
 from nequi_lake.engines.fingerprint import release_id
@@ -49,6 +50,7 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
     def process(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], **files: KeptFile
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[StagedTable]]:
+        began = time.monotonic()
         with as_failure(lake.settings.uri), lake.storage.alone(dataset.name):
             selected = [
                 t.name for t in dataset.tables if table_key(dataset.name, t.name) in context.selected_asset_keys
@@ -87,6 +89,12 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
                 yield dg.MaterializeResult(
                     asset_key=table_key(dataset.name, name),
                     value=staged.get(name) or there[name],
+                    metadata={
+                        "seconds": round(time.monotonic() - began, 3),
+                        "checks": dg.MetadataValue.md(
+                            as_markdown(check for check in checks if check.subject == f"{dataset.name}.{name}")
+                        ),
+                    },
                     data_version=dg.DataVersion(release.id),
                 )
 

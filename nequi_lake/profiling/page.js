@@ -8,7 +8,7 @@ for (const field of document.querySelectorAll("[data-filters]")) {
     let found = 0;
     for (const entry of entries) {
       entry.hidden = !words.every((word) => entry.dataset.text.includes(word));
-      if (!entry.hidden && entry.matches("article")) found += 1;
+      if (!entry.hidden && "counts" in entry.dataset) found += 1;
     }
     said.textContent = field.value ? `${found} found` : "";
   });
@@ -16,5 +16,6 @@ for (const field of document.querySelectorAll("[data-filters]")) {
 for (const cell of document.querySelectorAll("[data-fresh-until]")) {
   if (new Date(cell.dataset.freshUntil) < new Date()) {
     cell.querySelector("[data-stale]").hidden = false;
+    for (const fresh of cell.querySelectorAll("[data-fresh]")) fresh.hidden = true;
   }
 }

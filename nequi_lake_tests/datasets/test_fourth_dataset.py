@@ -135,6 +135,7 @@ def test_it_has_assets_in_a_group_of_its_own(fourth: Fourth) -> None:
         "processed/coffee/sales",
         "profiling_reports/coffee/shops",
         "profiling_reports/coffee/sales",
+        "profiling_reports/coffee/index",
     }
 
 
