@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import PurePosixPath
 from types import MappingProxyType
 
 import dataframely as dy
@@ -54,15 +53,16 @@ class RawFile:
 
     def among(self, paths: Iterable[str]) -> list[tuple[str, str]]:
         """Those of ``paths`` that are this file or its parts, in order, each with the name that the lake gives it."""
-        stems = {PurePosixPath(name).stem: name for name in (self.name, *self.aliases)}
-        folder, ending = PurePosixPath(self.name).stem, PurePosixPath(self.name).suffix
+        whole = {self.name, *self.aliases}
+        folders = {*whole, *(name.rsplit(".", 1)[0] for name in whole)}
+        stem, dot, ending = self.name.rpartition(".")
         found = []
         for path in sorted(paths, key=_by_number):
-            parent, name = PurePosixPath(path).parent.name, PurePosixPath(path).name
-            if name in stems.values():
+            parent, name = ["", *path.split("/")][-2:]
+            if name in whole:
                 found.append((path, self.name))
-            elif (parent in stems or parent in stems.values()) and name.startswith("part-") and name.endswith(ending):
-                found.append((path, f"{folder}/{name}"))
+            elif parent in folders and name.startswith("part-") and name.endswith(dot + ending):
+                found.append((path, f"{stem}/{name}"))
         return found
 
     @property
