@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.conversions import from_bytes
 from pyiceberg.exceptions import (
     CommitFailedException,
     NamespaceAlreadyExistsError,
@@ -21,9 +22,11 @@ from pyiceberg.exceptions import (
     ValidationException,
 )
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
+from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.transforms import IdentityTransform, Transform, YearTransform
+from pyiceberg.types import PrimitiveType
 from sqlalchemy import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
@@ -362,9 +365,31 @@ def _published(dataset: str, table: str, iceberg: IcebergTable, commit: _Commit)
         release=commit.release,
         accounting=commit.accounting,
         files=tuple(
-            DataFile(path=file.file_path, rows=file.record_count, size_bytes=file.file_size_in_bytes)
+            DataFile(
+                path=file.file_path,
+                rows=file.record_count,
+                size_bytes=file.file_size_in_bytes,
+                within=_within(file, iceberg),
+            )
             for file in sorted(files, key=lambda file: file.file_path)
         ),
         snapshot_id=commit.snapshot.snapshot_id,
         published_at=time_of(commit.snapshot.timestamp_ms),
     )
+
+
+def _within(file: IcebergFile, iceberg: IcebergTable) -> dict[str, tuple[Any, Any]]:
+    """Column that the table is cut by → its least and greatest value in a file."""
+    found, schema = {}, iceberg.schema()
+    for part in iceberg.specs()[file.spec_id].fields:
+        number = part.source_id
+        # A column that a later contract does not have is no longer in the schema.
+        name = schema.find_column_name(number)
+        bounds = [known[number] for known in (file.lower_bounds, file.upper_bounds) if known and number in known]
+        missing = (file.null_value_counts or {}).get(number)
+        if name and len(bounds) == 2 and missing == 0:
+            dtype = schema.find_type(number)
+            assert isinstance(dtype, PrimitiveType)
+            low, high = (from_bytes(dtype, bound) for bound in bounds)
+            found[name] = (low, high)
+    return found

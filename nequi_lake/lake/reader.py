@@ -17,7 +17,7 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.as_of import find, parse, the_one
-from nequi_lake.lake.release import PublishedTable
+from nequi_lake.lake.release import DataFile, PublishedTable
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 
@@ -87,8 +87,21 @@ class LakeTable:
         return frame
 
     def to_dataset(self) -> pa.dataset.Dataset:
-        """The table as a PyArrow dataset over its current files."""
-        return self._storage.dataset(self.files(), self._schema)
+        """The table as a PyArrow dataset over its current files; filters skip partitions and row groups."""
+        return self._storage.dataset({file.path: self._known(file) for file in self.published.files}, self._schema)
+
+    def _known(self, file: DataFile) -> pa.dataset.Expression | None:
+        """What is true of each row of a file; None where nothing is known."""
+        import pyarrow.dataset as ds
+
+        known = None
+        for name, bounds in file.within.items():
+            if name not in self._schema.names:
+                continue
+            low, high = (pa.scalar(bound, self._schema.field(name).type) for bound in bounds)
+            here = (ds.field(name) >= low) & (ds.field(name) <= high)
+            known = here if known is None else known & here
+        return known
 
     def files(self) -> list[str]:
         """The Parquet files of this snapshot; what else lies in the folder belongs to other snapshots or to none."""

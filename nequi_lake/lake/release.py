@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +63,19 @@ class Accounting:
 
 @dataclass(frozen=True, kw_only=True)
 class DataFile:
-    """A Parquet file of a table."""
+    """A Parquet file of a table.
+
+    Attributes:
+        path: where it is.
+        rows, size_bytes: how much it holds.
+        within: the column that the table is cut by → its least and greatest value in the file, as Iceberg has them
+            (days since 1970 for a date). Only of a published file, and of no column that misses a value in it.
+    """
 
     path: str
     rows: int
     size_bytes: int
+    within: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

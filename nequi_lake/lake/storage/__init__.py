@@ -141,16 +141,24 @@ class Storage:
         for folder in {path.rsplit("/", 1)[0] for path in paths}:
             self._place.prune(folder)
 
-    def dataset(self, paths: Sequence[str], schema: pa.Schema) -> pyarrow.dataset.Dataset:
-        """Parquet files of the lake as one PyArrow dataset, which DuckDB reads too."""
+    def dataset(
+        self, files: Mapping[str, pyarrow.dataset.Expression | None], schema: pa.Schema
+    ) -> pyarrow.dataset.Dataset:
+        """Parquet files of the lake as one PyArrow dataset, which DuckDB reads too.
+
+        Args:
+            files: path → what is true of each of the file's rows, so that a query that asks for other rows does not
+                open it; None where nothing is known.
+            schema: the columns.
+        """
         import pyarrow.dataset
 
-        return pyarrow.dataset.dataset(
-            [path.removeprefix(self._place.scheme) for path in paths],
-            format="parquet",
-            schema=schema,
-            filesystem=self._place.arrow_filesystem(),
-        )
+        parquet, filesystem = pyarrow.dataset.ParquetFileFormat(), self._place.arrow_filesystem()
+        fragments = [
+            parquet.make_fragment(path.removeprefix(self._place.scheme), filesystem, known)
+            for path, known in files.items()
+        ]
+        return pyarrow.dataset.FileSystemDataset(fragments, schema, parquet, filesystem)
 
     def polars_scan(self) -> dict[str, Any]:
         """Keyword arguments for a Polars scan of the lake's files."""
