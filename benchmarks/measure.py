@@ -88,6 +88,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str]) -> Run:
             watch.join()
             if process.returncode is None:
                 _end(process.pid)
+                process.wait()
         if process.returncode:
             printed.seek(0)
             raise CommandFailedError(

@@ -23,6 +23,7 @@ _PAGES = Environment(
     keep_trailing_newline=True,
 )
 _PAGES.filters["seconds"] = lambda seconds: f"{seconds:.1f}" if seconds >= 10 else f"{seconds:.2f}"
+_PAGES.filters["mb"] = lambda size: f"{size / 10**6:,.1f}"
 _PAGES.filters["gb"] = lambda size: f"{size / 10**9:.2f}"
 
 
