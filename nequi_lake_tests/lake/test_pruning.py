@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import partialmethod
 from pathlib import Path
 
 import polars as pl
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from nequi_lake import Lake
@@ -24,17 +26,19 @@ FIRST, LAST = date(YEAR, 1, 1), date(YEAR, 12, 31)
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A small sample lake of two partitioned datasets, without reports."""
+    """A small sample lake of two partitioned datasets, in row groups as small, without reports."""
     settings = Settings.from_env(
         {"NEQUI_LAKE_URI": str(tmp_path_factory.mktemp("pruned") / "lake"), "NEQUI_LAKE_SAMPLE_SCALE": "0.0005"}
     )
     datasets = only("credit_risk", "electric_motor")
     job = build(settings, datasets).resolve_job_def("lake")
     keys = job.asset_layer.asset_graph.materializable_asset_keys
-    assert job.execute_in_process(
-        asset_selection=[key for key in keys if key.path[0] != "profiling_reports"],
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-    ).success
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pl.LazyFrame, "sink_parquet", partialmethod(pl.LazyFrame.sink_parquet, row_group_size=20))
+        assert job.execute_in_process(
+            asset_selection=[key for key in keys if key.path[0] != "profiling_reports"],
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        ).success
     return Lake(settings, datasets)
 
 
@@ -50,6 +54,24 @@ def only_there(table: LakeTable, folder: str) -> Iterator[None]:
     finally:
         for path in away:
             Path(f"{path}.away").rename(path)
+
+
+@contextmanager
+def only_readable(path: Path, group: int) -> Iterator[None]:
+    """Spoil the pages of all row groups of a file but one for the time of the block."""
+    before = path.read_bytes()
+    spoilt, footer = bytearray(before), pq.read_metadata(path)
+    assert footer.num_row_groups > 2
+    for number in set(range(footer.num_row_groups)) - {group}:
+        for index in range(footer.num_columns):
+            column = footer.row_group(number).column(index)
+            start = min(offset for offset in (column.dictionary_page_offset, column.data_page_offset) if offset)
+            spoilt[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
+    path.write_bytes(spoilt)
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
 
 
 @pytest.fixture
@@ -109,6 +131,23 @@ def test_sql_for_one_session_opens_its_files(lake: Lake, measurements: LakeTable
     everything = lake.sql(query).to_pylist()
     with only_there(measurements, f"profile_id={profile}"):
         assert lake.sql(query).to_pylist() == everything
+
+
+@pytest.mark.parametrize("way", ["scan", "sql"])
+def test_a_query_for_some_keys_reads_the_row_groups_that_may_have_them(way: str, lake: Lake, loans: LakeTable) -> None:
+    (file,) = (path for path in loans.files() if f"={YEAR}/" in path)
+    # Ids follow the dates, by which the file is in order.
+    wanted = pq.ParquetFile(file).read_row_group(1)["loan_id"][0].as_py()
+    condition = f"loan_id = {wanted} AND year(issue_date) = {YEAR}"
+    with only_readable(Path(file), group=1):
+        if way == "sql":
+            found = lake.sql(f"SELECT loan_id, grade FROM credit_risk.loans WHERE {condition}").to_pylist()
+        else:
+            asked = (pl.col("loan_id") == wanted) & pl.col("issue_date").is_between(FIRST, LAST)
+            found = loans.scan().filter(asked).select("loan_id", "grade").collect().to_dicts()
+        with pytest.raises(OSError, match="thrift"):
+            pq.ParquetFile(file).read()
+    assert [row["loan_id"] for row in found] == [wanted]
 
 
 def test_a_dataset_gives_every_row_to_whoever_asks_for_what_its_files_do_not_tell(loans: LakeTable) -> None:
