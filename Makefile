@@ -31,11 +31,12 @@ test: $(READY) ## Run every test that needs nothing but Python packages
 test-integration: $(READY) ## Run the tests that need Debian's packages: a real S3 server
 	scripts/radosgw install
 	scripts/radosgw start
-	eval "$$(scripts/radosgw env)" && NEQUI_LAKE_TEST_BUCKET_SERVER=1 $(BIN)/pytest -m bucket; \
+	eval "$$(scripts/radosgw env)" && export NEQUI_LAKE_TEST_BUCKET_SERVER=1 \
+		&& $(BIN)/pytest -m bucket && $(BIN)/python -m nequi_lake_tests.chaos --bucket --kills 10 --each 10; \
 		status=$$?; scripts/radosgw stop; exit $$status
 
-chaos: $(READY) ## Kill runs while others read the lake: make chaos KILLS=200
-	$(BIN)/python -m nequi_lake_tests.chaos --kills $(KILLS)
+chaos: $(READY) ## Kill runs while others read the lake: make chaos KILLS=200, and BUCKET=1 for a lake in a bucket
+	$(BIN)/python -m nequi_lake_tests.chaos --kills $(KILLS) $(if $(BUCKET),--bucket)
 
 fuzz: $(READY) ## Damage raw files at random: make fuzz EXAMPLES=5000
 	$(BIN)/python -m nequi_lake_tests.fuzz --examples $(EXAMPLES)

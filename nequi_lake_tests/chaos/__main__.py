@@ -7,9 +7,13 @@ import json
 import math
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
+from nequi_lake_tests.chaos.buckets import a_bucket
 from nequi_lake_tests.chaos.harness import Harness
+from nequi_lake_tests.chaos.lakes import DATASETS
+from nequi_lake_tests.conftest import only
 
 
 def _tell(line: str) -> None:
@@ -23,10 +27,15 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=20, help="kills before an undisturbed run and a new lake")
     parser.add_argument("--seconds", type=float, default=math.inf, help="end after so many, whatever was done")
     parser.add_argument("--seed", type=int, default=0, help="of the moments at which runs are killed")
+    parser.add_argument("--bucket", action="store_true", help="lakes in a bucket, of moto or of the tests' server")
+    parser.add_argument("--datasets", nargs="+", choices=list(DATASETS), default=list(DATASETS), help="what they hold")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        harness = Harness(Path(folder), chosen.seed, _tell)
+    with (
+        tempfile.TemporaryDirectory(prefix="chaos-") as folder,
+        a_bucket() if chosen.bucket else nullcontext() as bucket,
+    ):
+        harness = Harness(Path(folder), chosen.seed, _tell, bucket=bucket, datasets=only(*chosen.datasets))
         summary = harness.run(chosen.kills, chosen.each, chosen.seconds)
     sys.stdout.write(json.dumps(summary.as_dict()) if chosen.json else summary.as_text())
     sys.stdout.write("\n")

@@ -7,11 +7,13 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nequi_lake import Lake
+from nequi_lake.datasets.spec import Dataset
+from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.chaos.forks import BETWEEN, PHASES, Child, answer_of, fork, import_what_it_imports, tell_phases
 from nequi_lake_tests.chaos.lakes import (
     DATASETS,
@@ -75,16 +77,28 @@ class Undisturbed:
 
 
 class Harness:
-    """Lakes in a folder, and runs of them that are killed.
+    """Lakes in a folder or in a bucket, and runs of them that are killed.
 
     Args:
         folder: an empty folder.
         seed: of the kills' moments.
         tell: is told of the progress.
+        bucket: an empty bucket for the lakes that are killed; they are in the folder by default.
+        datasets: what the lakes hold.
     """
 
-    def __init__(self, folder: Path, seed: int, tell: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        tell: Callable[[str], None] = lambda _: None,
+        *,
+        bucket: str | None = None,
+        datasets: Mapping[str, Dataset] = DATASETS,
+    ) -> None:
         self._folder = folder
+        self._bucket = bucket
+        self._datasets = datasets
         self._random = random.Random(seed)
         self._tell = tell
         self.summary = Summary()
@@ -158,12 +172,15 @@ class Harness:
     def _start(self, lake: Path, release: str) -> Child:
         def work(say: Callable[[str], None]) -> None:
             tell_phases(say)
-            run_lake(settings_of(lake, self._folder / release))
+            run_lake(self._settings(lake, self._folder / release), self._datasets)
 
         return fork(work)
 
+    def _settings(self, lake: Path, inbox: Path) -> Settings:
+        return settings_of(lake, inbox, self._bucket)
+
     def _read(self, lake: Path, stop: Path, say: Callable[[str], None]) -> None:
-        watcher = Watcher(Lake(settings_of(lake, lake), DATASETS), self.releases)
+        watcher = Watcher(Lake(self._settings(lake, lake), self._datasets), self.releases)
         parent, reads, violations = os.getppid(), 0, []
         while not stop.exists() and os.getppid() == parent:
             violations += watcher.look()
@@ -171,25 +188,26 @@ class Harness:
         say(json.dumps({"reads": reads, "violations": violations}))
 
     def _state(self, lake: Path, release: str) -> list[str]:
-        watcher = Watcher(Lake(settings_of(lake, lake), DATASETS), self.releases)
+        watcher = Watcher(Lake(self._settings(lake, lake), self._datasets), self.releases)
         wrong = watcher.look()
-        if watcher.seen != dict.fromkeys(DATASETS, release):
+        if watcher.seen != dict.fromkeys(self._datasets, release):
             wrong.append(f"it was run with {release}, and has {watcher.seen}")
         return wrong + leftovers(watcher.lake)
 
     def _reference(self, release: str) -> Content:
         content: Content = answer_of(lambda: self._reference_of(self._folder / f"reference-{release}", release))
         rows = {dataset: {name: table[0] for name, table in tables.items()} for dataset, tables in content.items()}
-        if rows != expected_rows(release):
+        if rows != {name: expected_rows(release)[name] for name in self._datasets}:
             raise RuntimeError(f"release {release} has {rows}")
         return content
 
     def _reference_of(self, lake: Path, release: str) -> Content:
         settings = settings_of(lake, self._folder / release)
-        run_lake(settings)
-        return content_of(Lake(settings, DATASETS).tables())
+        run_lake(settings, self._datasets)
+        return content_of(Lake(settings, self._datasets).tables())
 
     def _timed(self, lake: Path) -> Undisturbed:
+        lake.mkdir()
         began = time.monotonic()
         child = self._start(lake, "A")
         if child.wait():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,9 +47,17 @@ def expected_rows(release: str) -> dict[str, dict[str, int]]:
     }
 
 
-def settings_of(lake: Path, inbox: Path) -> Settings:
-    """A lake in one folder, filled from another."""
-    return Settings.from_env({"NEQUI_LAKE_URI": str(lake), "NEQUI_LAKE_SOURCE": str(inbox)})
+def settings_of(lake: Path, inbox: Path, bucket: str | None = None) -> Settings:
+    """A lake in one folder, filled from another; or in a bucket, and its catalog in the folder."""
+    variables = {"NEQUI_LAKE_URI": str(lake), "NEQUI_LAKE_SOURCE": str(inbox)}
+    if bucket:
+        variables |= {
+            "NEQUI_LAKE_URI": f"s3://{bucket}/{lake.name}",
+            "NEQUI_LAKE_CATALOG": "sql",
+            "NEQUI_LAKE_CATALOG_URI": f"sqlite:///{lake}/catalog.db",
+            "NEQUI_LAKE_ENCRYPTION": os.environ.get("NEQUI_LAKE_ENCRYPTION", "AES256"),
+        }
+    return Settings.from_env(variables)
 
 
 def run_lake(settings: Settings, datasets: Mapping[str, Dataset] = DATASETS) -> None:
@@ -138,14 +147,12 @@ class Watcher:
 
 def leftovers(lake: Lake) -> list[str]:
     """What a lake that no run is at work on should not have: drafts, scratch, orphans, old reports, held locks."""
-    root = Path(lake.storage.uri)
-    found = [f"a draft: {path}" for path in root.rglob("*.draft")]
-    found += [f"in the scratch folder: {path}" for path in (root / ".scratch").glob("*")]
-    for path in sorted((root / ".locks").glob("*.lock")):
-        try:
-            FileLock(path).acquire(timeout=0).lock.release()
-        except Timeout:
-            found.append(f"a lock that is held: {path}")
+    storage = lake.storage
+    files = sorted(storage.files(storage.uri))
+    found = [f"a draft: {path}" for path in files if path.endswith(".draft")]
+    scratch = [storage.scratch_folder(name) for name in lake.datasets]
+    found += [f"in the scratch folder: {folder}" for folder in scratch if folder.exists()]
+    found += [f"a lock that is held: {path}" for path in files if "/.locks/" in path and _is_held(path)]
     for dataset in lake.datasets.values():
         for table in dataset.tables:
             iceberg = lake.catalog.iceberg(dataset.name, table.name)
@@ -156,13 +163,22 @@ def leftovers(lake: Lake) -> list[str]:
                 if iceberg
                 for task in iceberg.scan(snapshot_id=snapshot.snapshot_id).plan_files()
             }
-            there = {
-                str(p) for p in (root / "processed" / dataset.name / table.name / "data").rglob("*") if p.is_file()
-            }
+            there = set(storage.files(storage.path("processed", dataset.name, table.name, "data")))
             found += [f"an orphan: {path}" for path in sorted(there - named)]
             found += [f"a file that a snapshot names is not there: {path}" for path in sorted(named - there)]
     for read in lake.tables():
-        report = root / "profiling_reports" / read.published.dataset / f"{read.table.name}.json"
-        if json.loads(report.read_bytes())["release"] != read.published.release.id:
+        report = storage.path("profiling_reports", read.published.dataset, f"{read.table.name}.json")
+        if json.loads(storage.read(report))["release"] != read.published.release.id:
             found.append(f"a report of another release: {report}")
     return found
+
+
+def _is_held(lock: str) -> bool:
+    """Whether somebody has a lock; in a bucket it is not there otherwise."""
+    if lock.startswith("s3://"):
+        return True
+    try:
+        FileLock(lock).acquire(timeout=0).lock.release()
+    except Timeout:
+        return True
+    return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ import pytest
 
 from nequi_lake import Lake
 from nequi_lake.lake.catalog import LakeCatalog
-from nequi_lake_tests.chaos.lakes import Watcher, content_of, leftovers
+from nequi_lake.lake.settings import Settings
+from nequi_lake_tests.chaos.lakes import Watcher, content_of, leftovers, run_lake
 from nequi_lake_tests.chaos.points import POINTS
-from nequi_lake_tests.conftest import Materialize, citation, write_citations
+from nequi_lake_tests.conftest import Materialize, citation, only, write_citations
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,6 +89,24 @@ def test_a_table_of_another_release_than_its_siblings_is_seen(
 def test_tables_that_vanish_are_seen(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Lake, "tables", lambda lake: [])
     assert "electric_motor is gone, it was of release A" in watcher.look()
+
+
+@pytest.mark.bucket
+def test_what_a_killed_run_leaves_in_a_bucket_is_seen(bucket_lake: Mapping[str, str], inbox: Path) -> None:
+    motor = only("electric_motor")
+    settings = Settings.from_env({**bucket_lake, "NEQUI_LAKE_SOURCE": str(inbox)})
+    run_lake(settings, motor)
+    lake = Lake(settings, motor)
+    watcher = Watcher(lake, {"A": content_of(lake.tables())})
+    assert watcher.look() == leftovers(lake) == []
+    lake.storage.write(lake.storage.path("processed", "electric_motor", "sessions", "data", "run", "0.parquet"), b"")
+    with lake.storage.alone("electric_motor"), lake.storage.scratch("electric_motor"):
+        found = " ".join(leftovers(lake))
+    for kind in ("an orphan", "in the scratch folder", "a lock that is held"):
+        assert kind in found
+    lake.storage.remove(lake.table("electric_motor.sessions").files()[0])
+    assert "a file that a snapshot names is not there" in " ".join(leftovers(lake))
+    assert "a reader failed" in watcher.look()[0]
 
 
 def cut_short(path: Path) -> None:
