@@ -145,15 +145,14 @@ class ReportIOManager(dg.IOManager):
             for ending, content in made.files().items():
                 path = report_path(self._lake, table.published, ending)
                 self._lake.storage.write(path, content)
-                links[ending] = dg.MetadataValue.url(self._lake.storage.link(path))
+                links["report" if ending == "html" else ending] = dg.MetadataValue.url(self._lake.storage.link(path))
         account = table.published.accounting
         context.add_output_metadata(
             {
                 **links,
                 "profile": dg.MetadataValue.md(markdown(made)),
-                "dagster/row_count": len(obj),
-                "table_rows": table.published.rows,
-                "table_bytes": table.published.size_bytes,
+                "rows": table.published.rows,
+                "bytes": table.published.size_bytes,
                 "missing_percent": round(100 * made.missing_share, 4),
                 "columns_with_missing_values": int((obj["missing"] > 0).sum()),
                 **({"quarantined": account.quarantined} if account.files else {}),

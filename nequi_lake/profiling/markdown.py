@@ -57,7 +57,7 @@ def _table(columns: Sequence[ColumnProfile]) -> str:
             share_text(c.missing_share),
             f"{'' if c.exact else '≈ '}{count_text(c.distinct)}",
             least,
-            number_text(c.mean, c.unit),
+            number_text(c.mean) if c.unit != "id" else "",
             greatest,
         ]
         lines.append("| " + " | ".join(plain(cut(cell, _TEXT_SHOWN)) for cell in cells) + " |")

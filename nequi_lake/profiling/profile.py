@@ -429,4 +429,5 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> float:
-    return float("nan") if value is None else float(value)
+    """The number as a float; NaN for one that is missing or too large for it, such as the spread of huge values."""
+    return float(value) if value is not None and math.isfinite(value) else math.nan
