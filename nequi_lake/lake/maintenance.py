@@ -20,7 +20,7 @@ from nequi_lake.lake.catalog import LakeCatalog, time_of, told_by
 from nequi_lake.lake.housekeeping import written_in
 from nequi_lake.lake.patience import patiently
 from nequi_lake.lake.quarantine import newest_run
-from nequi_lake.lake.raw import MANIFEST, manifest_of
+from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.storage import FileFacts, Storage
 from nequi_lake.lake.storage.faults import explain
 
@@ -217,18 +217,11 @@ def _needed(iceberg: IcebergTable, kept: Collection[Snapshot]) -> set[str]:
 
 
 def _left_by_killed(dataset: Dataset, storage: Storage) -> dict[str, FileFacts]:
-    """Drafts, and raw files without a manifest: they were never kept, or are being kept at this moment."""
-    versions = storage.path("raw", dataset.name, "version=")
-    left: dict[str, FileFacts] = {}
+    """Drafts, and raw files that no manifest names."""
+    left = RawZone(storage).never_kept(dataset.name)
     for folder in written_in(dataset, storage):
-        found = storage.files(folder)
         drafts = set(storage.drafts(folder))
-        left |= {
-            path: file
-            for path, file in found.items()
-            if path in drafts
-            or (path.startswith(versions) and not path.endswith(MANIFEST) and manifest_of(path) not in found)
-        }
+        left |= {path: file for path, file in storage.files(folder).items() if path in drafts}
     return left
 
 

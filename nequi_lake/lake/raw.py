@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from itertools import accumulate
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import RawZoneError
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import FileFacts, Storage
 from nequi_lake.progress import blocks
 
 MANIFEST = ".manifest.json"
@@ -129,14 +129,6 @@ class KeptFile(_Facts):
         return {part.name: start for part, start in zip(self.parts, starts, strict=False)}
 
 
-def manifest_of(path: str) -> str:
-    """Where the manifest of a raw file, or of a file's part, is."""
-    folder, name = path.rsplit("/", 1)
-    if folder.rsplit("/", 1)[-1].startswith("version="):
-        return path + MANIFEST
-    return f"{folder}{PurePosixPath(name).suffix}{MANIFEST}"
-
-
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a local file, hexadecimal."""
     digest = hashlib.sha256()
@@ -212,6 +204,15 @@ class RawZone:
         kept = {file.file: file for file in self._kept(dataset, version)}
         whole = len(kept) == len(dataset.files) and all(file.whole and not self._lost(file) for file in kept.values())
         return kept if whole else {}
+
+    def never_kept(self, dataset: str) -> dict[str, FileFacts]:
+        """The files, of any version, that no manifest names: what killed runs left, or what is being kept just now."""
+        found = self._storage.files(self._storage.path("raw", dataset))
+        manifests = [path for path in found if path.endswith(MANIFEST)]
+        kept = [self._manifest(*path.removesuffix(MANIFEST).rsplit("/", 1)) for path in manifests]
+        named = {*manifests, *(file.path_of(part) for file in kept for part in file.parts)}
+        versions = self._folder(dataset, "")
+        return {path: facts for path, facts in found.items() if path.startswith(versions) and path not in named}
 
     def current_version(self, dataset: str) -> str | None:
         """The newest version of which every file is kept and sound; None where there is none."""

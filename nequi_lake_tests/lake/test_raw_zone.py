@@ -273,3 +273,17 @@ def test_a_manifest_from_before_files_came_in_parts_is_read(keep: Keep, zone: Ra
         del part["name"]
         storage.write(path, json.dumps({**manifest, **part}).encode())
     assert zone.whole_version(PAIR, "v1") == {file.file: file for file in kept}
+
+
+def test_what_no_manifest_names_was_never_kept(keep: Keep, zone: RawZone, storage: Storage, tmp_path: Path) -> None:
+    zone.keep(PAIR, in_parts(tmp_path, a=b"1", b=b"23"))
+    keep("one.bin", "v2")
+    keep("two.bin", "v2")
+    assert zone.never_kept("pair") == {}
+    left = [
+        storage.path("raw", "pair", *names)
+        for names in (("version=v1", "one", "c.bin"), ("version=v1", "two.bin"), ("version=v3", "one.bin"))
+    ]
+    for path in left:
+        storage.write(path, b"left over")
+    assert sorted(zone.never_kept("pair")) == left
