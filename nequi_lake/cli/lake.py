@@ -180,6 +180,7 @@ def history(
                 "rows": entry.rows,
                 "bytes": entry.size_bytes,
                 "raw_version": entry.release.raw_version,
+                "made_from": entry.release.made_from,
                 "run": entry.release.run_id,
                 "current": entry.current,
                 "whole": entry.whole,
@@ -200,15 +201,21 @@ def rollback(
 
     lake = Lake.from_env()
     (found,) = _named(lake, [dataset])
-    target, changed = roll_back(found, release, lake.catalog, lake.storage)
-    if changed:
-        say(f"Readers of {dataset} see release {target.id} now; committed: {', '.join(changed)}")
+    done = roll_back(found, release, lake.catalog, lake.storage)
+    if done.changed:
+        say(f"Readers of {dataset} see release {done.release.id} now; committed: {', '.join(done.changed)}")
         say(
             f"The next run of {dataset} publishes the release of the current raw version again: switch its schedule "
             "and sensor off for as long as that is not wanted"
         )
     else:
-        say(f"Release {target.id} is what readers of {dataset} see already; nothing was changed")
+        say(f"Release {done.release.id} is what readers of {dataset} see already; nothing was changed")
+    if done.other_marts:
+        say(
+            f"NOT of this release, as none is kept that was made from it: {', '.join(done.other_marts)}\n"
+            f"  to do: make them of it: dagster asset materialize -m nequi_lake.definitions "
+            f"--select 'key:\"marts/{dataset}/*\"'"
+        )
     _summary(lake, [dataset])
 
 
@@ -293,8 +300,9 @@ def _table_rows(tables: Iterable[PublishedTable]) -> list[dict[str, Any]]:
             "rows": published.rows,
             "bytes": published.size_bytes,
             "partitions": published.partitions,
-            "quarantined": published.accounting.quarantined,
+            "quarantined": published.accounting.quarantined if published.accounting.files else None,
             "release": published.release.id,
+            "made_from": published.release.made_from,
             "published_at": published.published_at.isoformat(timespec="seconds"),
         }
         for published in tables

@@ -42,7 +42,7 @@ def print_rows(rows: Sequence[dict[str, Any]], form: Format) -> None:
         return
     cells = [[_short(row[name], grouped=name in _COUNTS) for name in names] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(names, *cells, strict=True)]
-    numeric = [all(isinstance(row[name], int | float) for row in rows) for name in names]
+    numeric = [all(isinstance(row[name], int | float | None) for row in rows) for name in names]
     for line in ([*names], ["─" * width for width in widths], *cells):
         typer.echo(
             "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(line, widths, numeric, strict=True)).rstrip()

@@ -52,7 +52,8 @@ def about(
     Args:
         unit: unit of measure, or what the values are ("text", "code", "count", "id").
         source: the raw column that it is parsed from, dotted for a nested JSON field.
-        derived_from: the raw columns that the table's transform makes it from, where there is no ``source``.
+        derived_from: the raw columns that the table's transform makes it from, where there is no ``source``; of a
+            mart's column, the ``<table>.<column>`` that its SQL makes it from.
         null_limit: share of rows, 0 to 1, that may miss a value; required where the column is nullable.
         references: the table of the same dataset whose key this column holds.
         missing: raw texts that stand for "no value".
@@ -108,6 +109,11 @@ class Column:
     def raw_columns(self) -> tuple[str, ...]:
         """The raw columns behind this one."""
         return (self.source,) if self.source else self.derived_from
+
+    @property
+    def table_columns(self) -> tuple[tuple[str, str], ...]:
+        """(table, column) of all that a mart's column is made from."""
+        return tuple((table, column) for table, _, column in (name.partition(".") for name in self.derived_from))
 
     @property
     def constraints(self) -> list[str]:

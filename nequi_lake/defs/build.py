@@ -16,6 +16,7 @@ from nequi_lake.defs.automation import (
 )
 from nequi_lake.defs.io_managers import IcebergIOManager, RawFileIOManager, ReportIOManager
 from nequi_lake.defs.maintenance import maintenance_job, maintenance_schedule
+from nequi_lake.defs.marts import mart_asset
 from nequi_lake.defs.names import IO_RAW, IO_REPORTS, IO_TABLES
 from nequi_lake.defs.raw import raw_assets
 from nequi_lake.defs.reports import report_assets
@@ -42,6 +43,7 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
         assets=[
             *(raw_assets(dataset) for dataset in part),
             *(table_assets(dataset) for dataset in part),
+            *(mart_asset(dataset, mart) for dataset in part for mart in dataset.marts),
             *(asset for dataset in part for asset in report_assets(dataset)),
         ],
         jobs=[whole_lake_job(), maintenance, *jobs.values()],

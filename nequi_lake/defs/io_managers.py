@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from nequi_lake.defs.failures import as_failure
 from nequi_lake.defs.names import dataset_and_name
-from nequi_lake.defs.tables import column_lineage, column_schema
+from nequi_lake.defs.publishing import column_lineage, column_schema
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.raw import Fetched, KeptFile, RawZone
 from nequi_lake.lake.reader import Lake, LakeTable
@@ -79,14 +79,21 @@ class IcebergIOManager(dg.IOManager):
                 "dagster/row_count": published.rows,
                 "dagster/column_schema": column_schema(table),
                 "dagster/column_lineage": column_lineage(dataset, table),
-                "dagster/uri": self._lake.storage.path("processed", obj.dataset, obj.table),
+                "dagster/uri": self._lake.storage.path(table.zone, obj.dataset, obj.table),
                 "bytes": published.size_bytes,
                 "files": len(published.files),
                 "partitions": published.partitions,
-                "raw_records": account.raw_records,
-                "quarantined": account.quarantined,
-                "merged": account.merged,
+                **(
+                    {
+                        "raw_records": account.raw_records,
+                        "quarantined": account.quarantined,
+                        "merged": account.merged,
+                    }
+                    if account.files
+                    else {}
+                ),
                 "release": published.release.id,
+                **({"made_from": published.release.made_from} if published.release.made_from else {}),
                 "snapshot_id": str(published.snapshot_id),
                 "raw_version": published.release.raw_version,
                 "new_snapshot": published is not obj,

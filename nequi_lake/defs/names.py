@@ -8,9 +8,9 @@ from typing import TypedDict
 
 import dagster as dg
 
-from nequi_lake.datasets.spec import INDEX, Dataset
+from nequi_lake.datasets.spec import INDEX, Dataset, Table
 
-RAW, PROCESSED, REPORTS = "raw", "processed", "profiling_reports"
+RAW, REPORTS = "raw", "profiling_reports"
 IO_RAW, IO_TABLES, IO_REPORTS = "raw_files", "iceberg", "reports"
 
 
@@ -19,9 +19,9 @@ def raw_key(dataset: str, file: str) -> dg.AssetKey:
     return dg.AssetKey([RAW, dataset, file])
 
 
-def table_key(dataset: str, table: str) -> dg.AssetKey:
-    """The key of a processed table."""
-    return dg.AssetKey([PROCESSED, dataset, table])
+def table_key(dataset: Dataset, table: Table) -> dg.AssetKey:
+    """The key of a table or mart."""
+    return dg.AssetKey([table.zone, dataset.name, table.name])
 
 
 def report_key(dataset: str, table: str) -> dg.AssetKey:

@@ -64,13 +64,13 @@ def report_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
 
 
 def reported(dataset: Dataset) -> Sequence[Table]:
-    """The tables of a dataset that have a report."""
-    return dataset.tables
+    """The tables of a dataset that have a report: its marts too."""
+    return dataset.tables_and_marts
 
 
 def report_asset(dataset: Dataset, table: Table) -> dg.AssetsDefinition:
     """The asset of a table's profiling report."""
-    source = table_key(dataset.name, table.name)
+    source = table_key(dataset, table)
 
     @dg.asset(
         key=report_key(dataset.name, table.name),

@@ -9,10 +9,10 @@ from types import MappingProxyType
 
 import polars as pl
 
-from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.rules import Rule
 from nequi_lake.datasets.spec import RECORD, Dataset, RawFile, Table
 from nequi_lake.engines.duplicates import Duplicates
+from nequi_lake.engines.files import prefix, sink
 from nequi_lake.engines.records import (
     KEEPS,
     Copies,
@@ -155,22 +155,13 @@ def plan_pass(
         )
         plan.counts["table", table.name] = _expected(table, records)
         rows = table.transform(records).select(list(table.columns))
-        plan.sinks.append(_sink(table, rows, _prefix(dataset, table, release, storage), plan.written, storage))
+        written = plan.written.setdefault(table.name, [])
+        plan.sinks.append(sink(table, rows, prefix(dataset, table, release, storage), written, storage))
     return plan
-
-
-def discard(staged: Mapping[str, StagedTable], storage: Storage) -> None:
-    """Remove the files of staged tables that will not be published."""
-    for table in staged.values():
-        storage.remove(storage.path("processed", table.dataset, table.table, "data", table.release.run_id))
 
 
 def _selected(dataset: Dataset, select: Collection[str]) -> list[Table]:
     return [table for table in dataset.tables if table.name in select]
-
-
-def _prefix(dataset: Dataset, table: Table, release: Release, storage: Storage) -> str:
-    return storage.path("processed", dataset.name, table.name, "data", release.run_id)
 
 
 def _expected(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:
@@ -183,27 +174,6 @@ def _expected(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:
         folded = counted.with_columns(records=1)
     return folded.select(
         pl.col("records").sum().cast(pl.Int64), pl.len().cast(pl.Int64), pl.col("rows").sum().cast(pl.Int64)
-    )
-
-
-def _sink(
-    table: Table, rows: pl.LazyFrame, prefix: str, written: dict[str, list[DataFile]], storage: Storage
-) -> pl.LazyFrame:
-    files = written.setdefault(table.name, [])
-
-    def note(sunk: object) -> None:
-        for path in sunk.paths:  # type: ignore[attr-defined]
-            files.append(DataFile(path=str(path.path), rows=path.num_rows, size_bytes=path.num_bytes))
-
-    target: str | pl.PartitionBy = f"{prefix}/00000000.parquet"
-    if table.partition_by:
-        target = pl.PartitionBy(prefix, key=table.partition_by.key, include_key=not table.partition_by.by_year)
-    return rows.sink_parquet(
-        target,
-        arrow_schema=arrow_schema(table.contract),
-        sinked_paths_callback=note,
-        lazy=True,
-        **storage.polars_sink(),
     )
 
 

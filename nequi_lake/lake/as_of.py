@@ -37,8 +37,9 @@ def parse(as_of: datetime | str) -> datetime | str:
 
 
 def find(catalog: LakeCatalog, dataset: Dataset, release: str) -> list[ReleaseState]:
-    """The dataset's releases whose id begins so."""
-    return [state for state in catalog.releases(dataset) if state.release.id.startswith(release)]
+    """The releases of the dataset, and of its marts, whose id begins so."""
+    states = (state for unit in dataset.units for state in catalog.releases(dataset, unit))
+    return [state for state in states if state.release.id.startswith(release)]
 
 
 def the_one(matching: Sequence[tuple[str, ReleaseState]], release: str) -> tuple[str, ReleaseState]:

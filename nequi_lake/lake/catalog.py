@@ -1,9 +1,9 @@
-"""The catalog: one Iceberg table a processed table, published by one snapshot each, read a whole release at a time."""
+"""The catalog: one Iceberg table a table or mart, published by one snapshot each, read a whole release at a time."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ _LOCKED_S = 30
 
 
 class LakeCatalog:
-    """The processed tables of the lake.
+    """The tables and marts of the lake.
 
     Args:
         settings: names the catalog's database.
@@ -145,35 +145,42 @@ class LakeCatalog:
         dataset: Dataset,
         table: str | None = None,
         *,
-        release: str | None = None,
+        release: Release | None = None,
         before: datetime | None = None,
     ) -> dict[str, PublishedTable]:
-        """The tables of the newest release that every table of it has, by name; none where there is no such release.
+        """The tables of the newest release that every table of it has, and the newest of each mart, by name.
 
         Args:
             dataset: whose tables.
             table: the only one that is wanted; all of them by default.
-            release: the only release that is wanted, by its whole id.
+            release: the only release that is wanted, with the newest of each mart that was made from the same tables.
             before: leave out what was committed later than this.
         """
-        tables = self._icebergs(dataset)
-        releases = _releases(tables, before)
-        whole = [
-            commits for name, commits in releases.items() if _is_whole(commits, dataset) and release in (name, None)
-        ]
-        newest = max(whole, key=_committed_at, default={})
-        return {
-            name: _published(dataset.name, name, iceberg, newest[name])
-            for name, iceberg in tables.items()
-            if iceberg and name in newest and table in (name, None)
-        }
+        found: dict[str, PublishedTable] = {}
+        for unit in dataset.units if table is None else [dataset.unit_of(table)]:
+            tables = self._icebergs(dataset, unit)
+            whole = [commits for commits in _releases(tables, before).values() if _is_whole(commits, dataset)]
+            if release:
+                same = [commits for commits in whole if _release_of(commits).of_tables == release.of_tables]
+                whole = [commits for commits in same if _release_of(commits).id == release.id] or same
+            newest = max(whole, key=_committed_at, default={})
+            found |= {
+                name: _published(dataset.name, name, iceberg, newest[name])
+                for name, iceberg in tables.items()
+                if iceberg and name in newest and table in (name, None)
+            }
+        return found
 
-    def releases(self, dataset: Dataset) -> list[ReleaseState]:
-        """The dataset's releases, the one that was committed last first; what readers see is the first whole one."""
-        releases = sorted(_releases(self._icebergs(dataset)).values(), key=_committed_at, reverse=True)
+    def releases(self, dataset: Dataset, unit: Sequence[Table] | None = None) -> list[ReleaseState]:
+        """The releases of the dataset's tables, or of another unit of it, the one that was committed last first.
+
+        What readers see is the first whole one.
+        """
+        tables = self._icebergs(dataset, dataset.tables if unit is None else unit)
+        releases = sorted(_releases(tables).values(), key=_committed_at, reverse=True)
         return [
             ReleaseState(
-                release=next(iter(commits.values())).release,
+                release=_release_of(commits),
                 whole=_is_whole(commits, dataset),
                 committed_at=time_of(_committed_at(commits)),
             )
@@ -182,7 +189,7 @@ class LakeCatalog:
 
     def history(self, dataset: Dataset, table: str) -> list[HistoryEntry]:
         """The lake's commits to a table, the newest first."""
-        tables = self._icebergs(dataset)
+        tables = self._icebergs(dataset, dataset.unit_of(table))
         iceberg = tables[table]
         releases = _releases(tables)
         whole = {name: commits for name, commits in releases.items() if _is_whole(commits, dataset)}
@@ -231,11 +238,11 @@ class LakeCatalog:
                 fix=f"Run it again: nequi-lake maintain {dataset}",
             ) from refused
 
-    def _icebergs(self, dataset: Dataset) -> dict[str, IcebergTable | None]:
-        return {table.name: self.iceberg(dataset.name, table.name) for table in dataset.tables}
+    def _icebergs(self, dataset: Dataset, unit: Sequence[Table]) -> dict[str, IcebergTable | None]:
+        return {table.name: self.iceberg(dataset.name, table.name) for table in unit}
 
     def iceberg(self, dataset: str, table: str) -> IcebergTable | None:
-        """The Iceberg table behind a processed table; None where it was never published."""
+        """The Iceberg table behind a table or mart; None where it was never published."""
         try:
             return self._catalog.load_table((dataset, table))
         except NoSuchTableError:
@@ -257,7 +264,7 @@ class LakeCatalog:
             with self._catalog.create_table_transaction(
                 (dataset.name, table.name),
                 schema=arrow_schema(table.contract),
-                location=self._storage.path("processed", dataset.name, table.name),
+                location=self._storage.path(table.zone, dataset.name, table.name),
                 properties=_properties(dataset, table),
             ) as create:
                 if table.partition_by:
@@ -302,6 +309,7 @@ def _properties(dataset: Dataset, table: Table) -> dict[str, str]:
         "nequi.kaggle": dataset.slug,
         "nequi.licence": dataset.licence,
         "nequi.use-case": dataset.use_case,
+        **({"nequi.made-of": ", ".join(table.reads)} if table.reads else {}),
         "nequi.key": ", ".join(table.key),
         "nequi.foreign-keys": ", ".join(f"{column} -> {parent}" for column, parent in table.foreign_keys.items()),
     }
@@ -340,8 +348,12 @@ def _releases(
 
 
 def _is_whole(commits: Mapping[str, _Commit], dataset: Dataset) -> bool:
-    declared = {table.name for table in dataset.tables}
-    return declared.intersection(next(iter(commits.values())).release.tables) <= set(commits)
+    declared = {table.name for table in dataset.tables_and_marts}
+    return declared.intersection(_release_of(commits).tables) <= set(commits)
+
+
+def _release_of(commits: Mapping[str, _Commit]) -> Release:
+    return next(iter(commits.values())).release
 
 
 def _committed_at(commits: Mapping[str, _Commit]) -> int:

@@ -115,7 +115,8 @@ def maintain(
 ) -> Removed:
     """Forget old releases of a dataset, and remove the files that no kept snapshot needs.
 
-    What readers see stays, whatever its age, and a release stays or goes for all tables together.
+    What readers see stays, whatever its age, and a release stays or goes for all tables together. A mart's release
+    stays as long as that of the tables it was made from.
 
     Args:
         dataset: which.
@@ -128,7 +129,7 @@ def maintain(
     Raises:
         CatalogError: a file that a kept snapshot needs is not there; nothing was changed.
     """
-    published = any(catalog.iceberg(dataset.name, table.name) for table in dataset.tables)
+    published = any(catalog.iceberg(dataset.name, table.name) for table in dataset.tables_and_marts)
     if not (published or storage.exists(storage.path("raw", dataset.name))):
         return Removed(dataset=dataset.name)
     with storage.alone(dataset.name):
@@ -160,21 +161,26 @@ def maintain(
 
 def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, now: datetime) -> _Plan:
     oldest = now - keep.age
-    states = catalog.releases(dataset)
-    whole = [state.release.id for state in states if state.whole]
-    # What readers see is the first whole one.
-    releases = {*whole[: max(keep.releases, 1)], *(s.release.id for s in states if s.committed_at >= oldest)}
+    releases: set[str] = set()
+    for unit in dataset.units:
+        states = catalog.releases(dataset, unit)
+        whole = [state.release.id for state in states if state.whole]
+        # What readers see is the first whole one.
+        releases |= {
+            *whole[: max(keep.releases, 1)],
+            *(s.release.id for s in states if s.committed_at >= oldest or s.release.made_from in releases),
+        }
     runs = {newest_run(storage, dataset.name)}
     expired: dict[str, set[int]] = {}
     removable: dict[str, FileFacts] = {}
-    for table in dataset.tables:
+    for table in dataset.tables_and_marts:
         iceberg = catalog.iceberg(dataset.name, table.name)
         if iceberg is None:
             continue
         kept = [s for s in iceberg.snapshots() if _is_kept(s, iceberg, releases, oldest)]
         expired[table.name] = {s.snapshot_id for s in iceberg.snapshots()} - {s.snapshot_id for s in kept}
         runs |= {told[0].run_id for told in map(told_by, kept) if told}
-        found = storage.files(storage.path("processed", dataset.name, table.name))
+        found = storage.files(storage.path(table.zone, dataset.name, table.name))
         needed = _needed(iceberg, kept)
         lost = sorted(needed - set(found))
         if lost:

@@ -17,7 +17,8 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.as_of import find, parse, the_one
-from nequi_lake.lake.release import DataFile, PublishedTable
+from nequi_lake.lake.query import connected, the_query
+from nequi_lake.lake.release import DataFile, PublishedTable, Release
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 
@@ -144,7 +145,7 @@ class LakeDataset:
         return self._names()
 
     def _names(self) -> list[str]:
-        return [table.name for table in self._dataset.tables]
+        return [table.name for table in self._dataset.tables_and_marts]
 
 
 class Lake:
@@ -157,7 +158,8 @@ class Lake:
         datasets: what it may hold; all that are declared by default.
         as_of: read older versions. A time, or its ISO text (UTC where it names no zone): every dataset as readers saw
             it then, as far as its releases are kept. A release's id, or the first characters of it: the dataset that
-            has it reads it, and the others their newest. The newest of all by default.
+            has it reads it, with the marts that were made from it, and the others their newest. The newest of all by
+            default.
 
     Raises:
         UsageError: ``as_of`` is neither.
@@ -216,7 +218,7 @@ class Lake:
         return LakeCatalog(self.settings, self.storage)
 
     def tables(self) -> list[LakeTable]:
-        """Every table that has been published, dataset by dataset.
+        """Every table and mart that has been published, dataset by dataset.
 
         Raises:
             CatalogError: as of the time that is asked for there is nothing, or no such release.
@@ -231,7 +233,7 @@ class Lake:
         return found
 
     def published(self, dataset: Dataset, table: str | None = None) -> dict[str, PublishedTable]:
-        """The dataset's tables that this lake reads, by name; only ``table`` where it is given.
+        """The dataset's tables and marts that this lake reads, by name; only ``table`` where it is given.
 
         Raises:
             CatalogError: there is no such release as this lake is as of.
@@ -243,14 +245,14 @@ class Lake:
         return self.catalog.published(dataset, table)
 
     @cached_property
-    def _pinned(self) -> tuple[str, str] | None:
-        """Dataset and id of the release that this lake is as of."""
+    def _pinned(self) -> tuple[str, Release] | None:
+        """Dataset and release that this lake is as of."""
         if not isinstance(self.as_of, str):
             return None
         found = [(dataset, find(self.catalog, dataset, self.as_of)) for dataset in self.datasets.values()]
         matching = [(dataset.name, release) for dataset, releases in found for release in releases]
         dataset, release = the_one(matching, self.as_of)
-        return dataset, release.release.id
+        return dataset, release.release
 
     def table(self, name: str) -> LakeTable:
         """The table ``<dataset>.<table>``.
@@ -277,10 +279,10 @@ class Lake:
             CatalogError: no dataset declares it.
         """
         for dataset in self.datasets.values():
-            for table in dataset.tables:
+            for table in dataset.tables_and_marts:
                 if f"{dataset.name}.{table.name}" == name:
                     return dataset, table
-        known = [f"{dataset.name}.{table.name}" for dataset in self.datasets.values() for table in dataset.tables]
+        known = [f"{d.name}.{table.name}" for d in self.datasets.values() for table in d.tables_and_marts]
         raise CatalogError(f"There is no table {name}.", fix=f"Name one of: {', '.join(known)}.")
 
     def sql(self, query: str) -> pa.Table:
@@ -309,33 +311,25 @@ class Lake:
     def _asked(self, query: str) -> Iterator[duckdb.DuckDBPyRelation]:
         import duckdb
 
-        with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
+        # DuckDB lists a query's tables only where it can bind the query, so look for the names ourselves.
+        named = [dataset for dataset in self.datasets.values() if dataset.name in query.lower()]
+        tables = {(d.name, name): table.to_dataset() for d in named for name, table in self._read(d).items()}
+        with connected(tables) as connection:
             try:
-                # DuckDB lists a query's tables only where it can bind the query, so look for the names ourselves.
-                for dataset in self.datasets.values():
-                    if dataset.name in query.lower():
-                        self._register(connection, dataset)
-                # A progress bar would stand between the rows, on standard output.
-                connection.execute("SET enable_progress_bar = false")
-                connection.execute("SET enable_external_access = false; SET lock_configuration = true")
-                statements = connection.extract_statements(query)
-                if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+                wanted = the_query(connection, query)
+                if wanted is None:
                     raise CatalogError(
                         "This is not one query.", where=query, fix="Write one SELECT; a lake is read only."
                     )
-                yield connection.sql(query)
+                yield wanted
             except duckdb.Error as error:
                 raise _cannot_run(error) from None
 
-    def _register(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
-        connection.execute(f'CREATE SCHEMA "{dataset.name}"')
-        tables = self.published(dataset)
-        if not tables and isinstance(self.as_of, datetime):
+    def _read(self, dataset: Dataset) -> dict[str, LakeTable]:
+        found = self.published(dataset)
+        if not found and isinstance(self.as_of, datetime):
             raise _nothing_then(dataset.name, self.as_of, self.settings.uri)
-        for name, published in tables.items():
-            source = f"{dataset.name}__{name}"
-            connection.register(source, LakeTable(dataset.table(name), published, self).to_dataset())
-            connection.execute(f'CREATE VIEW "{dataset.name}"."{name}" AS SELECT * FROM "{source}"')
+        return {name: LakeTable(dataset.table(name), published, self) for name, published in found.items()}
 
 
 def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -11,19 +11,26 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """One state of a whole dataset: these raw bytes, through this code.
+    """One state of a whole dataset: these raw bytes, through this code. Or of a mart: these tables, through its SQL.
 
     Attributes:
-        id: fingerprint of the raw bytes and of the code that makes the tables of them.
+        id: fingerprint of the raw bytes or tables, and of the code that makes the tables of them.
         run_id: the run that staged it.
         raw_version: the raw zone's version that it was made from.
-        tables: the dataset's tables; the release is whole when each of them has it.
+        tables: the tables that are released together; the release is whole when each of them has it.
+        made_from: for a mart, the release of the dataset's tables that it was made from.
     """
 
     id: str
     run_id: str
     raw_version: str
     tables: tuple[str, ...]
+    made_from: str | None = None
+
+    @property
+    def of_tables(self) -> str:
+        """The id of the release of the dataset's tables that it is, or that it was made from."""
+        return self.made_from or self.id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +46,7 @@ class Accounting:
     """Where the raw records that feed a table went.
 
     Attributes:
-        files: raw file → its account.
+        files: raw file → its account; empty for a mart, which is made of no raw file.
         accepted: records that the table was made of.
         merged: accepted records whose row another record had begun, or had given already.
         expected_rows: rows that the accepted records must give, counted apart from the table.
@@ -59,6 +66,10 @@ class Accounting:
     def quarantined(self) -> int:
         """Records put aside."""
         return sum(file.quarantined for file in self.files.values())
+
+
+NO_RECORDS = Accounting(files={}, accepted=0, merged=0, expected_rows=0)
+"""The accounting of what is not made of raw records."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +180,7 @@ def to_properties(staged: StagedTable) -> dict[str, str]:
         "run_id": staged.release.run_id,
         "raw_version": staged.release.raw_version,
         "tables": json.dumps(staged.release.tables),
+        **({"made_from": staged.release.made_from} if staged.release.made_from else {}),
         "raw_files": json.dumps({n: [f.records, f.quarantined] for n, f in staged.accounting.files.items()}),
         "accepted": str(staged.accounting.accepted),
         "merged": str(staged.accounting.merged),
@@ -192,6 +204,7 @@ def from_properties(properties: Mapping[str, str]) -> tuple[Release, Accounting]
             run_id=facts["run_id"],
             raw_version=facts["raw_version"],
             tables=tuple(json.loads(facts["tables"])),
+            made_from=facts.get("made_from"),
         ),
         Accounting(
             files=files,

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError, UsageError
 from nequi_lake.lake.as_of import SHORTEST, find, the_one
 from nequi_lake.lake.catalog import LakeCatalog
-from nequi_lake.lake.release import PublishedTable, Release
+from nequi_lake.lake.release import PublishedTable, Release, ReleaseState
 from nequi_lake.lake.storage import Storage
 
 
-def roll_back(dataset: Dataset, release: str, catalog: LakeCatalog, storage: Storage) -> tuple[Release, list[str]]:
-    """Make an older whole release what readers see, and say which it is and what tables needed a commit.
+@dataclass(frozen=True, kw_only=True)
+class RolledBack:
+    """What a rollback did.
+
+    Attributes:
+        release: the release of the dataset's tables that readers see now.
+        changed: the tables and marts that needed a commit.
+        other_marts: the marts that stay of another release, because none is kept that was made from this one.
+    """
+
+    release: Release
+    changed: tuple[str, ...]
+    other_marts: tuple[str, ...]
+
+
+def roll_back(dataset: Dataset, release: str, catalog: LakeCatalog, storage: Storage) -> RolledBack:
+    """Make an older whole release what readers see, with the marts that were made from it.
 
     The first commit makes the old release the newest, and every table has it already, so readers go from one whole
     release to the other at that commit. Where the process ends before the last one, a second call does the rest.
@@ -24,17 +42,17 @@ def roll_back(dataset: Dataset, release: str, catalog: LakeCatalog, storage: Sto
         storage: the lake's.
 
     Raises:
-        UsageError: so few characters name no release.
+        UsageError: so few characters name no release, or a mart's.
         CatalogError: there is no such whole release, its files are gone, or it has other columns than the contract.
     """
     if len(release) < SHORTEST:
         raise UsageError(f"{release} is too short.", fix=f"Give {SHORTEST} or more characters of the release's id.")
     # Asked before the lock is taken, which would make a lake where there is none.
-    the_one([(dataset.name, state) for state in find(catalog, dataset, release)], release)
+    _wanted(dataset, release, catalog)
     with storage.alone(dataset.name):
-        matching = [(dataset.name, state) for state in find(catalog, dataset, release)]
-        _, state = the_one(matching, release)
-        target = catalog.published(dataset, release=state.release.id)
+        state = _wanted(dataset, release, catalog)
+        together = catalog.published(dataset, release=state.release)
+        target = {name: table for name, table in together.items() if not table.release.made_from}
         _refuse_other_columns(dataset, target, state.release, catalog)
         missing = storage.missing([path for table in target.values() for path in table.paths])
         if missing:
@@ -53,11 +71,46 @@ def roll_back(dataset: Dataset, release: str, catalog: LakeCatalog, storage: Sto
                 continue
             catalog.publish(dataset, table)
             changed.append(table.name)
-        return state.release, changed
+        marts = _usable_marts(dataset, together, catalog, storage)
+        for name, mart in marts.items():
+            if seen[name].release.id != mart.release.id:
+                catalog.publish(dataset, mart)
+                changed.append(mart.name)
+        return RolledBack(
+            release=state.release,
+            changed=tuple(changed),
+            other_marts=tuple(
+                f"{dataset.name}.{mart.name}" for mart in dataset.marts if mart.name in seen and mart.name not in marts
+            ),
+        )
+
+
+def _wanted(dataset: Dataset, release: str, catalog: LakeCatalog) -> ReleaseState:
+    _, state = the_one([(dataset.name, state) for state in find(catalog, dataset, release)], release)
+    if state.release.made_from:
+        raise UsageError(
+            f"{state.release.id} is a release of the mart {', '.join(state.release.tables)} alone.",
+            fix=f"Go back to the release that it was made from: "
+            f"nequi-lake rollback {dataset.name} {state.release.made_from}",
+        )
+    return state
+
+
+def _usable_marts(
+    dataset: Dataset, together: Mapping[str, PublishedTable], catalog: LakeCatalog, storage: Storage
+) -> dict[str, PublishedTable]:
+    """Those marts of a release that the contract still describes and whose files are there."""
+    return {
+        mart.name: together[mart.name]
+        for mart in dataset.marts
+        if mart.name in together
+        and catalog.schema(together[mart.name]) == arrow_schema(mart.contract)
+        and not storage.missing(together[mart.name].paths)
+    }
 
 
 def _refuse_other_columns(
-    dataset: Dataset, target: dict[str, PublishedTable], release: Release, catalog: LakeCatalog
+    dataset: Dataset, target: Mapping[str, PublishedTable], release: Release, catalog: LakeCatalog
 ) -> None:
     if set(target) != {table.name for table in dataset.tables}:
         raise CatalogError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.rules import typed_columns
-from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Mart, Table
 from nequi_lake.lake.release import StagedTable
 from nequi_lake.lake.storage import Storage
 from nequi_lake.quality.check import Check
@@ -31,7 +31,14 @@ TABLE_CHECKS = {
     ROWS_ACCOUNTED_FOR: "Every raw record is published, quarantined or merged.",
 }
 """Check name → what it asks, the same on every table."""
+MART_CHECKS = {name: TABLE_CHECKS[name] for name in (COLUMNS_AND_TYPES, NULL_LIMITS, UNIQUE_KEY, FOREIGN_KEYS)}
+"""The same for every mart: no raw record becomes a row of it, so that there is none to account for."""
 _SHOWN = 5
+
+
+def checks_of(table: Table) -> Mapping[str, str]:
+    """The checks of a table or mart: name → what it asks."""
+    return MART_CHECKS if isinstance(table, Mart) else TABLE_CHECKS
 
 
 def audit(
@@ -42,13 +49,14 @@ def audit(
     Args:
         dataset: the tables' declaration.
         tables: what to audit, by name.
-        parents: published tables of the same release that foreign keys may be held against.
+        parents: published tables of the same release, or of that which a mart is made from, that foreign keys may be
+            held against.
         storage: where the files are.
     """
     known = {**parents, **tables}
     return [
         check
-        for table in dataset.tables
+        for table in dataset.tables_and_marts
         if table.name in tables
         for check in _TableAudit(dataset, table, tables[table.name], known, storage).run()
     ]
@@ -64,12 +72,24 @@ class _TableAudit:
 
     def run(self) -> Iterator[Check]:
         footers = [self._footer(path) for path in self.staged.paths]
-        yield self._columns_and_types(footers)
-        yield self._null_limits(footers)
-        yield self._unique_key()
-        yield self._foreign_keys()
-        yield self._quarantine_limit()
-        yield self._rows_accounted_for(sum(footer.num_rows for footer in footers))
+        answers: Mapping[str, Callable[[], Check]] = {
+            COLUMNS_AND_TYPES: lambda: self._columns_and_types(footers),
+            NULL_LIMITS: lambda: self._null_limits(footers),
+            UNIQUE_KEY: self._unique_key,
+            FOREIGN_KEYS: self._foreign_keys,
+            QUARANTINE_LIMIT: self._quarantine_limit,
+            ROWS_ACCOUNTED_FOR: lambda: self._rows_accounted_for(sum(footer.num_rows for footer in footers)),
+        }
+        yield from (answers[name]() for name in checks_of(self.table))
+
+    @property
+    def _maker(self) -> str:
+        return "The mart's SQL" if self.table.reads else "The transform"
+
+    @property
+    def _sources(self) -> str:
+        """What the columns come from, for a person."""
+        return ", ".join(self.table.reads or [file.name for file in self.dataset.files_of(self.table)])
 
     def _footer(self, path: str) -> pq.FileMetaData:
         with self.storage.open(path) as stream:
@@ -108,7 +128,7 @@ class _TableAudit:
             problems,
             f"{len(contract)} columns as in the contract",
             {"columns": len(contract), "files": len(footers), "problems": len(problems)},
-            "The transform and the contract disagree: mend the one that is wrong.",
+            f"{self._maker} and the contract disagree: mend the one that is wrong.",
         )
 
     def _derived_values(self) -> Iterator[str]:
@@ -128,7 +148,6 @@ class _TableAudit:
         rows = sum(footer.num_rows for footer in footers)
         missing = _null_counts(footers)
         problems, numbers = [], dict[str, int | float | str](rows=rows)
-        sources = ", ".join(file.name for file in self.dataset.files_of(self.table))
         for name, column in self.table.columns.items():
             count = missing.get(name, 0)
             if column.nullable:
@@ -136,15 +155,15 @@ class _TableAudit:
             if count > column.null_limit * rows:
                 problems.append(
                     f"{name} is missing in {count / rows:.2%} of {rows:,} rows, the limit is {column.null_limit:.2%} "
-                    f"(column {', '.join(column.raw_columns)} of {sources})"
+                    f"(column {', '.join(column.raw_columns)} of {self._sources})"
                 )
         return self._answer(
             NULL_LIMITS,
             problems,
             "every column within its limit",
             numbers,
-            f"Look at the raw file: did a column come empty? If it is right so, raise the column's null_limit in the "
-            f"contract of {self.staged.name}.",
+            f"Look at {self._sources}: did a column come empty? If it is right so, raise the column's null_limit in "
+            f"the contract of {self.staged.name}.",
         )
 
     def _unique_key(self) -> Check:
@@ -175,7 +194,10 @@ class _TableAudit:
             problems,
             f"no two rows have the same {', '.join(key)}",
             {"repeated_keys": repeated, "repeated_keys_allowed": 0},
-            "Records of one key are merged or put aside, so the transform made these rows: mend it, or change the key.",
+            "The mart's SQL gives one thing several rows: mend its grouping or its joins."
+            if self.table.reads
+            else "Records of one key are merged or put aside, so the transform made these rows: mend it, or change the "
+            "key.",
         )
 
     def _foreign_keys(self) -> Check:

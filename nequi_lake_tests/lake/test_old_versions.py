@@ -259,12 +259,12 @@ def test_a_dataset_that_was_never_published_is_passed_over(materialize: Material
 
 
 def test_a_rollback_makes_the_old_release_what_readers_see(lake: Lake, cite_sum: Dataset, three: list[str]) -> None:
-    release, changed = roll_back(cite_sum, three[0][:6], lake.catalog, lake.storage)
-    assert release.id == three[0]
-    assert len(changed) == len(cite_sum.tables)
+    done = roll_back(cite_sum, three[0][:6], lake.catalog, lake.storage)
+    assert done.release.id == three[0]
+    assert len(done.changed) == len(cite_sum.tables)
     assert papers(lake) == {"1", "2", "3", "8"}
     assert papers(as_of(lake, three[2])) == {"1", "2", "3", "10"}
-    assert roll_back(cite_sum, three[0], lake.catalog, lake.storage)[1] == []
+    assert roll_back(cite_sum, three[0], lake.catalog, lake.storage).changed == ()
     tidy(lake, cite_sum, releases=1)
     assert papers(lake) == {"1", "2", "3", "8"}
 

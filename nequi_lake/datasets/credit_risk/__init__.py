@@ -12,6 +12,7 @@ import dataframely as dy
 import polars as pl
 
 from nequi_lake.datasets.contract import about, one_of
+from nequi_lake.datasets.credit_risk.marts import MARTS
 from nequi_lake.datasets.samples.credit_risk import sample
 from nequi_lake.datasets.spec import CsvFile, Dataset, Partition, RawFile, Table
 
@@ -467,4 +468,5 @@ DATASET = Dataset(
             partition_by=Partition("issue_year"),
         ),
     ),
+    marts=MARTS,
 )

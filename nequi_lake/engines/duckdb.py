@@ -1,0 +1,134 @@
+"""Makes marts on this machine with DuckDB: a query over published tables, streamed into Parquet in bounded memory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nequi_lake.datasets.contract import arrow_schema
+from nequi_lake.datasets.spec import Dataset, Mart
+from nequi_lake.engines.files import prefix, sink
+from nequi_lake.errors import DeclarationError, StageError
+from nequi_lake.lake.query import connected, the_query
+from nequi_lake.lake.reader import LakeTable
+from nequi_lake.lake.release import NO_RECORDS, DataFile, Release, StagedTable
+from nequi_lake.lake.storage import Storage
+
+MEMORY_LIMIT = "1GB"
+"""Of DuckDB's own memory; what a query needs beyond it lies on the disk meanwhile."""
+_ROWS_AT_ONCE = 50_000
+_ERROR_SHOWN = 500
+
+
+def sql_path(mart: Mart) -> Path:
+    """Where a mart's SQL is: beside the module of its contract, under the mart's name."""
+    return Path(str(sys.modules[mart.contract.__module__].__file__)).with_name(f"{mart.name}.sql")
+
+
+def sql_of(mart: Mart) -> str:
+    """A mart's SQL.
+
+    Raises:
+        DeclarationError: there is no such file.
+    """
+    path = sql_path(mart)
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DeclarationError(
+            f"The mart {mart.name} has no SQL.", where=str(path), fix="Write the query into this file."
+        ) from None
+
+
+def make(
+    dataset: Dataset,
+    mart: Mart,
+    tables: Mapping[str, LakeTable],
+    release: Release,
+    storage: Storage,
+    *,
+    memory_limit: str = MEMORY_LIMIT,
+) -> StagedTable:
+    """Write a mart under a prefix of the release's run, in the order of its key.
+
+    Only for a run that has the dataset to itself.
+
+    Args:
+        dataset: whose mart it is.
+        mart: what to make.
+        tables: table name → the published table, all of one release; at least those that the mart reads.
+        release: what the staged mart will be.
+        storage: where the lake is.
+        memory_limit: of DuckDB's own memory.
+
+    Raises:
+        StageError: the query cannot be run, or gives other columns or types than the contract, or misses values
+            that it must have.
+    """
+    content = {(dataset.name, name): tables[name].to_dataset() for name in mart.reads}
+    where = str(sql_path(mart))
+    files: list[DataFile] = []
+    with storage.scratch(dataset.name) as folder:
+        spill, rows = folder / "spill", folder / f"{mart.name}.parquet"
+        spill.mkdir()
+        with connected(content, memory_limit=memory_limit, spill_into=spill) as connection:
+            try:
+                _write(mart, _rows(mart, connection), rows)
+            except (duckdb.Error, pa.ArrowException) as error:
+                raise StageError(
+                    f"The SQL of {dataset.name}.{mart.name} cannot be run: {str(error)[:_ERROR_SHOWN]}",
+                    where=where,
+                    fix="Mend the SQL. The published mart is as it was.",
+                ) from error
+        lazy = sink(mart, pl.scan_parquet(rows), prefix(dataset, mart, release, storage), files, storage)
+        lazy.collect(engine="streaming")
+    return StagedTable(
+        dataset=dataset.name,
+        table=mart.name,
+        release=release,
+        accounting=NO_RECORDS,
+        files=tuple(sorted(files, key=lambda file: file.path)),
+    )
+
+
+def _rows(mart: Mart, connection: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
+    """The query's rows in the order of the key, with the contract's columns in its order."""
+    query = the_query(connection, sql_of(mart))
+    if query is None:
+        raise StageError(
+            f"The SQL of the mart {mart.name} is not one query.", where=str(sql_path(mart)), fix="Write one SELECT."
+        )
+    if set(query.columns) != set(mart.columns):
+        differing = ", ".join(sorted(set(query.columns) ^ set(mart.columns)))
+        raise StageError(
+            f"The SQL of the mart {mart.name} and its contract have other columns.",
+            where=f"{sql_path(mart)}: {differing}",
+            fix="Make them the same.",
+        )
+    ordered = query.select(*(duckdb.ColumnExpression(name) for name in mart.columns))
+    ordered = ordered.sort(*(duckdb.ColumnExpression(name) for name in mart.key))
+    return ordered.to_arrow_reader(_ROWS_AT_ONCE)
+
+
+def _write(mart: Mart, batches: pa.RecordBatchReader, path: Path) -> None:
+    """Write the rows in the contract's types; a value that the type cannot hold is an error and never changed."""
+    contract = arrow_schema(mart.contract)
+    # The file's own fields may be missing: whether a value is, is told for each column below.
+    loose = pa.schema(pa.field(field.name, field.type) for field in contract)
+    with pq.ParquetWriter(path, loose, compression="lz4") as writer:
+        for batch in batches:
+            for field in contract:
+                missing = batch.column(field.name).null_count
+                if missing and not field.nullable:
+                    raise StageError(
+                        f"The mart {mart.name} has rows without {field.name}, which the contract does not allow.",
+                        where=f"{sql_path(mart)}: {missing:,} of {batch.num_rows:,} rows looked at",
+                        fix="Let the SQL give every row a value, or the contract a null limit.",
+                    )
+            writer.write_batch(batch.cast(loose))

@@ -1,0 +1,59 @@
+"""DuckDB over tables of the lake, and over nothing else: no files, no network, no extensions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow.dataset
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@contextmanager
+def connected(
+    tables: Mapping[tuple[str, str], pyarrow.dataset.Dataset],
+    *,
+    memory_limit: str | None = None,
+    spill_into: Path | None = None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that knows these tables, for the time of the block.
+
+    Args:
+        tables: (dataset, table) → its content; SQL names it ``<dataset>.<table>``.
+        memory_limit: of DuckDB's own memory, as ``1GB``; its default, which is a share of the machine's.
+        spill_into: a folder for what does not fit; DuckDB's own choice by default.
+    """
+    import duckdb
+
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        **({"memory_limit": memory_limit} if memory_limit else {}),
+        **({"temp_directory": str(spill_into)} if spill_into else {}),
+    }
+    with duckdb.connect(config=config) as connection:
+        for dataset in {dataset for dataset, _ in tables}:
+            connection.execute(f'CREATE SCHEMA "{dataset}"')
+        for (dataset, table), content in tables.items():
+            source = f"{dataset}__{table}"
+            connection.register(source, content)
+            connection.execute(f'CREATE VIEW "{dataset}"."{table}" AS SELECT * FROM "{source}"')
+        connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+        yield connection
+
+
+def the_query(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation | None:
+    """The one query that the text is, not yet run; None where it is anything else.
+
+    Raises:
+        duckdb.Error: it cannot be read, or names what is not there.
+    """
+    import duckdb
+
+    statements = connection.extract_statements(text)
+    if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+        return None
+    return connection.sql(text)
