@@ -84,7 +84,7 @@ def materialize(settings: Settings) -> Materialize:
 
 
 def only(*names: str, marts: bool = False) -> Mapping[str, Dataset]:
-    """Those of the declared datasets; without their marts, which only tests of marts need, unless they are asked for."""
+    """Those of the declared datasets; without their marts, unless they are asked for, as most tests need none."""
     found = {name: dataset for name, dataset in discover().items() if name in names}
     return found if marts else {name: replace(dataset, marts=()) for name, dataset in found.items()}
 

@@ -34,8 +34,13 @@ def mart_asset(dataset: Dataset, mart: Mart) -> dg.AssetsDefinition:
     )
     def make_mart(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Made:
         with as_failure(lake.settings.uri), lake.storage.alone(dataset.name):
-            tables = {name: lake.table(f"{dataset.name}.{name}") for name in mart.reads}
-            # Nobody publishes meanwhile, so that all of them are of one release.
+            # Nobody publishes meanwhile, so that all tables are of one release.
+            found = lake.tables_of(dataset)
+            tables = {
+                table.name: found.get(table.name) or lake.table(f"{dataset.name}.{table.name}")
+                for table in dataset.tables
+            }
+            content = {name: tables[name].to_dataset() for name in mart.reads}
             source = next(iter(tables.values())).published.release
             release = Release(
                 id=mart_release_id(mart, source.id),
@@ -48,7 +53,7 @@ def mart_asset(dataset: Dataset, mart: Mart) -> dg.AssetsDefinition:
 
             def staged_and_audited(names: Collection[str], old: Staged, _: Staged) -> tuple[Staged, list[Check]]:
                 log.info("%s.%s: %s", dataset.name, mart.name, "making and auditing" if names else "auditing")
-                staged = {name: make(dataset, mart, tables, release, lake.storage) for name in names}
+                staged = {name: make(dataset, mart, content, release, lake.storage) for name in names}
                 try:
                     return staged, audit(dataset, {**old, **staged}, parents, lake.storage)
                 except BaseException:

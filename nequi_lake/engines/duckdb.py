@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from nequi_lake.datasets.contract import arrow_schema
@@ -16,7 +17,6 @@ from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.engines.files import prefix, sink
 from nequi_lake.errors import DeclarationError, StageError
 from nequi_lake.lake.query import connected, the_query
-from nequi_lake.lake.reader import LakeTable
 from nequi_lake.lake.release import NO_RECORDS, DataFile, Release, StagedTable
 from nequi_lake.lake.storage import Storage
 
@@ -49,7 +49,7 @@ def sql_of(mart: Mart) -> str:
 def make(
     dataset: Dataset,
     mart: Mart,
-    tables: Mapping[str, LakeTable],
+    tables: Mapping[str, pyarrow.dataset.Dataset],
     release: Release,
     storage: Storage,
     *,
@@ -62,7 +62,7 @@ def make(
     Args:
         dataset: whose mart it is.
         mart: what to make.
-        tables: table name → the published table, all of one release; at least those that the mart reads.
+        tables: table name → its content, all of one release; at least those that the mart reads.
         release: what the staged mart will be.
         storage: where the lake is.
         memory_limit: of DuckDB's own memory.
@@ -71,7 +71,7 @@ def make(
         StageError: the query cannot be run, or gives other columns or types than the contract, or misses values
             that it must have.
     """
-    content = {(dataset.name, name): tables[name].to_dataset() for name in mart.reads}
+    content = {(dataset.name, name): tables[name] for name in mart.reads}
     where = str(sql_path(mart))
     files: list[DataFile] = []
     with storage.scratch(dataset.name) as folder:

@@ -223,14 +223,16 @@ class Lake:
         Raises:
             CatalogError: as of the time that is asked for there is nothing, or no such release.
         """
-        found = [
-            LakeTable(dataset.table(name), published, self)
-            for dataset in self.datasets.values()
-            for name, published in self.published(dataset).items()
-        ]
+        found = [table for dataset in self.datasets.values() for table in self.tables_of(dataset).values()]
         if not found and isinstance(self.as_of, datetime):
             raise _nothing_then("Nothing", self.as_of, self.settings.uri)
         return found
+
+    def tables_of(self, dataset: Dataset) -> dict[str, LakeTable]:
+        """The dataset's tables and marts that have been published, by name."""
+        return {
+            name: LakeTable(dataset.table(name), published, self) for name, published in self.published(dataset).items()
+        }
 
     def published(self, dataset: Dataset, table: str | None = None) -> dict[str, PublishedTable]:
         """The dataset's tables and marts that this lake reads, by name; only ``table`` where it is given.
@@ -262,7 +264,7 @@ class Lake:
         """
         dataset, table = self.declared(name)
         published = self.published(dataset, table.name).get(table.name)
-        if published is None and isinstance(self.as_of, datetime):
+        if published is None and self.as_of is not None:
             raise _nothing_then(name, self.as_of, self.settings.uri)
         if published is None:
             raise CatalogError(
@@ -326,10 +328,10 @@ class Lake:
                 raise _cannot_run(error) from None
 
     def _read(self, dataset: Dataset) -> dict[str, LakeTable]:
-        found = self.published(dataset)
+        found = self.tables_of(dataset)
         if not found and isinstance(self.as_of, datetime):
             raise _nothing_then(dataset.name, self.as_of, self.settings.uri)
-        return {name: LakeTable(dataset.table(name), published, self) for name, published in found.items()}
+        return found
 
 
 def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
@@ -348,9 +350,10 @@ def _cannot_run(error: Exception) -> CatalogError:
     return CatalogError("The query cannot be run.", where=str(error), fix="nequi-lake tables lists what can be read.")
 
 
-def _nothing_then(what: str, when: datetime, where: str) -> CatalogError:
+def _nothing_then(what: str, when: datetime | str, where: str) -> CatalogError:
+    then = f"that goes with {when}" if isinstance(when, str) else f"from {when.isoformat(timespec='seconds')} or before"
     return CatalogError(
-        f"{what} has no release that is kept from {when.isoformat(timespec='seconds')} or before.",
+        f"{what} has no release that is kept {then}.",
         where=where,
         fix="nequi-lake history DATASET.TABLE lists those that are kept.",
     )

@@ -114,7 +114,7 @@ def test_too_many_contradictions_are_refused(shop: Shop) -> None:
 def test_tables_made_one_by_one_have_the_rows_of_tables_made_together(shop: Shop) -> None:
     # No key of the clients repeats: only the orders tell that the records of clients 6 and 7 contradict each other.
     lines = ("1,7,Cali,10", "2,8,,20", "1,6,Leticia,11", "3,9,Pasto,5")
-    raw, *tables = "raw/orders/orders.csv", *("/".join(table_key("orders", t).path) for t in ("clients", "orders"))
+    raw, *tables = "raw/orders/orders.csv", "processed/orders/clients", "processed/orders/orders"
     assert shop.run(*lines, keys=(raw, tables[0])).success
     assert shop.run(*lines, keys=(tables[1],)).success
     assert shop.rows("orders") == [(2, 8, 20.0), (3, 9, 5.0)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
+from nequi_lake.datasets.cite_sum.marts import MARTS
 from nequi_lake.datasets.contract import about, one_of
 from nequi_lake.datasets.samples.cite_sum import sample
 from nequi_lake.datasets.spec import RECORD, Dataset, JsonLinesFile, Partition, Table
@@ -173,4 +174,5 @@ DATASET = Dataset(
             explode="fields",
         ),
     ),
+    marts=MARTS,
 )

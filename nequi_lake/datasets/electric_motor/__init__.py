@@ -9,6 +9,7 @@ import dataframely as dy
 import polars as pl
 
 from nequi_lake.datasets.contract import about
+from nequi_lake.datasets.electric_motor.marts import MARTS
 from nequi_lake.datasets.samples.electric_motor import sample
 from nequi_lake.datasets.spec import RECORD, CsvFile, Dataset, Partition, Table
 
@@ -187,4 +188,5 @@ DATASET = Dataset(
             partition_by=Partition("profile_id"),
         ),
     ),
+    marts=MARTS,
 )

@@ -1,0 +1,43 @@
+WITH buckets (position, bucket) AS (
+    VALUES
+        (1, 'current'),
+        (2, 'grace period'),
+        (3, '16-30 days'),
+        (4, '31-120 days'),
+        (5, 'default'),
+        (6, 'charged off')
+),
+
+in_buckets AS (
+    SELECT
+        CASE
+            WHEN loan_status IN ('Issued', 'Current') THEN 'current'
+            WHEN loan_status = 'In Grace Period' THEN 'grace period'
+            WHEN loan_status = 'Late (16-30 days)' THEN '16-30 days'
+            WHEN loan_status = 'Late (31-120 days)' THEN '31-120 days'
+            WHEN loan_status = 'Default' THEN 'default'
+            WHEN loan_status LIKE '%Charged Off' THEN 'charged off'
+        END AS bucket,
+        out_prncp,
+        funded_amnt - total_rec_prncp AS unpaid
+    FROM credit_risk.loans
+    JOIN credit_risk.payments USING (loan_id)
+),
+
+summed AS (
+    SELECT
+        bucket,
+        position,
+        count(in_buckets.bucket) AS loans,
+        coalesce(round(sum(out_prncp), 2), 0) AS outstanding_usd,
+        coalesce(round(sum(unpaid), 2), 0) AS unpaid_usd
+    FROM buckets
+    LEFT JOIN in_buckets USING (bucket)
+    GROUP BY ALL
+)
+
+SELECT
+    *,
+    loans / nullif(sum(loans) OVER (), 0) AS loans_share,
+    outstanding_usd / nullif(sum(outstanding_usd) OVER (), 0) AS outstanding_share
+FROM summed
