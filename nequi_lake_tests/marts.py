@@ -1,0 +1,56 @@
+"""Marts of small tables, made without a lake around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.dataset
+
+from nequi_lake.datasets import discover
+from nequi_lake.datasets.contract import arrow_schema
+from nequi_lake.datasets.spec import Dataset, Mart
+from nequi_lake.engines.duckdb import make
+from nequi_lake.lake.release import Release, StagedTable
+from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage import Storage
+
+Rows = Sequence[Mapping[str, Any]]
+RELEASE = Release(id="m", run_id="run", raw_version="v", tables=("mart",), made_from="r")
+
+
+def content(dataset: Dataset, tables: Mapping[str, Rows]) -> dict[str, pyarrow.dataset.Dataset]:
+    """Tables of these rows in the types of their contracts; a column that the rows do not name is missing in all."""
+    found = {}
+    for name, rows in tables.items():
+        types = {column.name: column.dtype for column in dataset.table(name).columns.values()}
+        found[name] = pyarrow.dataset.dataset(
+            pl.DataFrame([{column: row.get(column) for column in types} for row in rows], schema=types)
+            .to_arrow(compat_level=pl.CompatLevel.oldest())
+            .cast(pyarrow.schema(pyarrow.field(f.name, f.type) for f in arrow_schema(dataset.table(name).contract)))
+        )
+    return found
+
+
+def stage_mart(
+    name: str, tables: Mapping[str, Rows], folder: Path, memory_limit: str = "1GB"
+) -> tuple[Mart, StagedTable, Storage]:
+    """A mart ``<dataset>.<mart>`` of these rows as the engine leaves it, in a lake in ``folder``."""
+    dataset = discover()[name.split(".")[0]]
+    mart = dataset.table(name.split(".")[1])
+    assert isinstance(mart, Mart)
+    storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder)}))
+    staged = make(dataset, mart, content(dataset, tables), RELEASE, storage, memory_limit=memory_limit)
+    return mart, staged, storage
+
+
+def mart_of(name: str, tables: Mapping[str, Rows], folder: Path) -> pl.DataFrame:
+    """The rows of a mart, found to be in the order of its key and to keep its contract."""
+    mart, staged, _ = stage_mart(name, tables, folder)
+    files = [pl.read_parquet(path, hive_partitioning=False) for path in staged.paths]
+    frame = pl.concat(files) if files else pl.DataFrame(schema={c.name: c.dtype for c in mart.columns.values()})
+    assert frame.equals(frame.sort(mart.key))
+    mart.contract.validate(frame)
+    return frame
