@@ -33,6 +33,9 @@ def mart_asset(dataset: Dataset, mart: Mart) -> dg.AssetsDefinition:
         op_tags={"dataset": dataset.name},
     )
     def make_mart(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Made:
+        with as_failure(lake.settings.uri):
+            # Asked before the lock is taken, which would make a lake where there is none.
+            lake.table(f"{dataset.name}.{mart.reads[0]}")
         with as_failure(lake.settings.uri), lake.storage.alone(dataset.name):
             # Nobody publishes meanwhile, so that all tables are of one release.
             found = lake.tables_of(dataset)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import duckdb
@@ -79,7 +80,7 @@ def make(
         spill.mkdir()
         with connected(content, memory_limit=memory_limit, spill_into=spill) as connection:
             try:
-                _write(mart, _rows(mart, connection), rows)
+                _stoppable(connection, lambda: _write(mart, _rows(mart, connection), rows))
             except (duckdb.Error, pa.ArrowException) as error:
                 raise StageError(
                     f"The SQL of {dataset.name}.{mart.name} cannot be run: {str(error)[:_ERROR_SHOWN]}",
@@ -95,6 +96,20 @@ def make(
         accounting=NO_RECORDS,
         files=tuple(sorted(files, key=lambda file: file.path)),
     )
+
+
+def _stoppable(connection: duckdb.DuckDBPyConnection, work: Callable[[], None]) -> None:
+    """Do the work beside this thread, which alone hears of Ctrl-C: DuckDB does not look for it while it is at work."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        under_way = beside.submit(work)
+        try:
+            under_way.result()
+        except BaseException:
+            while not under_way.done():
+                # Again and again, as a query that has not begun cannot be interrupted.
+                connection.interrupt()
+                wait([under_way], timeout=0.1)
+            raise
 
 
 def _rows(mart: Mart, connection: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:

@@ -41,6 +41,8 @@ def connected(
             source = f"{dataset}__{table}"
             connection.register(source, content)
             connection.execute(f'CREATE VIEW "{dataset}"."{table}" AS SELECT * FROM "{source}"')
+        # It would write its bar among the rows that a person asked for.
+        connection.execute("SET enable_progress_bar = false")
         connection.execute("SET enable_external_access = false; SET lock_configuration = true")
         yield connection
 

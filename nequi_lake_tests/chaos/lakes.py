@@ -154,7 +154,7 @@ def leftovers(lake: Lake) -> list[str]:
     found += [f"in the scratch folder: {folder}" for folder in scratch if folder.exists()]
     found += [f"a lock that is held: {path}" for path in files if "/.locks/" in path and _is_held(path)]
     for dataset in lake.datasets.values():
-        for table in dataset.tables:
+        for table in dataset.tables_and_marts:
             iceberg = lake.catalog.iceberg(dataset.name, table.name)
             snapshots = iceberg.snapshots() if iceberg else []
             named = {
@@ -163,7 +163,7 @@ def leftovers(lake: Lake) -> list[str]:
                 if iceberg
                 for task in iceberg.scan(snapshot_id=snapshot.snapshot_id).plan_files()
             }
-            there = set(storage.files(storage.path("processed", dataset.name, table.name, "data")))
+            there = set(storage.files(storage.path(table.zone, dataset.name, table.name, "data")))
             found += [f"an orphan: {path}" for path in sorted(there - named)]
             found += [f"a file that a snapshot names is not there: {path}" for path in sorted(named - there)]
     for read in lake.tables():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 
 from nequi_lake.datasets import discover
 from nequi_lake.datasets.contract import Column, about, arrow_schema, columns, one_of
-from nequi_lake.datasets.spec import CsvFile, Dataset, Partition, Table
+from nequi_lake.datasets.spec import CsvFile, Dataset, Mart, Partition, Table
+from nequi_lake.engines.duckdb import sql_of
 from nequi_lake.errors import DeclarationError
 from nequi_lake_tests.conftest import declared
 
@@ -46,7 +48,17 @@ def table(**changes: Any) -> Table:
     return Table(**{"name": "orders", "description": "Orders.", "contract": contract(), **changes})
 
 
-def dataset(*tables: Table, file: CsvFile = ORDERS) -> Dataset:
+def mart(name: str = "spending", **changes: Any) -> Mart:
+    """A sound mart of orders, but for the changes of it, or of its column ``spent``."""
+    key = dy.Int64(
+        primary_key=True, description="The order.", metadata=about(unit="id", derived_from=["orders.order_id"])
+    )
+    spent = changes.pop("spent", number(source=None, derived_from=["orders.amount_usd"]))
+    facts = {"description": "Spending.", "contract": type("Spending", (dy.Schema,), {"order_id": key, "spent": spent})}
+    return Mart(name=name, **{**facts, **changes})
+
+
+def dataset(*tables: Table, file: CsvFile = ORDERS, marts: tuple[Mart, ...] = ()) -> Dataset:
     """A dataset of these tables; of one sound one by default."""
     return Dataset(
         name="shop",
@@ -56,6 +68,7 @@ def dataset(*tables: Table, file: CsvFile = ORDERS) -> Dataset:
         use_case="Tests.",
         files=(file,),
         tables=tables or (table(),),
+        marts=marts,
     )
 
 
@@ -67,7 +80,7 @@ def number(**facts: Any) -> dy.Column:
 def every_column(datasets: Declared) -> Iterator[tuple[str, Column]]:
     """Each declared column, under its full name."""
     for dataset in datasets.values():
-        for each in dataset.tables:
+        for each in dataset.tables_and_marts:
             for name, column in each.columns.items():
                 yield f"{dataset.name}.{each.name}.{name}", column
 
@@ -75,7 +88,7 @@ def every_column(datasets: Declared) -> Iterator[tuple[str, Column]]:
 def every_table(datasets: Declared) -> Iterator[tuple[str, Dataset, Table]]:
     """Each declared table, under its full name, and its dataset."""
     for dataset in datasets.values():
-        yield from ((f"{dataset.name}.{each.name}", dataset, each) for each in dataset.tables)
+        yield from ((f"{dataset.name}.{each.name}", dataset, each) for each in dataset.tables_and_marts)
 
 
 def test_every_column_is_described_in_a_sentence_of_its_own(datasets: Declared) -> None:
@@ -107,7 +120,7 @@ def test_every_table_has_a_key_that_is_never_missing(datasets: Declared) -> None
 
 def test_every_foreign_key_holds_the_key_of_a_table_declared_before(datasets: Declared) -> None:
     for name, dataset, each in every_table(datasets):
-        before = dataset.tables[: dataset.tables.index(each)]
+        before = dataset.tables_and_marts[: dataset.tables_and_marts.index(each)]
         for column, parent in each.foreign_keys.items():
             assert parent in [other.name for other in before], name
             parent_key = dataset.table(parent).key
@@ -261,7 +274,81 @@ WRONG: Mapping[str, tuple[Callable[[], object], str, str]] = {
         "no column: issue_year",
         "shop.orders",
     ),
+    "a mart that is called as a table is": (
+        lambda: dataset(marts=(mart("orders"),)),
+        "two tables or marts are called orders",
+        "shop",
+    ),
+    "two marts of one name": (
+        lambda: dataset(marts=(mart(), mart())),
+        "two tables or marts are called spending",
+        "shop",
+    ),
+    "a mart's column of a table that is not there": (
+        lambda: dataset(marts=(mart(spent=number(source=None, derived_from=["sales.amount_usd"])),)),
+        "column spent comes from sales.amount_usd, which is no column",
+        "shop.spending",
+    ),
+    "a mart's column of a column that is not there": (
+        lambda: dataset(marts=(mart(spent=number(source=None, derived_from=["orders.amount"])),)),
+        "column spent comes from orders.amount, which is no column",
+        "shop.spending",
+    ),
+    "a mart's column of a raw column": (
+        lambda: dataset(marts=(mart(spent=number()),)),
+        "column spent has source=",
+        "shop.spending",
+    ),
+    "a mart's column of another mart": (
+        lambda: dataset(marts=(mart("first"), mart(spent=number(source=None, derived_from=["first.spent"])))),
+        "first.spent, which is no column of the dataset's tables",
+        "shop.spending",
+    ),
+    "a mart's reference to another mart": (
+        lambda: dataset(
+            marts=(
+                mart("first"),
+                mart(spent=number(source=None, derived_from=["orders.amount_usd"], references="first")),
+            )
+        ),
+        "column spent references first",
+        "shop.spending",
+    ),
+    "a mart that has a transform": (
+        lambda: dataset(marts=(mart(transform=lambda records: records),)),
+        "transform= is about raw records",
+        "shop.spending",
+    ),
+    "a mart that has parsed columns": (
+        lambda: dataset(marts=(mart(parse={"spent": pl.lit(1.0)}),)),
+        "parse= is about raw records",
+        "shop.spending",
+    ),
+    "a mart without a key": (
+        lambda: dataset(marts=(mart(contract=contract(order_id=None)),)),
+        "no key",
+        "shop.spending",
+    ),
+    "a mart cut by a column that is not there": (
+        lambda: dataset(marts=(mart(partition_by=Partition("issue_year")),)),
+        "no column: issue_year",
+        "shop.spending",
+    ),
 }
+
+
+def test_a_mart_says_which_tables_and_files_it_is_made_of() -> None:
+    shop = dataset(marts=(mart(),))
+    assert shop.table("spending").reads == ("orders",)
+    assert shop.files_of(shop.table("spending")) == (ORDERS,)
+    assert [[each.name for each in unit] for unit in shop.units] == [["orders"], ["spending"]]
+
+
+def test_every_mart_has_its_sql_and_reads_only_what_it_declares(datasets: Declared) -> None:
+    for declared_dataset in datasets.values():
+        for each in declared_dataset.marts:
+            read = set(re.findall(rf"\b{declared_dataset.name}\.(\w+)", sql_of(each)))
+            assert read == set(each.reads), each.name
 
 
 @pytest.mark.parametrize("case", WRONG)
