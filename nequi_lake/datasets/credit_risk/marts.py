@@ -74,7 +74,7 @@ class PortfolioStatus(dy.Schema):
         description="State of the loans when the file was made; days are days past due (días de mora).",
         metadata=about(unit="code", derived_from=["loans.loan_status"]),
     )
-    loans = _count("Loans.", "loans.loan_id", least=1)
+    loans = _count("Loans of the row.", "loans.loan_id", least=1)
     funded_usd = _usd("Amount paid out to the borrowers (monto desembolsado).", "loans.funded_amnt")
     outstanding_usd = _usd("Principal still owed (saldo de capital).", "payments.out_prncp")
     principal_paid_usd = _usd("Principal that was paid back.", "payments.total_rec_prncp")
@@ -216,7 +216,7 @@ class Utilisation(dy.Schema):
         metadata=about(unit="count", derived_from=["credit_history.revol_util"]),
     )
     borrowers = _count("Borrowers, each once however many loans they have.", "loans.member_id", least=1)
-    loans = _count("Loans.", "loans.loan_id", least=1)
+    loans = _count("Loans of the row.", "loans.loan_id", least=1)
     revolving_balance_usd = _usd(
         "Balance of the borrowers' revolving credit at the application, added up loan by loan.",
         "credit_history.revol_bal",
