@@ -207,7 +207,9 @@ class Lake:
         return [*super().__dir__(), *self.datasets]
 
     def _ipython_key_completions_(self) -> list[str]:
-        return [f"{dataset.name}.{table.name}" for dataset in self.datasets.values() for table in dataset.tables]
+        return [
+            f"{dataset.name}.{table.name}" for dataset in self.datasets.values() for table in dataset.tables_and_marts
+        ]
 
     @cached_property
     def catalog(self) -> LakeCatalog:

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import strategies as st
 
 from nequi_lake import Lake
-from nequi_lake.defs.names import table_key
 from nequi_lake.engines.duplicates import find_duplicates
 from nequi_lake.engines.polars import stage
 from nequi_lake.lake.quarantine import newest_quarantine
