@@ -101,7 +101,8 @@ def test_limits_are_in_words(datasets: Mapping[str, Dataset]) -> None:
     text = dictionary_markdown(datasets.values())
     told = {
         cells[1].strip(): [cell.strip() for cell in cells]
-        for cells in (line.split("|") for line in text.splitlines())
+        # A column of a mart that is called like a table's comes after it.
+        for cells in (line.split("|") for line in reversed(text.splitlines()))
         if len(cells) > 8
     }
     assert told["`loan_amnt`"][6:9] == ["never", "500 to 40,000", "`loan_amnt`"]
