@@ -60,7 +60,7 @@ def run(
     for failure in outcome.failures:
         complain(failure, debug=False)
     _summary(lake, datasets or there)
-    reports = lake.storage.path("profiling_reports")
+    reports = lake.storage.path("profiling_reports", "index.html")
     if lake.storage.exists(reports):
         say(f"Reports: {lake.storage.link(reports)}")
     if os.environ.get("DAGSTER_HOME"):

@@ -142,7 +142,7 @@ class ReportIOManager(dg.IOManager):
                 table,
                 obj,
                 source=RawZone(self._lake.storage).source_of(
-                    self._lake.datasets[dataset], table.published.release.raw_version
+                    self._lake.datasets[dataset], table.published.release.raw_version, table.table
                 ),
                 checks=[CheckFound(**check) for check in context.output_metadata["checks"].value],
                 earlier=self._lake.storage.read(path) if self._lake.storage.exists(path) else None,

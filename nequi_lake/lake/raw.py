@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 
-from nequi_lake.datasets.spec import Dataset
+from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.errors import RawZoneError
 from nequi_lake.lake.storage import FileFacts, Storage
 from nequi_lake.progress import blocks
@@ -221,9 +221,11 @@ class RawZone:
             return None
         return str(json.loads(self._storage.read(pointer))["version"])
 
-    def source_of(self, dataset: Dataset, version: str) -> str | None:
-        """Where the files of a version came from, for a person; None where the version is not kept."""
-        return ", ".join(dict.fromkeys(file.source for file in self._kept(dataset, version))) or None
+    def source_of(self, dataset: Dataset, version: str, table: Table) -> str | None:
+        """Where the files of a version that feed ``table`` came from, for a person; None where they are not kept."""
+        names = [file.name for file in dataset.files_of(table)]
+        kept = (file for file in self._kept(dataset, version) if file.file in names)
+        return ", ".join(dict.fromkeys(file.source for file in kept)) or None
 
     def file(self, dataset: str, file: str) -> KeptFile:
         """A file of the current version.

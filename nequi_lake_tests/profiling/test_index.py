@@ -40,7 +40,7 @@ class Made:
         (event,) = [
             event.materialization
             for event in self.result.get_asset_materialization_events()
-            if event.asset_key.to_user_string() == key
+            if event.asset_key == dg.AssetKey(key.split("/"))
         ]
         return {name: value.value for name, value in event.metadata.items()}
 

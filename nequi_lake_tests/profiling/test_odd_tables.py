@@ -207,4 +207,4 @@ def test_the_page_says_whether_the_contract_is_kept(tmp_path: Path, passed: bool
     assert ("✓ Contract kept" in page) is passed
     assert ("✗ Contract not kept" in page) is not passed
     assert "n misses 2 % of at most 1 %" in page
-    assert "limit: 0.01" in page
+    assert "limit: 1 %" in page

@@ -66,7 +66,8 @@ def _held_against(column: ColumnProfile, values: pd.Series[Any], table: LakeTabl
     is_key = table.table.key == (column.column,)
     yield "top", [count for _, count in column.top], [] if is_key else counts.head(TOP).tolist()
     if not is_key:
-        yield "values", column.values and len(column.values), len(counts) if len(counts) <= LISTED else None
+        kept = None if column.values is None else len(column.values)
+        yield "values", kept, len(counts) if len(counts) <= LISTED else None
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         numbers = values.dropna().astype("float64")
         yield "min and max", [column.min, column.max], [_as_text(values.min()), _as_text(values.max())]
@@ -81,7 +82,7 @@ def _held_against(column: ColumnProfile, values: pd.Series[Any], table: LakeTabl
         yield "mean", column.mean, None
     if column.type == "string":
         lengths = values.dropna().str.len()
-        yield "lengths", [column.shortest, column.longest], [lengths.min(), lengths.max()]
+        yield "lengths", [column.shortest, column.longest], [near(lengths.min()), near(lengths.max())]
         yield "mean length", column.mean_length, near(lengths.mean())
         yield "blank", column.blank, (values.dropna().str.strip() == "").sum()
     if column.histogram:
