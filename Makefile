@@ -9,7 +9,7 @@ EXAMPLES ?= 5000
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-integration chaos fuzz bench check format dev clean
+.PHONY: help setup run test test-integration screenshots chaos fuzz bench check format dev clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,12 +28,18 @@ run: $(READY) ## Run the whole lake, on the embedded sample unless NEQUI_LAKE_SO
 test: $(READY) ## Run every test that needs nothing but Python packages
 	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
-test-integration: $(READY) ## Run the tests that need Debian's packages: a real S3 server
+test-integration: $(READY) ## Run the tests that need Debian's packages: a real S3 server and a browser
+	scripts/chromium install
+	$(BIN)/pytest -m browser
 	scripts/radosgw install
 	scripts/radosgw start
 	eval "$$(scripts/radosgw env)" && export NEQUI_LAKE_TEST_BUCKET_SERVER=1 \
 		&& $(BIN)/pytest -m bucket && $(BIN)/python -m nequi_lake_tests.chaos --bucket --kills 10 --each 10; \
 		status=$$?; scripts/radosgw stop; exit $$status
+
+screenshots: $(READY) ## Make the pictures in docs/img anew, of the sample lake
+	scripts/chromium install
+	$(BIN)/python -m nequi_lake_tests.browser
 
 chaos: $(READY) ## Kill runs while others read the lake: make chaos KILLS=200, and BUCKET=1 for a lake in a bucket
 	$(BIN)/python -m nequi_lake_tests.chaos --kills $(KILLS) $(if $(BUCKET),--bucket)
