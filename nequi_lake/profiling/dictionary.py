@@ -36,7 +36,8 @@ def dictionary_page(datasets: Iterable[Dataset], reports: Collection[str] = ()) 
 
     Args:
         datasets: what is declared.
-        reports: tables, as ``<dataset>.<table>``, whose report lies at ``<dataset>/<table>.html`` beside the page.
+        reports: tables, as ``<dataset>.<table>``, whose report lies at ``<dataset>/<table>.html`` beside the page;
+            with any, so does the reports' ``index.html``.
     """
     pages = Environment(
         loader=PackageLoader("nequi_lake", "profiling"), autoescape=True, trim_blocks=True, lstrip_blocks=True
