@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nequi_lake.errors import UsageError
-from nequi_lake.lake.output import whole
+from nequi_lake.lake.output import kind_of, whole
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
+    import xlsxwriter
 
 V = TypeVar("V")
 
@@ -74,12 +75,14 @@ def write(batches: pa.RecordBatchReader, path: Path) -> Written:
     Excel's numbers have 15 digits and its calendar begins in 1900, so that what is beyond becomes text there.
 
     Raises:
-        UsageError: two columns have one name, or Excel cannot hold the rows.
+        UsageError: the file has another ending or its folder is not there, two columns have one name, or Excel cannot
+            hold the rows.
         NequiLakeError: the file cannot be written.
     """
+    kind = kind_of(path, list(KINDS))
     distinct(batches.schema.names)
     with whole(path) as draft:
-        rows = KINDS[path.suffix.lower()](batches, draft)
+        rows = KINDS[kind](batches, draft)
         return Written(rows=rows, size_bytes=draft.stat().st_size)
 
 
@@ -129,47 +132,54 @@ def _write_parquet(batches: pa.RecordBatchReader, draft: Path) -> int:
 
 def _write_excel(batches: pa.RecordBatchReader, draft: Path) -> int:
     import xlsxwriter
+    from xlsxwriter.exceptions import FileCreateError
 
     names = batches.schema.names
     if len(names) > EXCEL_COLUMNS:
         raise _beyond_excel(f"the query has {len(names):,} columns, and a sheet at most {EXCEL_COLUMNS:,}")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        xlsxwriter.Workbook(draft, {"constant_memory": True, "tmpdir": folder}) as book,
-    ):
-        book.use_zip64()
-        sheet = book.add_worksheet("data")
-        sheet.freeze_panes(1, 0)
-        heading = book.add_format({"bold": True})
-        days, times, hours = (
-            book.add_format({"num_format": code}) for code in ("yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss", "hh:mm:ss")
-        )
-        for place, name in enumerate(names):
-            sheet.write_string(0, place, name, heading)
-        row = 0
-        for row, values in enumerate(_rows(batches), start=1):
-            if row >= EXCEL_ROWS:
-                raise _beyond_excel(
-                    f"the query has more than {EXCEL_ROWS - 1:,} rows, and a sheet has no place for more"
-                )
-            for place, value in enumerate(values):
-                match value:
-                    case None:
-                        continue
-                    case bool():
-                        sheet.write_boolean(row, place, value)
-                    case int() | float() | Decimal():
-                        sheet.write_number(row, place, value)
-                    case datetime():
-                        sheet.write_datetime(row, place, value, times)
-                    case date():
-                        sheet.write_datetime(row, place, value, days)
-                    case time():
-                        sheet.write_datetime(row, place, value, hours)
-                    case _ if sheet.write_string(row, place, value):
-                        raise _beyond_excel(
-                            f"{names[place]} of row {row:,} has more than the {EXCEL_CHARACTERS:,} characters of a cell"
-                        )
+    # A place that refuses is told of before the library holds files open.
+    draft.touch()
+    try:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            xlsxwriter.Workbook(draft, {"constant_memory": True, "tmpdir": folder}) as book,
+        ):
+            return _fill(book, batches)
+    except FileCreateError as refusal:
+        raise OSError(f"{refusal}") from refusal
+
+
+def _fill(book: xlsxwriter.Workbook, batches: pa.RecordBatchReader) -> int:
+    book.use_zip64()
+    sheet = book.add_worksheet("data")
+    sheet.freeze_panes(1, 0)
+    heading = book.add_format({"bold": True})
+    days, times, hours = (
+        book.add_format({"num_format": code}) for code in ("yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss", "hh:mm:ss")
+    )
+    for place, name in enumerate(batches.schema.names):
+        sheet.write_string(0, place, name, heading)
+    row = 0
+    for row, values in enumerate(_rows(batches), start=1):
+        if row >= EXCEL_ROWS:
+            raise _beyond_excel(f"the query has more than {EXCEL_ROWS - 1:,} rows, and a sheet has no place for more")
+        for place, value in enumerate(values):
+            match value:
+                case None:
+                    continue
+                case bool():
+                    sheet.write_boolean(row, place, value)
+                case int() | float() | Decimal():
+                    sheet.write_number(row, place, value)
+                case datetime():
+                    sheet.write_datetime(row, place, value, times)
+                case date():
+                    sheet.write_datetime(row, place, value, days)
+                case time():
+                    sheet.write_datetime(row, place, value, hours)
+                case _ if sheet.write_string(row, place, value):
+                    where = f"{batches.schema.names[place]} of row {row:,}"
+                    raise _beyond_excel(f"{where} has more than the {EXCEL_CHARACTERS:,} characters of a cell")
     return row
 
 

@@ -194,7 +194,13 @@ def test_columns_of_one_name_are_refused(kind: str, lake: Lake, tmp_path: Path) 
         export(lake, "SELECT 1 AS a, 2 AS b, 3 AS a", tmp_path / f"a{kind}")
 
 
-def test_a_place_that_refuses_is_said(lake: Lake) -> None:
+@KINDS
+def test_a_place_that_refuses_is_said(kind: str, lake: Lake) -> None:
     with pytest.raises(NequiLakeError, match="could not be written") as told:
-        export(lake, "SELECT 1 AS a", Path("/proc/a.csv"))
-    assert "/proc/a.csv" in str(told.value)
+        export(lake, "SELECT 1 AS a", Path(f"/proc/a{kind}"))
+    assert f"/proc/a{kind}" in str(told.value)
+
+
+def test_a_format_that_is_not_known_is_refused(lake: Lake, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"in which format to write a\.json"):
+        export(lake, "SELECT 1 AS a", tmp_path / "a.json")
