@@ -15,9 +15,8 @@ BUCKETS = {
 """Status → colour, from the least late to the latest."""
 
 QUERY = """
-    SELECT year(issue_date) AS vintage, loan_status, sum(out_prncp) AS owed
-    FROM credit_risk.loans
-    JOIN credit_risk.payments USING (loan_id)
+    SELECT issue_year AS vintage, loan_status, sum(outstanding_usd) AS owed
+    FROM credit_risk.portfolio_status
     GROUP BY ALL
     HAVING owed > 0
 """

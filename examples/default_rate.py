@@ -12,13 +12,10 @@ FEWEST = 20
 """Loans below which a rate would say little, and is left out."""
 
 QUERY = f"""
-    SELECT
-        grade,
-        year(issue_date) AS vintage,
-        avg(CAST(loan_status = 'Default' OR loan_status LIKE '%Charged Off' AS INT)) AS default_rate
-    FROM credit_risk.loans
+    SELECT grade, issue_year AS vintage, sum(defaulted_loans) / sum(loans) AS default_rate
+    FROM credit_risk.default_rate
     GROUP BY ALL
-    HAVING count(*) >= {FEWEST}
+    HAVING sum(loans) >= {FEWEST}
 """
 
 

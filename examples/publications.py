@@ -6,15 +6,11 @@ from matplotlib.axes import Axes
 from nequi_lake import Lake
 
 QUERY = """
-    WITH cited AS (
-        SELECT paper_id, count(*) AS citations
-        FROM cite_sum.citations
-        GROUP BY ALL
-    )
-
-    SELECT mag_field_of_study AS field, count(*) AS papers, avg(citations) AS citations_per_paper
-    FROM (SELECT DISTINCT paper_id, mag_field_of_study FROM cite_sum.paper_fields)
-    JOIN cited USING (paper_id)
+    SELECT
+        mag_field_of_study AS field,
+        sum(papers)::INT AS papers,
+        sum(citations) / sum(papers) AS citations_per_paper
+    FROM cite_sum.publications_by_field
     GROUP BY ALL
     ORDER BY papers, field
 """

@@ -8,14 +8,14 @@ from nequi_lake import Lake
 
 QUERY = """
     SELECT
-        least(floor(revol_util / 10), 9) AS band,
-        count(*) AS loans,
-        avg(CAST(loan_status = 'Default' OR loan_status LIKE '%Charged Off' AS INT)) AS rate
-    FROM credit_risk.loans
-    JOIN credit_risk.credit_history USING (loan_id)
-    WHERE revol_util IS NOT NULL
+        position,
+        utilisation_band AS band,
+        sum(loans)::INT AS loans,
+        sum(defaulted_loans) / sum(loans) AS rate
+    FROM credit_risk.utilisation
+    WHERE utilisation_band <> 'unknown'
     GROUP BY ALL
-    ORDER BY band
+    ORDER BY position
 """
 
 
@@ -23,13 +23,14 @@ def plot(lake: Lake, axes: Axes) -> None:
     """Draw the rate of each band with the interval that so few loans leave it: 95 %, by the normal approximation."""
     bands = lake.sql(QUERY).to_pandas()
     margin = 1.96 * (bands.rate * (1 - bands.rate) / bands.loans) ** 0.5
-    names = [f"{10 * band:.0f}–{10 * band + 10:.0f} %" if band < 9 else "over 90 %" for band in bands.band]
-    axes.errorbar(names, bands.rate, yerr=margin, fmt="o", color="#0b57b8", ecolor="#9dbfe8", elinewidth=3)
+    axes.errorbar(bands.band, bands.rate, yerr=margin, fmt="o", color="#0b57b8", ecolor="#9dbfe8", elinewidth=3)
     for place, (rate, loans) in enumerate(zip(bands.rate + margin, bands.loans, strict=True)):
         axes.annotate(f"{loans:,}", (place, rate), (0, 4), textcoords="offset points", ha="center", color="grey")
     axes.set_ylim(0, 1.1 * (bands.rate + margin).max())
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set(xlabel="share of the revolving credit lines in use at the application", ylabel="share of loans in default")
+    axes.set(
+        xlabel="part of the revolving credit lines in use at the application, %", ylabel="share of loans in default"
+    )
     axes.set_title("Default by utilisation; above each band its loans", loc="left")
 
 

@@ -138,15 +138,8 @@ def test_the_forecast_knows_nothing_of_the_session_it_is_judged_by(example: Any,
         drawn: list[float] = np.asarray(axes.lines[1].get_ydata()).tolist()
         return drawn
 
-    assert forecast(rows.assign(later_pm=rows.later_pm.where(~last, 999.0))) == forecast(rows)
-    assert forecast(rows.assign(later_pm=rows.later_pm.where(last, 999.0))) != forecast(rows)
-
-
-def test_the_forecast_is_of_five_minutes_later(example: Any, sample: Lake) -> None:
-    rows = sample.sql(example("motor_temperature").QUERY).to_pandas()
-    measured = sample.table("electric_motor.measurements").to_pandas().set_index(["profile_id", "elapsed_s"]).pm
-    row = rows.iloc[7]
-    assert row.later_pm == measured[row.profile_id, row.elapsed_s + 300]
+    assert forecast(rows.assign(target_pm_5min=rows.target_pm_5min.where(~last, 999.0))) == forecast(rows)
+    assert forecast(rows.assign(target_pm_5min=rows.target_pm_5min.where(last, 999.0))) != forecast(rows)
 
 
 def test_no_abstract_is_both_learned_and_judged(
@@ -155,9 +148,9 @@ def test_no_abstract_is_both_learned_and_judged(
     run(example, "summaries", sample.settings.uri, tmp_path, monkeypatch)
     texts = {split: pq.read_table(tmp_path / f"{split}.parquet") for split in ("train", "validation", "test")}
     assert all(table.num_rows for table in texts.values())
-    learned = set(texts["train"]["text"].to_pylist())
-    assert not learned & {*texts["validation"]["text"].to_pylist(), *texts["test"]["text"].to_pylist()}
+    learned = set(texts["train"]["abstract"].to_pylist())
+    assert not learned & {*texts["validation"]["abstract"].to_pylist(), *texts["test"]["abstract"].to_pylist()}
     counts = sample.table("cite_sum.citations").scan().group_by("split").len().collect()
     published = dict(counts.iter_rows())
-    assert texts["test"].num_rows == published["test"]
-    assert 0 < texts["train"].num_rows <= published["train"]
+    assert texts["train"].num_rows == published["train"]
+    assert 0 < texts["test"].num_rows <= published["test"]

@@ -109,14 +109,13 @@ class _ToldDataset:
 
 
 def _about(dataset: Dataset) -> _ToldDataset:
-    marts: tuple[Table, ...] = getattr(dataset, "marts", ())
     return _ToldDataset(
         dataset=dataset,
         tables=[_tell(dataset, table) for table in dataset.tables],
-        marts=[_tell(dataset, mart, of_tables=True) for mart in marts],
+        marts=[_tell(dataset, mart) for mart in dataset.marts],
         files=[_file(file) for file in dataset.files],
         dropped=[(file.name, column, why) for file in dataset.files for column, why in file.dropped.items()],
-        entities=(*dataset.tables, *(mart for mart in marts if mart.foreign_keys)),
+        entities=(*dataset.tables, *(mart for mart in dataset.marts if mart.foreign_keys)),
     )
 
 
@@ -126,7 +125,7 @@ def _file(file: RawFile) -> dict[str, str]:
     return {"file": f"`{file.name}`", "format": file.kind.upper(), "what": f"{file.description}{also}", "read": read}
 
 
-def _tell(dataset: Dataset, table: Table, *, of_tables: bool = False) -> _Told:
+def _tell(dataset: Dataset, table: Table) -> _Told:
     implied = {name for file in dataset.files for name in file.literals}
     facts = {"One row is": _row_of(table), "Key": _codes(table.key)}
     if table.partition_by:
@@ -134,9 +133,8 @@ def _tell(dataset: Dataset, table: Table, *, of_tables: bool = False) -> _Told:
         facts["Partitions"] = f"{cut}`{table.partition_by.column}`"
     if table.foreign_keys:
         facts["References"] = ", ".join(f"`{column}` → `{parent}`" for column, parent in table.foreign_keys.items())
-    if of_tables:
-        parents = dict.fromkeys(raw.split(".")[0] for c in table.columns.values() for raw in c.raw_columns)
-        facts["Made from"] = _codes(parents)
+    if table.reads:
+        facts["Made from"] = _codes(table.reads)
     else:
         facts["Made from"] = _codes(file.name for file in dataset.files_of(table))
         facts["Refused above"] = f"{100 * table.quarantine_limit:.4g} % bad records in a file"
@@ -243,7 +241,12 @@ def _dataset_lines(told: _ToldDataset) -> Iterator[str]:
     for one in told.tables:
         yield from _table_lines(one)
     if told.marts:
-        yield from ("", f"### Marts of {dataset.name}", "", "Made from the tables above, and released with them.")
+        yield from (
+            "",
+            f"### Marts of {dataset.name}",
+            "",
+            "Each is made of the tables above by SQL, for one use, and released by itself.",
+        )
     for one in told.marts:
         yield from _table_lines(one)
 

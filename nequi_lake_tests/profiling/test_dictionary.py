@@ -65,7 +65,7 @@ def test_every_table_and_column_has_an_anchor_and_every_link_leads_to_one(datase
     anchors = Counter(re.findall(r' id="([^"]+)"', page))
     assert max(anchors.values()) == 1
     for dataset in datasets.values():
-        for table in dataset.tables:
+        for table in dataset.tables_and_marts:
             name = f"{dataset.name}.{table.name}"
             assert [a for a in (name, *(f"{name}.{column}" for column in table.columns)) if a not in anchors] == []
     links = set(re.findall(r'href="([^"]+)"', page))
@@ -114,6 +114,16 @@ def test_limits_are_in_words(datasets: Mapping[str, Dataset]) -> None:
     assert told["`dti_joint`"][6] == "any share"
     assert told["`elapsed_s`"][7:9] == ["0 or more", "made from `profile_id`"]
     assert told["`split`"][8] == "the file's name"
+
+
+def test_marts_stand_apart_and_say_of_which_tables_they_are_made(datasets: Mapping[str, Dataset]) -> None:
+    text = dictionary_markdown(datasets.values())
+    tables, marts = text.split("### Marts of credit_risk")
+    assert "### credit_risk.payments" in tables
+    assert "### credit_risk.portfolio_status" in marts
+    assert "- Made from: `loans`, `payments`" in marts
+    assert "made from `loans.int_rate`, `loans.funded_amnt`" in marts
+    assert 'id="credit_risk.marts"' in dictionary_page(datasets.values()).decode()
 
 
 def test_dropped_columns_say_why(family: Dataset) -> None:
@@ -169,7 +179,9 @@ def test_types_are_named_as_in_sql(dtype: pl.DataType, name: str) -> None:
 
 
 def test_duckdb_understands_the_names(datasets: Mapping[str, Dataset]) -> None:
-    names = {sql_type(c.dtype) for dataset in datasets.values() for t in dataset.tables for c in t.columns.values()}
+    names = {
+        sql_type(c.dtype) for dataset in datasets.values() for t in dataset.tables_and_marts for c in t.columns.values()
+    }
     for name in names:
         duckdb.execute(f"SELECT NULL::{name}")
     assert {"bigint", "double", "string", "boolean", "date"} <= names
