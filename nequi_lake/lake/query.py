@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow.dataset
-
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow.dataset
 
 
 @contextmanager

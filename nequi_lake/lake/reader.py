@@ -318,6 +318,7 @@ class Lake:
         # DuckDB lists a query's tables only where it can bind the query, so look for the names ourselves.
         named = [dataset for dataset in self.datasets.values() if dataset.name in query.lower()]
         tables = {(d.name, name): table.to_dataset() for d in named for name, table in self._read(d).items()}
+        empty = [dataset.name for dataset in named if dataset.name not in {of for of, _ in tables}]
         with connected(tables) as connection:
             try:
                 wanted = the_query(connection, query)
@@ -327,7 +328,7 @@ class Lake:
                     )
                 yield wanted
             except duckdb.Error as error:
-                raise _cannot_run(error) from None
+                raise _cannot_run(error, f"Make it first: nequi-lake run {empty[0]}" if empty else None) from None
 
     def _read(self, dataset: Dataset) -> dict[str, LakeTable]:
         found = self.tables_of(dataset)
@@ -348,8 +349,10 @@ def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
-def _cannot_run(error: Exception) -> CatalogError:
-    return CatalogError("The query cannot be run.", where=str(error), fix="nequi-lake tables lists what can be read.")
+def _cannot_run(error: Exception, fix: str | None = None) -> CatalogError:
+    return CatalogError(
+        "The query cannot be run.", where=str(error), fix=fix or "nequi-lake tables lists what can be read."
+    )
 
 
 def _nothing_then(what: str, when: datetime | str, where: str) -> CatalogError:

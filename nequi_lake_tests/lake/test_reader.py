@@ -93,6 +93,13 @@ def test_sql_writes_nothing(filled: Lake) -> None:
     assert filled.table("cite_sum.papers").published.rows == 3
 
 
+def test_a_query_of_a_dataset_that_is_not_there_says_how_to_make_it(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "lake").mkdir()
+    with pytest.raises(CatalogError) as told:
+        lake.sql("SELECT * FROM cite_sum.papers")
+    assert "nequi-lake run cite_sum" in str(told.value)
+
+
 def test_a_wrong_query_says_what_is_wrong(filled: Lake) -> None:
     with pytest.raises(CatalogError) as told:
         filled.sql("SELECT no_such FROM cite_sum.papers")
