@@ -31,7 +31,7 @@ def plot(lake: Lake, axes: Axes) -> None:
         share = shares.get(bucket, 0 * below)
         axes.bar(shares.index.astype(str), share, bottom=below, color=colour, label=bucket)
         below += share
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set(xlabel="vintage", ylabel="share of the principal that is owed")
     axes.set_title("Principal in arrears, by how late it is", loc="left")
     axes.legend(frameon=False, reverse=True)

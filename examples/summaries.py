@@ -19,7 +19,7 @@ def plot(lake: Lake, axes: Axes) -> None:
         with lake.batches(f"SELECT abstract, summary {PAIRS} AND split = '{split}'") as pairs:
             write(pairs, folder("summaries") / f"{split}.parquet")
     words = lake.sql(f"SELECT abstract_words, summary_words {PAIRS}").to_pandas()
-    axes.hexbin(words.abstract_words, words.summary_words, gridsize=40, mincnt=1, cmap="Blues", linewidths=0.2)
+    axes.hexbin(words.abstract_words, words.summary_words, gridsize=40, mincnt=1, cmap="viridis_r", linewidths=0.2)
     axes.set(xlabel="words of the abstract", ylabel="words of its summary", xlim=(0, None), ylim=(0, None))
     ratio = words.abstract_words.median() / words.summary_words.median()
     axes.set_title(

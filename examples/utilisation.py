@@ -15,6 +15,7 @@ QUERY = """
     FROM credit_risk.utilisation
     WHERE utilisation_band <> 'unknown'
     GROUP BY ALL
+    HAVING sum(loans) >= 30
     ORDER BY position
 """
 
@@ -27,11 +28,11 @@ def plot(lake: Lake, axes: Axes) -> None:
     for place, (rate, loans) in enumerate(zip(bands.rate + margin, bands.loans, strict=True)):
         axes.annotate(f"{loans:,}", (place, rate), (0, 4), textcoords="offset points", ha="center", color="grey")
     axes.set_ylim(0, 1.1 * (bands.rate + margin).max())
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set(
         xlabel="part of the revolving credit lines in use at the application, %", ylabel="share of loans in default"
     )
-    axes.set_title("Default by utilisation; above each band its loans", loc="left")
+    axes.set_title("Default by utilisation; above each band its loans, if 30 or more", loc="left")
 
 
 if __name__ == "__main__":
