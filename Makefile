@@ -34,7 +34,7 @@ test-integration: $(READY) ## Run the tests that need Debian's packages: a real 
 	scripts/radosgw install
 	scripts/radosgw start
 	eval "$$(scripts/radosgw env)" && export NEQUI_LAKE_TEST_BUCKET_SERVER=1 \
-		&& $(BIN)/pytest -m bucket && $(BIN)/python -m nequi_lake_tests.chaos --bucket --kills 10 --each 10; \
+		&& $(BIN)/python -m nequi_lake_tests.chaos --bucket --kills 10 --each 10 && $(BIN)/pytest -m bucket; \
 		status=$$?; scripts/radosgw stop; exit $$status
 
 screenshots: $(READY) ## Make the pictures in docs/img anew, of the sample lake
