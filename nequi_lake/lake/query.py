@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,16 +25,15 @@ def connected(
     Args:
         tables: (dataset, table) → its content; SQL names it ``<dataset>.<table>``.
         memory_limit: of DuckDB's own memory, as ``1GB``; its default, which is a share of the machine's.
-        spill_into: a folder for what does not fit; DuckDB's own choice by default.
+        spill_into: a folder for what does not fit; one of its own among the system's temporary files by default.
     """
     import duckdb
 
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": "false",
-        **({"memory_limit": memory_limit} if memory_limit else {}),
-        **({"temp_directory": str(spill_into)} if spill_into else {}),
-    }
-    with duckdb.connect(config=config) as connection:
+    # Not the folder from which somebody asks, which is DuckDB's choice.
+    with tempfile.TemporaryDirectory(prefix="nequi_lake-", dir=spill_into) as folder, duckdb.connect() as connection:
+        connection.execute("SET autoinstall_known_extensions = false; SET temp_directory = $1", [folder])
+        if memory_limit:
+            connection.execute("SET memory_limit = $1", [memory_limit])
         for dataset in {dataset for dataset, _ in tables}:
             connection.execute(f'CREATE SCHEMA "{dataset}"')
         for (dataset, table), content in tables.items():
