@@ -15,6 +15,7 @@ from benchmarks import inputs, report
 from benchmarks.bars import judge
 from benchmarks.cases import LAKE, groups
 from benchmarks.equal import differences, written_in
+from benchmarks.lake.run import DATA_WORK
 from benchmarks.measure import CommandFailedError, Run, measure, medians
 
 ROOT = Path(__file__).parents[1]
@@ -137,3 +138,7 @@ def test_only_picks_groups_and_cases_and_the_lake_always() -> None:
     quick = bench.chosen_groups(everything, [], quick=True)
     assert [group.name for group in quick] == [group.name for group in everything]
     assert not any(case.environment for group in quick for case in group.cases)
+
+
+def test_what_counts_as_work_on_data_is_called_so() -> None:
+    assert [name for owner, name in DATA_WORK if not callable(getattr(owner, name, None))] == []
