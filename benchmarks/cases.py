@@ -196,8 +196,8 @@ def _jobs(scale: float, sample: Callable[[float], Path]) -> tuple[Case, ...]:
     return (
         Case(
             name=LAKE,
-            settings="`nequi-lake run credit_risk` from a folder: all of the above, the marts, and the reports of both; "
-            "start and Dagster's records of the run included.",
+            settings="`nequi-lake run credit_risk` from a folder: all of the above, the marts, the reports of both; "
+            "start and Dagster's records included.",
             prepare=ours,
             out=str(written(Path("lake"))),
         ),
