@@ -373,6 +373,14 @@ def test_a_rollback_that_is_killed_can_be_ended(two: Two, monkeypatch: pytest.Mo
     assert two.papers.made_from() == {two.ids[0]}
 
 
+def test_marts_stay_with_the_tables_that_they_were_made_from(papers: Papers, change_sql: ChangeSql) -> None:
+    change_sql("citations_per_paper", f"{sql_of_mart('citations_per_paper')}\n-- other words")
+    assert papers.run("marts/cite_sum/citations_per_paper").success
+    lake = papers.lake
+    maintain(CITE_SUM, lake.catalog, lake.storage, keep=Keep(releases=1), now=LATER)
+    assert len(lake.catalog.history(CITE_SUM, "citations_per_paper")) == 2
+
+
 def test_marts_are_forgotten_with_the_tables_that_they_were_made_from(two: Two) -> None:
     lake = two.papers.lake
     removed = maintain(CITE_SUM, lake.catalog, lake.storage, keep=Keep(releases=1), now=LATER)
