@@ -86,12 +86,12 @@ def _constant(column: ColumnProfile, _: Column) -> str | None:
 
 
 def _dominated(column: ColumnProfile, _: Column) -> str | None:
-    if column.distinct < 2 or not column.top:
+    # Counts of a part of the rows are not held against those of all.
+    if column.distinct < 2 or not column.top or not column.exact:
         return None
     value, times = column.top[0]
-    seen = sum(times for _, times in column.top) if not column.exact else column.count
-    share = times / max(seen, 1)
-    return f"{cut(value, 40)} in {share_text(share)}" if column.exact and share > _DOMINATES else None
+    share = times / column.count
+    return f"{cut(value, 40)} in {share_text(share)}" if share > _DOMINATES else None
 
 
 def _far_out(column: ColumnProfile, declared: Column) -> str | None:

@@ -22,6 +22,7 @@ _PAGES.filters.update(
     size=numbers.size_text,
     time=numbers.time_text,
     cut=numbers.cut,
+    first_sentence=lambda text: text.split(". ")[0].rstrip(".") + ".",
 )
 _PAGES.globals["charts"] = charts
 

@@ -103,7 +103,7 @@ def test_the_index_leads_to_every_report_and_back(chromium: Browser, stage: Stag
         expect(page.get_by_role("heading", level=1)).to_have_text("electric_motor.measurements")
         page.get_by_role("link", name="All reports").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Profiling reports")
-        page.get_by_label("Find a table or column").fill("int_rate")
+        page.get_by_label("Find a table or column").fill("pymnt_plan")
         expect(page.locator("tbody tr:visible")).to_have_count(1)
         page.get_by_role("link", name="data dictionary").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Data dictionary")
