@@ -43,6 +43,7 @@ def killed() -> Any:
     return told_by("nequi_lake_tests.chaos.points")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("point", POINTS)
 def test_a_kill_at_any_point_leaves_one_whole_release(killed: Any, point: str) -> None:
     must_see, _ = POINTS[point]

@@ -44,6 +44,7 @@ def contents(lake: Lake) -> dict[str, pl.DataFrame]:
     return {t.published.name: t.scan().sort(*t.table.key).collect() for t in lake.tables()}
 
 
+@pytest.mark.long
 def test_the_whole_sample_lake_has_the_rows_that_it_has_in_a_folder(
     bucket_lake: Mapping[str, str], tmp_path: Path
 ) -> None:

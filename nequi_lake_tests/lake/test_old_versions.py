@@ -16,7 +16,7 @@ from nequi_lake.lake.maintenance import Keep, Removed, maintain
 from nequi_lake.lake.release import PublishedTable, StagedTable
 from nequi_lake.lake.rollback import roll_back
 from nequi_lake.lake.storage import Storage
-from nequi_lake_tests.conftest import Materialize, citation, write_citations
+from nequi_lake_tests.conftest import Materialize, citation, released, write_citations
 
 LATER = datetime.now(UTC) + timedelta(days=30)
 """A time at which all that a test made is old."""
@@ -33,13 +33,12 @@ def cite_sum(lake: Lake) -> Dataset:
 
 
 @pytest.fixture
-def three(materialize: Materialize, lake: Lake, cite_sum: Dataset, inbox: Path) -> list[str]:
+def three(lake: Lake, inbox: Path) -> list[str]:
     """Three whole releases of cite_sum, the oldest first; their papers are 1 to 3, and 8, 9 or 10."""
     ids = []
     for paper in (8, 9, 10):
         write_citations(inbox, "train", [citation(1), citation(2), citation(paper)])
-        assert materialize("cite_sum").success
-        ids.append(lake.table("cite_sum.papers").published.release.id)
+        ids.append(released(lake, "cite_sum"))
     return ids
 
 
@@ -76,8 +75,8 @@ def test_a_release_is_read_by_its_id_or_the_beginning_of_it(lake: Lake, three: l
     assert as_of(lake, three[0]).sql(query).to_pylist() == [{"most": 8}]
 
 
-def test_a_release_binds_its_own_dataset_only(lake: Lake, three: list[str], materialize: Materialize) -> None:
-    assert materialize("electric_motor").success
+def test_a_release_binds_its_own_dataset_only(lake: Lake, three: list[str]) -> None:
+    released(lake, "electric_motor")
     tables = {table.published.name for table in as_of(lake, three[0]).tables()}
     assert {"cite_sum.papers", "electric_motor.sessions"} <= tables
 
@@ -252,8 +251,8 @@ def test_nothing_goes_where_a_needed_file_is_not_listed(lake: Lake, cite_sum: Da
     assert len(lake.catalog.history(cite_sum, "papers")) == 3
 
 
-def test_a_dataset_that_was_never_published_is_passed_over(materialize: Materialize, lake: Lake) -> None:
-    assert materialize("cite_sum").success
+def test_a_dataset_that_was_never_published_is_passed_over(lake: Lake) -> None:
+    released(lake, "cite_sum")
     motor = lake.datasets["electric_motor"]
     assert maintain(motor, lake.catalog, lake.storage) == Removed(dataset="electric_motor")
 

@@ -11,13 +11,14 @@ import pytest
 
 from nequi_lake import Lake
 from nequi_lake.errors import CatalogError
-from nequi_lake_tests.conftest import Materialize
+from nequi_lake_tests.conftest import released
 
 
 @pytest.fixture
-def filled(materialize: Materialize, lake: Lake) -> Lake:
+def filled(lake: Lake) -> Lake:
     """A lake with both datasets published."""
-    assert materialize().success
+    released(lake, "electric_motor")
+    released(lake, "cite_sum")
     return lake
 
 
