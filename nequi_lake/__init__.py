@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Arrow's own allocators keep what a large query needed, so that the steps of a run add up; the system's gives it back.
+# It is asked for when Arrow is first imported.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 if TYPE_CHECKING:
     from nequi_lake.lake.reader import Lake, LakeTable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -21,8 +22,8 @@ from nequi_lake.lake.query import connected, the_query
 from nequi_lake.lake.release import NO_RECORDS, DataFile, Release, StagedTable
 from nequi_lake.lake.storage import Storage
 
-MEMORY_LIMIT = "1GB"
-"""Of DuckDB's own memory; what a query needs beyond it lies on the disk meanwhile."""
+MEMORY_LIMIT = f"{192 * (os.cpu_count() or 1)}MB"
+"""Of DuckDB's own memory, of which each thread needs some; what a query needs beyond it spills onto the disk."""
 _ROWS_AT_ONCE = 50_000
 _ERROR_SHOWN = 500
 

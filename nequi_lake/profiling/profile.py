@@ -21,7 +21,7 @@ from nequi_lake.datasets.contract import Column, sql_type
 from nequi_lake.lake.reader import LakeTable
 from nequi_lake.progress import bar
 
-EXACT_ROWS = 10_000_000
+EXACT_ROWS = 2_000_000
 """Rows up to which every statistic is exact."""
 SAMPLED_ROWS = 2_000_000
 """Rows, evenly spread, from which quartiles and most frequent values of a larger table are taken."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -34,6 +35,8 @@ TABLE_CHECKS = {
 MART_CHECKS = {name: TABLE_CHECKS[name] for name in (COLUMNS_AND_TYPES, NULL_LIMITS, UNIQUE_KEY, FOREIGN_KEYS)}
 """The same for every mart: no raw record becomes a row of it, so that there is none to account for."""
 _SHOWN = 5
+_ROWS_AT_ONCE = 2_000_000
+"""Keys that are held in memory together, so that it stays flat however many there are."""
 
 
 def checks_of(table: Table) -> Mapping[str, str]:
@@ -168,9 +171,8 @@ class _TableAudit:
 
     def _unique_key(self) -> Check:
         key = list(self.table.key)
-        rows = self._scan(self.staged)
-        # One partition at a time keeps the memory flat where the key holds the partition's column.
-        parts = [rows]
+        # One partition at a time, or else one slice, keeps the memory flat.
+        parts = [self._scan(self.staged).filter(part) for part in _slices(_of_columns(key), self.staged.rows)]
         part = self.table.partition_by
         if part and not part.by_year and part.column in key:
             by_folder: dict[str, list[str]] = {}
@@ -179,11 +181,9 @@ class _TableAudit:
             parts = [self._parquet(paths) for paths in by_folder.values()]
         repeated, examples = 0, list[str]()
         for scan in parts:
-            distinct = (
-                scan.select(pl.len() - pl.struct(key).n_unique()).collect(engine="streaming").item() if key else 0
-            )
-            repeated += distinct
-            if distinct and len(examples) < _SHOWN:
+            repeats = scan.select(pl.len() - _of_columns(key).n_unique()).collect(engine="streaming").item()
+            repeated += repeats
+            if repeats and len(examples) < _SHOWN:
                 twice = scan.group_by(key).len().filter(pl.col("len") > 1).drop("len").head(_SHOWN)
                 examples += [str(row) for row in twice.collect(engine="streaming").rows(named=True)]
         problems = (
@@ -207,20 +207,32 @@ class _TableAudit:
                 problems.append(f"{parent} is not published in this release, so {column} cannot be held against it")
                 continue
             parent_key = self.dataset.table(parent).key[0]
-            orphans = (
-                self._scan(self.staged)
-                .select(column)
-                .join(
-                    self._scan(self.known[parent]).select(parent_key), left_on=column, right_on=parent_key, how="anti"
+            count, examples = 0, list[Any]()
+            for mine, theirs in zip(
+                _slices(pl.col(column), self.known[parent].rows),
+                _slices(pl.col(parent_key), self.known[parent].rows),
+                strict=True,
+            ):
+                found, some = (
+                    self._scan(self.staged)
+                    .select(column)
+                    .filter(mine)
+                    .join(
+                        self._scan(self.known[parent]).select(parent_key).filter(theirs),
+                        left_on=column,
+                        right_on=parent_key,
+                        how="anti",
+                    )
+                    .drop_nulls()
+                    .select(pl.len(), pl.col(column).head(_SHOWN).implode())
+                    .collect(engine="streaming")
+                    .row(0)
                 )
-                .drop_nulls()
-                .select(pl.len(), pl.col(column).head(_SHOWN).implode())
-                .collect(engine="streaming")
-                .row(0)
-            )
-            numbers[f"orphans_{column}"] = orphans[0]
-            if orphans[0]:
-                problems.append(f"{orphans[0]:,} rows have a {column} that {parent} lacks, such as {orphans[1]}")
+                count += found
+                examples += some
+            numbers[f"orphans_{column}"] = count
+            if count:
+                problems.append(f"{count:,} rows have a {column} that {parent} lacks, such as {examples[:_SHOWN]}")
         return self._answer(
             FOREIGN_KEYS,
             problems,
@@ -272,6 +284,17 @@ class _TableAudit:
             },
             "Records were lost or made up between the raw file and the table: do not raise a limit, report it.",
         )
+
+
+def _of_columns(names: list[str]) -> pl.Expr:
+    """The value of a key."""
+    return pl.col(names[0]) if len(names) == 1 else pl.struct(names)
+
+
+def _slices(value: pl.Expr, rows: int) -> list[pl.Expr]:
+    """Filters that part so many rows by a value, equal ones together."""
+    count = -(-rows // _ROWS_AT_ONCE)
+    return [value.hash() % count == number for number in range(count)] if count > 1 else [pl.lit(True)]
 
 
 def _differences(found: pa.Schema, contract: pa.Schema) -> Iterator[str]:

@@ -134,6 +134,13 @@ def test_a_required_column_may_miss_nothing(storage: Storage) -> None:
     assert "weight is missing in 25.00% of 4 rows, the limit is 0.00%" in checks["null_limits"].found
 
 
+@pytest.fixture(params=[2_000_000, 1], ids=["at once", "in slices"])
+def rows_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are looked at all at once, or slice by slice."""
+    monkeypatch.setattr("nequi_lake.quality.audit._ROWS_AT_ONCE", request.param)
+
+
+@pytest.mark.usefixtures("rows_at_once")
 def test_unique_key(storage: Storage) -> None:
     frame = pl.DataFrame({**SALES, "sale_id": [1, 2, 2, 2]})
     checks = answers(storage, staged(storage, "sales", frame, records=4))
@@ -141,6 +148,7 @@ def test_unique_key(storage: Storage) -> None:
     assert checks["unique_key"].found == "2 rows repeat the key of another, such as {'sale_id': 2}"
 
 
+@pytest.mark.usefixtures("rows_at_once")
 def test_foreign_keys(storage: Storage) -> None:
     frame = pl.DataFrame({**SALES, "shop_id": [1, 2, 9, 9]})
     checks = answers(storage, staged(storage, "sales", frame, records=4))

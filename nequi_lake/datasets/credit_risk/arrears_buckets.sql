@@ -27,17 +27,26 @@ in_buckets AS (
 summed AS (
     SELECT
         bucket,
+        count(*) AS loans,
+        round(sum(out_prncp), 2) AS outstanding_usd,
+        round(sum(unpaid), 2) AS unpaid_usd
+    FROM in_buckets
+    GROUP BY bucket
+),
+
+every_bucket AS (
+    SELECT
+        bucket,
         position,
-        count(in_buckets.bucket) AS loans,
-        coalesce(round(sum(out_prncp), 2), 0) AS outstanding_usd,
-        coalesce(round(sum(unpaid), 2), 0) AS unpaid_usd
+        coalesce(loans, 0) AS loans,
+        coalesce(outstanding_usd, 0) AS outstanding_usd,
+        coalesce(unpaid_usd, 0) AS unpaid_usd
     FROM buckets
-    LEFT JOIN in_buckets USING (bucket)
-    GROUP BY ALL
+    LEFT JOIN summed USING (bucket)
 )
 
 SELECT
     *,
     loans / nullif(sum(loans) OVER (), 0) AS loans_share,
     outstanding_usd / nullif(sum(outstanding_usd) OVER (), 0) AS outstanding_share
-FROM summed
+FROM every_bucket
