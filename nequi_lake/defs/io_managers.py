@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from nequi_lake.defs.failures import as_failure
-from nequi_lake.defs.names import dataset_and_name
+from nequi_lake.defs.names import dataset_and_name, report_path
 from nequi_lake.defs.publishing import column_lineage, column_schema
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.raw import Fetched, KeptFile, RawZone
@@ -97,7 +97,9 @@ class IcebergIOManager(dg.IOManager):
                 "snapshot_id": str(published.snapshot_id),
                 "raw_version": published.release.raw_version,
                 "new_snapshot": published is not obj,
-                "report": dg.MetadataValue.url(self._lake.storage.link(report_path(self._lake, published, "html"))),
+                "report": dg.MetadataValue.url(
+                    self._lake.storage.link(report_path(self._lake, obj.dataset, obj.table, "html"))
+                ),
             }
         )
 
@@ -137,7 +139,7 @@ class ReportIOManager(dg.IOManager):
                     where=context.asset_key.to_user_string(),
                     fix="Make the report again.",
                 )
-            path = report_path(self._lake, table.published, "json")
+            path = report_path(self._lake, dataset, name, "json")
             made = report(
                 table,
                 obj,
@@ -150,7 +152,7 @@ class ReportIOManager(dg.IOManager):
             links = {}
             # The JSON comes last: what the next report compares with is of a report that is there in full.
             for ending, content in made.files().items():
-                path = report_path(self._lake, table.published, ending)
+                path = report_path(self._lake, dataset, name, ending)
                 self._lake.storage.write(path, content)
                 links["report" if ending == "html" else ending] = dg.MetadataValue.url(self._lake.storage.link(path))
         account = table.published.accounting
@@ -171,10 +173,6 @@ class ReportIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         dataset, name = dataset_and_name(context.asset_key)
         with as_failure(self._lake.settings.uri):
-            path = report_path(self._lake, self._lake.table(f"{dataset}.{name}").published, "json")
+            published = self._lake.table(f"{dataset}.{name}").published
+            path = report_path(self._lake, published.dataset, published.table, "json")
             return frame_of(json.loads(self._lake.storage.read(path))["profile"])
-
-
-def report_path(lake: Lake, table: StagedTable, ending: str) -> str:
-    """Where the report of a table is."""
-    return lake.storage.path("profiling_reports", table.dataset, f"{table.table}.{ending}")

@@ -9,6 +9,7 @@ from typing import TypedDict
 import dagster as dg
 
 from nequi_lake.datasets.spec import INDEX, Dataset, Table
+from nequi_lake.lake.reader import Lake
 
 RAW, REPORTS = "raw", "profiling_reports"
 IO_RAW, IO_TABLES, IO_REPORTS = "raw_files", "iceberg", "reports"
@@ -27,6 +28,11 @@ def table_key(dataset: Dataset, table: Table) -> dg.AssetKey:
 def report_key(dataset: str, table: str) -> dg.AssetKey:
     """The key of a profiling report."""
     return dg.AssetKey([REPORTS, dataset, table])
+
+
+def report_path(lake: Lake, dataset: str, table: str, ending: str) -> str:
+    """Where a table's profiling report is, as HTML, JSON or CSV."""
+    return lake.storage.path(REPORTS, dataset, f"{table}.{ending}")
 
 
 def index_key(dataset: str) -> dg.AssetKey:

@@ -13,7 +13,7 @@ from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.defs.failures import RELEASE, as_failure
-from nequi_lake.defs.names import IO_REPORTS, REPORTS, belongs_to, index_key, report_key, table_key
+from nequi_lake.defs.names import IO_REPORTS, REPORTS, belongs_to, index_key, report_key, report_path, table_key
 from nequi_lake.lake.reader import Lake, LakeTable
 from nequi_lake.profiling.dictionary import dictionary_page
 from nequi_lake.profiling.index import TableState, facts_of_report, index_page
@@ -60,12 +60,7 @@ ProfileFrame = _profile_frame()
 
 def report_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
     """The reports of a dataset's tables, and its part in the index of all reports."""
-    return [*(report_asset(dataset, table) for table in reported(dataset)), index_asset(dataset)]
-
-
-def reported(dataset: Dataset) -> Sequence[Table]:
-    """The tables of a dataset that have a report: its marts too."""
-    return dataset.tables_and_marts
+    return [*(report_asset(dataset, table) for table in dataset.tables_and_marts), index_asset(dataset)]
 
 
 def report_asset(dataset: Dataset, table: Table) -> dg.AssetsDefinition:
@@ -128,7 +123,7 @@ def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=index_key(dataset.name),
-        deps=[report_key(dataset.name, table.name) for table in reported(dataset)],
+        deps=[report_key(dataset.name, table.name) for table in dataset.tables_and_marts],
         description=f"The page that lists all reports of the lake and says how every table is, with {dataset.name} as "
         "it is now; and the data dictionary beside it.",
         kinds={"html"},
@@ -167,8 +162,8 @@ def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
 def _states(lake: Lake, dataset: Dataset) -> Iterator[TableState]:
     published = lake.published(dataset)
-    for table in reported(dataset):
-        path = lake.storage.path(REPORTS, dataset.name, f"{table.name}.json")
+    for table in dataset.tables_and_marts:
+        path = report_path(lake, dataset.name, table.name, "json")
         content = lake.storage.read(path) if lake.storage.exists(path) else None
         yield TableState(
             dataset=dataset, table=table, published=published.get(table.name), report=facts_of_report(content)

@@ -19,6 +19,7 @@ from nequi_lake.errors import CatalogError
 from nequi_lake.lake.as_of import find, parse, the_one
 from nequi_lake.lake.query import connected, the_query
 from nequi_lake.lake.release import DataFile, PublishedTable, Release
+from nequi_lake.lake.scan import scan_files
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 
@@ -71,9 +72,7 @@ class LakeTable:
 
     def scan_files(self) -> pl.LazyFrame:
         """The current files as one scan, for many queries at once: :meth:`scan` plans anew for each of them."""
-        if not self.files():
-            return pl.LazyFrame(schema={name: column.dtype for name, column in self.table.columns.items()})
-        return pl.scan_parquet(self.files(), glob=False, hive_partitioning=False, **self._storage.polars_scan())
+        return scan_files(self.table, self.files(), self._storage)
 
     def to_arrow(self) -> pa.Table:
         """The table as an Arrow table, in the contract's types."""
@@ -207,9 +206,7 @@ class Lake:
         return [*super().__dir__(), *self.datasets]
 
     def _ipython_key_completions_(self) -> list[str]:
-        return [
-            f"{dataset.name}.{table.name}" for dataset in self.datasets.values() for table in dataset.tables_and_marts
-        ]
+        return self._names()
 
     @cached_property
     def catalog(self) -> LakeCatalog:
@@ -286,8 +283,12 @@ class Lake:
             for table in dataset.tables_and_marts:
                 if f"{dataset.name}.{table.name}" == name:
                     return dataset, table
-        known = [f"{d.name}.{table.name}" for d in self.datasets.values() for table in d.tables_and_marts]
-        raise CatalogError(f"There is no table {name}.", fix=f"Name one of: {', '.join(known)}.")
+        raise CatalogError(f"There is no table {name}.", fix=f"Name one of: {', '.join(self._names())}.")
+
+    def _names(self) -> list[str]:
+        return [
+            f"{dataset.name}.{table.name}" for dataset in self.datasets.values() for table in dataset.tables_and_marts
+        ]
 
     def sql(self, query: str) -> pa.Table:
         """Run one DuckDB query over the lake's tables, each under its name ``<dataset>.<table>``.

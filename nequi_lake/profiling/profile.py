@@ -19,6 +19,7 @@ import polars as pl
 
 from nequi_lake.datasets.contract import Column, sql_type
 from nequi_lake.lake.reader import LakeTable
+from nequi_lake.profiling.numbers import cut
 from nequi_lake.progress import bar
 
 EXACT_ROWS = 2_000_000
@@ -425,7 +426,7 @@ def _text(value: Any) -> str | None:
     if value is None:
         return None
     text = repr(value) if isinstance(value, float) else str(value)
-    return text if len(text) <= _TEXT_SHOWN else text[: _TEXT_SHOWN - 1] + "…"
+    return cut(text, _TEXT_SHOWN)
 
 
 def _number(value: Any) -> float:

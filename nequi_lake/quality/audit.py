@@ -14,6 +14,7 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.rules import typed_columns
 from nequi_lake.datasets.spec import Dataset, Mart, Table
 from nequi_lake.lake.release import StagedTable
+from nequi_lake.lake.scan import scan_files
 from nequi_lake.lake.storage import Storage
 from nequi_lake.quality.check import Check
 
@@ -99,12 +100,7 @@ class _TableAudit:
             return pq.read_metadata(stream)
 
     def _scan(self, staged: StagedTable) -> pl.LazyFrame:
-        if not staged.files:
-            return pl.LazyFrame(schema={n: c.dtype for n, c in self.dataset.table(staged.table).columns.items()})
-        return self._parquet(staged.paths)
-
-    def _parquet(self, paths: list[str]) -> pl.LazyFrame:
-        return pl.scan_parquet(paths, glob=False, hive_partitioning=False, **self.storage.polars_scan())
+        return scan_files(self.dataset.table(staged.table), staged.paths, self.storage)
 
     def _answer(
         self, name: str, problems: list[str], well: str, numbers: dict[str, int | float | str], fix: str
@@ -178,7 +174,7 @@ class _TableAudit:
             by_folder: dict[str, list[str]] = {}
             for path in self.staged.paths:
                 by_folder.setdefault(path.rsplit("/", 1)[0], []).append(path)
-            parts = [self._parquet(paths) for paths in by_folder.values()]
+            parts = [scan_files(self.table, paths, self.storage) for paths in by_folder.values()]
         repeated, examples = 0, list[str]()
         for scan in parts:
             repeats = scan.select(pl.len() - _of_columns(key).n_unique()).collect(engine="streaming").item()

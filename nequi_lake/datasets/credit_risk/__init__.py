@@ -7,6 +7,7 @@ Source of meanings: the publisher's LCDataDictionary.xlsx. Source of value sets,
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 import dataframely as dy
 import polars as pl
@@ -62,50 +63,34 @@ def issue_year() -> pl.Expr:
     return month("issue_d").dt.year().cast(pl.Int64)
 
 
-def _usd(
-    source: str, description: str, *, within: tuple[float, float] = _AT_BUREAU, null_limit: float | None = None
+def _amount(
+    source: str, description: str, *, unit: str, within: tuple[float, float], null_limit: float | None = None
 ) -> dy.Float64:
     return dy.Float64(
         nullable=null_limit is not None,
         min=within[0],
         max=within[1],
         description=description,
-        metadata=about(unit="USD", source=source, null_limit=null_limit),
+        metadata=about(unit=unit, source=source, null_limit=null_limit),
     )
 
 
-def _percent(
-    source: str, description: str, *, within: tuple[float, float] = (0.0, 1000.0), null_limit: float | None = None
-) -> dy.Float64:
-    return dy.Float64(
-        nullable=null_limit is not None,
-        min=within[0],
-        max=within[1],
-        description=description,
-        metadata=about(unit="%", source=source, null_limit=null_limit),
-    )
-
-
-def _count(
-    source: str, description: str, *, within: tuple[int, int] = (0, 200), null_limit: float | None = None
+def _whole(
+    source: str, description: str, *, unit: str, within: tuple[int, int], null_limit: float | None = None
 ) -> dy.Int64:
     return dy.Int64(
         nullable=null_limit is not None,
         min=within[0],
         max=within[1],
         description=description,
-        metadata=about(unit="count", source=source, null_limit=null_limit),
+        metadata=about(unit=unit, source=source, null_limit=null_limit),
     )
 
 
-def _months(source: str, description: str, *, null_limit: float) -> dy.Int64:
-    return dy.Int64(
-        nullable=True,
-        min=0,
-        max=600,
-        description=description,
-        metadata=about(unit="months", source=source, null_limit=null_limit),
-    )
+_usd = partial(_amount, unit="USD", within=_AT_BUREAU)
+_percent = partial(_amount, unit="%", within=(0.0, 1000.0))
+_count = partial(_whole, unit="count", within=(0, 200))
+_months = partial(_whole, unit="months", within=(0, 600))
 
 
 def _date(source: str, description: str, *, since: int = _LENDING_YEARS[0], null_limit: float | None = None) -> dy.Date:
