@@ -38,11 +38,7 @@ def mart_asset(dataset: Dataset, mart: Mart) -> dg.AssetsDefinition:
             lake.table(f"{dataset.name}.{mart.reads[0]}")
         with as_failure(lake.settings.uri), lake.storage.alone(dataset.name):
             # Nobody publishes meanwhile, so that all tables are of one release.
-            found = lake.tables_of(dataset)
-            tables = {
-                table.name: found.get(table.name) or lake.table(f"{dataset.name}.{table.name}")
-                for table in dataset.tables
-            }
+            tables = {table.name: lake.table(f"{dataset.name}.{table.name}") for table in dataset.tables}
             content = {name: tables[name].to_dataset() for name in mart.reads}
             source = next(iter(tables.values())).published.release
             release = Release(
