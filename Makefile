@@ -31,6 +31,7 @@ test: $(READY) ## Run every test that needs nothing but Python packages
 test-integration: $(READY) ## Run the tests that need Debian's packages: a real S3 server and a browser
 	scripts/chromium install
 	$(BIN)/pytest -m browser
+	$(BIN)/pytest -m long
 	scripts/radosgw install
 	scripts/radosgw start
 	eval "$$(scripts/radosgw env)" && export NEQUI_LAKE_TEST_BUCKET_SERVER=1 \
