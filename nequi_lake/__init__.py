@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 # Arrow's own allocators keep what a large query needed, so that the steps of a run add up; the system's gives it back.
 # It is asked for when Arrow is first imported.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+# Polars gives memory back to the system half a second after its use, only to ask for it again. It reads a CSV file in
+# blocks of which several are under way at once. Both are asked for when Polars is first imported.
+os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:3000,muzzy_decay_ms:0")
+os.environ.setdefault("POLARS_CSV_CHUNK_SIZE", "4000000")
 
 if TYPE_CHECKING:
     from nequi_lake.lake.reader import Lake, LakeTable

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 import polars as pl
 from tqdm import tqdm
@@ -43,12 +44,13 @@ def bar(what: str, total: int | None, unit: str) -> tqdm[None]:
     )
 
 
-def blocks(stream: BinaryIO, what: str, total: int | None) -> Iterator[bytes]:
-    """The bytes of a stream block by block, with a progress bar while they are taken."""
+def blocks(stream: io.BufferedIOBase, what: str, total: int | None) -> Iterator[memoryview]:
+    """The bytes of a stream block by block, with a progress bar while they are taken. A block is gone with the next."""
+    block = memoryview(bytearray(_BLOCK_BYTES))
     with bar(what, total, "B") as progress:
-        while block := stream.read(_BLOCK_BYTES):
-            yield block
-            progress.update(len(block))
+        while size := stream.readinto(block):
+            yield block[:size]
+            progress.update(size)
 
 
 def watched(frame: pl.LazyFrame, progress: Callable[[int], object]) -> pl.LazyFrame:

@@ -22,6 +22,8 @@ from nequi_lake.errors import DeclarationError
 
 RECORD = "__record"
 """Column of every raw frame: the record's number in its file, Int64, from 0."""
+PLACE = "__place"
+"""Name of the column that numbers the records of a block, from 0, in a file that has blocks."""
 
 RESERVED = {"lake", "maintain"}
 """Names that no dataset may have: jobs of the whole lake are called so."""
@@ -44,6 +46,8 @@ class RawFile:
         aliases: other names under which a source may have it.
         dropped: raw column → why no table has it.
         literals: columns that the file's name implies, such as its split.
+        block: expression over raw values: records side by side of which it has one value are a block, and one of which
+            it has none counts as of the block that it stands in.
     """
 
     name: str
@@ -51,6 +55,7 @@ class RawFile:
     aliases: tuple[str, ...] = ()
     dropped: Mapping[str, str] = field(default_factory=dict)
     literals: Mapping[str, str] = field(default_factory=dict)
+    block: pl.Expr | None = None
 
     def among(self, paths: Iterable[str]) -> list[tuple[str, str]]:
         """Those of ``paths`` that are this file or its parts, in order, each with the name that the lake gives it."""

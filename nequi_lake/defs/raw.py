@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
@@ -103,10 +104,17 @@ def receive(dataset: Dataset, source: Source, folder: Path) -> Received:
     """Fetch a dataset's files into ``folder``, look at their structure, and say which version they are."""
     log.info("%s: fetching from %s", dataset.name, source.describe())
     delivered = source.fetch(dataset, folder)
-    hashes = {arrived.part: sha256_of(arrived.path) for arrived in delivered}
+    declared = {file.name: file for file in dataset.files}
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # Hashing keeps one core busy, and the look at the structure another.
+        hashing = {arrived.part: beside.submit(sha256_of, arrived.path) for arrived in delivered}
+        structures = {arrived.part: inspect(declared[arrived.file], arrived.path) for arrived in delivered}
+        hashes = {part: digest.result() for part, digest in hashing.items()}
     version = next((arrived.source_version for arrived in delivered if arrived.source_version), None)
     return [
-        _received(dataset, file, [one for one in delivered if one.file == file.name], hashes, version, folder)
+        _received(
+            dataset, file, [one for one in delivered if one.file == file.name], structures, hashes, version, folder
+        )
         for file in dataset.files
     ]
 
@@ -115,11 +123,12 @@ def _received(
     dataset: Dataset,
     file: RawFile,
     delivered: Sequence[Delivered],
+    seen: Mapping[str, Structure],
     hashes: Mapping[str, str],
     version: str | None,
     folder: Path,
 ) -> tuple[RawFile, Structure, Fetched]:
-    structures = {arrived.part: inspect(file, arrived.path) for arrived in delivered}
+    structures = {arrived.part: seen[arrived.part] for arrived in delivered}
     parts = tuple(
         Part(
             name=arrived.part,

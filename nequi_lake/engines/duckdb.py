@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Mart
-from nequi_lake.engines.files import prefix, sink
+from nequi_lake.engines.files import TableWriter, prefix
 from nequi_lake.errors import DeclarationError, StageError
 from nequi_lake.lake.query import connected, the_query
-from nequi_lake.lake.release import NO_RECORDS, DataFile, Release, StagedTable
+from nequi_lake.lake.release import NO_RECORDS, Release, StagedTable
 from nequi_lake.lake.storage import Storage
 
 MEMORY_LIMIT = f"{192 * (os.cpu_count() or 1)}MB"
@@ -75,7 +75,7 @@ def make(
     """
     content = {(dataset.name, name): tables[name] for name in mart.reads}
     where = str(sql_path(mart))
-    files: list[DataFile] = []
+    writer = TableWriter(storage)
     with storage.scratch(dataset.name) as folder:
         spill, rows = folder / "spill", folder / f"{mart.name}.parquet"
         spill.mkdir()
@@ -88,14 +88,14 @@ def make(
                     where=where,
                     fix="Mend the SQL. The published mart is as it was.",
                 ) from error
-        lazy = sink(mart, pl.scan_parquet(rows), prefix(dataset, mart, release, storage), files, storage)
-        lazy.collect(engine="streaming")
+        writer.sink(mart, pl.scan_parquet(rows), prefix(dataset, mart, release, storage)).collect(engine="streaming")
+        writer.finish()
     return StagedTable(
         dataset=dataset.name,
         table=mart.name,
         release=release,
         accounting=NO_RECORDS,
-        files=tuple(sorted(files, key=lambda file: file.path)),
+        files=writer.files(mart),
     )
 
 

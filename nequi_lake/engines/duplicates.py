@@ -65,11 +65,13 @@ def find_duplicates(dataset: Dataset, files: Mapping[str, KeptFile], storage: St
         StageError: the engine could not read a file.
     """
     names = [table.name for table in dataset.tables]
-    with engine_errors(dataset, files, storage), mended_copies(dataset, files, names, storage) as copies:
+    with engine_errors(dataset, files, storage), storage.scratch(dataset.name) as folder:
+        copies = mended_copies(dataset, files, names, storage, folder)
         frames = {
+            # Without the cache the file would be scanned again for each table.
             file.name: flagged(
                 dataset, file, files[file.name], rules_of_file(dataset, file), storage, copies.get(file.name, {})
-            )
+            ).cache()
             for file in dataset.readable_files
         }
         sharing = [_sharing_a_key(dataset, table, frames) for table in dataset.tables]

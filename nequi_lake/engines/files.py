@@ -1,15 +1,25 @@
-"""The Parquet files of a table under way, written alike by every engine, under a prefix that no reader looks at."""
+"""The Parquet files of tables under way, written alike by every engine, under a prefix that no reader looks at."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
 
 import polars as pl
 
 from nequi_lake.datasets.contract import arrow_schema
-from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Partition, Table
 from nequi_lake.lake.release import DataFile, Release, StagedTable
 from nequi_lake.lake.storage import Storage
+
+HELD_BYTES = 128 * 2**20
+"""Rows of tables under way that are held in memory, until there are enough of them for a file."""
+_SPOOLED_BYTES = 32 * 2**20
+_PARTITION = "__partition"
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 def prefix(dataset: Dataset, table: Table, release: Release, storage: Storage) -> str:
@@ -17,31 +27,145 @@ def prefix(dataset: Dataset, table: Table, release: Release, storage: Storage) -
     return storage.path(table.zone, dataset.name, table.name, "data", release.run_id)
 
 
-def sink(table: Table, rows: pl.LazyFrame, prefix: str, files: list[DataFile], storage: Storage) -> pl.LazyFrame:
-    """A lazy sink of rows into a table's files, in the contract's types and partitions.
+@dataclass
+class _Held:
+    """Rows of one partition that wait to be written."""
 
-    Args:
-        table: the table.
-        rows: its rows, with the contract's columns in order.
-        prefix: the folder for the files.
-        files: filled with what was written, while the sink runs.
-        storage: where the lake is.
+    table: Table
+    rows: list[pl.DataFrame] = field(default_factory=list)
+    size_bytes: int = 0
+
+
+class TableWriter:
+    """Writes tables into files, in the contract's types and partitions.
+
+    The engine's own partitioned sink holds a partition's rows until they fill a row group or the scan ends, and with
+    very many partitions that is the whole table. This one writes the largest partitions whenever what it holds of all
+    tables comes to ``held_bytes``, whatever their number; a partition then has several files.
     """
 
-    def note(sunk: object) -> None:
-        for path in sunk.paths:  # type: ignore[attr-defined]
-            files.append(DataFile(path=str(path.path), rows=path.num_rows, size_bytes=path.num_bytes))
+    def __init__(self, storage: Storage, held_bytes: int = HELD_BYTES) -> None:
+        self._storage = storage
+        self._limit = held_bytes
+        self._held: dict[str, _Held] = {}
+        self._held_bytes = 0
+        self._begun: dict[str, int] = defaultdict(int)
+        self._files: dict[str, list[DataFile]] = defaultdict(list)
 
-    target: str | pl.PartitionBy = f"{prefix}/00000000.parquet"
-    if table.partition_by:
-        target = pl.PartitionBy(prefix, key=table.partition_by.key, include_key=not table.partition_by.by_year)
-    return rows.sink_parquet(
-        target,
-        arrow_schema=arrow_schema(table.contract),
-        sinked_paths_callback=note,
-        lazy=True,
-        **storage.polars_sink(),
-    )
+    def add(self, table: Table, rows: pl.DataFrame, prefix: str) -> None:
+        """Take some of a table's rows.
+
+        Args:
+            table: the table.
+            rows: the rows, with the contract's columns in order.
+            prefix: the folder for the table's files.
+        """
+        cut = table.partition_by
+        if cut is None:
+            self._hold(table, rows, prefix)
+        else:
+            marked = rows.with_columns(cut.key.alias(_PARTITION))
+            for (value,), part in marked.partition_by(_PARTITION, as_dict=True, include_key=False).items():
+                self._hold(table, part, f"{prefix}/{_folder(cut, value)}")
+        self._write_down_to(self._limit)
+
+    def sink(self, table: Table, rows: pl.LazyFrame, prefix: str) -> pl.LazyFrame:
+        """A lazy sink of all rows of a table; arguments as for :meth:`add`."""
+        if table.partition_by is None:
+            return self._into(table, rows, f"{prefix}/{_name(0)}")
+        return rows.sink_batches(lambda batch: self.add(table, batch, prefix), lazy=True)
+
+    def finish(self) -> None:
+        """Write all rows that are still held."""
+        self._write_down_to(0)
+
+    def files(self, table: Table) -> tuple[DataFile, ...]:
+        """What was written of a table, by path."""
+        return tuple(sorted(self._files[table.name], key=lambda file: file.path))
+
+    def _hold(self, table: Table, rows: pl.DataFrame, folder: str) -> None:
+        size = _size_bytes(rows)
+        held = self._held.setdefault(folder, _Held(table))
+        held.rows.append(rows)
+        held.size_bytes += size
+        self._held_bytes += size
+
+    def _write_down_to(self, limit: int) -> None:
+        """Where more is held, write the largest partitions until no more than half of that is."""
+        if self._held_bytes <= limit:
+            return
+        for folder in sorted(self._held, key=lambda folder: self._held[folder].size_bytes, reverse=True):
+            held = self._held.pop(folder)
+            path = f"{folder}/{_name(self._begun[folder])}"
+            self._into(held.table, pl.concat(held.rows).lazy(), path).collect(engine="streaming")
+            self._begun[folder] += 1
+            self._held_bytes -= held.size_bytes
+            if limit and self._held_bytes <= limit // 2:
+                return
+
+    def _into(self, table: Table, rows: pl.LazyFrame, path: str) -> pl.LazyFrame:
+        """A lazy sink of rows into one file."""
+
+        def note(sunk: object) -> None:
+            for written in sunk.paths:  # type: ignore[attr-defined]
+                file = DataFile(path=str(written.path), rows=written.num_rows, size_bytes=written.num_bytes)
+                self._files[table.name].append(file)
+
+        return rows.sink_parquet(
+            path,
+            arrow_schema=arrow_schema(table.contract),
+            sinked_paths_callback=note,
+            lazy=True,
+            **self._storage.polars_sink(),
+        )
+
+
+class Spool:
+    """Rows of any table that wait in local files, in order, until all of them are there."""
+
+    def __init__(self, folder: Path, schema: pl.Schema) -> None:
+        self._folder = folder
+        self._held: list[pl.DataFrame] = []
+        self._held_bytes = 0
+        self._files = 0
+        self._schema = schema
+        folder.mkdir(parents=True)
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Take some rows."""
+        self._held.append(rows)
+        self._held_bytes += _size_bytes(rows)
+        if self._held_bytes > _SPOOLED_BYTES:
+            self._write()
+
+    def scan(self) -> pl.LazyFrame:
+        """All rows."""
+        self._write()
+        paths = [self._path(number) for number in range(self._files)]
+        return pl.scan_parquet(paths, glob=False) if paths else pl.LazyFrame(schema=self._schema)
+
+    def _write(self) -> None:
+        if self._held:
+            pl.concat(self._held).write_parquet(self._path(self._files), compression="lz4")
+            self._files += 1
+            self._held, self._held_bytes = [], 0
+
+    def _path(self, number: int) -> Path:
+        return self._folder / _name(number)
+
+
+def _size_bytes(rows: pl.DataFrame) -> int:
+    """What rows take in memory. Of a text the estimate has the letters, and not the view of 16 bytes on them."""
+    texts = sum(dtype == pl.String for dtype in rows.dtypes)
+    return int(rows.estimated_size()) + 16 * texts * rows.height
+
+
+def _folder(cut: Partition, value: object) -> str:
+    return f"{cut.name}={_NO_VALUE if value is None else quote(str(value), safe='')}"
+
+
+def _name(number: int) -> str:
+    return f"{number:08}.parquet"
 
 
 def discard(dataset: Dataset, staged: Mapping[str, StagedTable], storage: Storage) -> None:

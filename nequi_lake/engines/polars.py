@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from pathlib import Path
 
 import polars as pl
 
 from nequi_lake.datasets.rules import Rule
-from nequi_lake.datasets.spec import RECORD, Dataset, RawFile, Table
+from nequi_lake.datasets.spec import RECORD, Dataset, RawFile, Table, as_is
 from nequi_lake.engines.duplicates import Duplicates
-from nequi_lake.engines.files import prefix, sink
+from nequi_lake.engines.files import Spool, TableWriter, prefix
 from nequi_lake.engines.records import (
     KEEPS,
     Copies,
@@ -26,28 +26,12 @@ from nequi_lake.engines.records import (
 from nequi_lake.lake.lines import lines_of_records
 from nequi_lake.lake.quarantine import COLUMNS, finish_quarantine, quarantine_path
 from nequi_lake.lake.raw import KeptFile, Part
-from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
+from nequi_lake.lake.release import Accounting, FileAccount, Release, StagedTable
 from nequi_lake.lake.storage import Storage
-from nequi_lake.progress import bar, watched
+from nequi_lake.progress import bar
 
-
-@dataclass
-class Pass:
-    """The lazy frames of one pass, and what it will leave behind.
-
-    Attributes:
-        sinks: frames that write tables and quarantines.
-        counts: question → one-row frame with the answers.
-        written: table → its files, filled while the sinks run.
-    """
-
-    sinks: list[pl.LazyFrame] = field(default_factory=list)
-    counts: dict[tuple[str, str], pl.LazyFrame] = field(default_factory=dict)
-    written: dict[str, list[DataFile]] = field(default_factory=dict)
-
-    def frames(self) -> list[pl.LazyFrame]:
-        """All frames, which must run together for the scan to be shared."""
-        return [*self.sinks, *self.counts.values()]
+_BATCH_RECORDS = 100_000
+_BATCH_BYTES = 32 * 2**20
 
 
 def stage(
@@ -59,6 +43,8 @@ def stage(
     duplicates: Duplicates | None = None,
 ) -> dict[str, StagedTable]:
     """Write the selected tables under a prefix of the release's run, and the bad records into the quarantine.
+
+    Only for a run that has the dataset to itself.
 
     Args:
         dataset: what to make.
@@ -74,107 +60,136 @@ def stage(
     Raises:
         StageError: the engine could not read or write a file.
     """
-    duplicates = duplicates or Duplicates()
-    records = sum(files[file.name].records for file in dataset.readable_files)
+    tables = [table for table in dataset.tables if table.name in select]
+    read = [file for file in dataset.readable_files if not set(tables).isdisjoint(dataset.tables_of(file))]
+    records = sum(files[file.name].records for file in read)
     with (
         engine_errors(dataset, files, storage),
-        mended_copies(dataset, files, select, storage) as copies,
+        storage.scratch(dataset.name) as folder,
         bar(f"staging {dataset.name}", records, "rows") as progress,
     ):
-        plan = plan_pass(dataset, files, select, release, storage, copies, progress.update, duplicates)
-        results = pl.collect_all(plan.frames(), engine="streaming")
-    answers = {key: frame.row(0) for key, frame in zip(plan.counts, results[len(plan.sinks) :], strict=True)}
-    accounts = {
-        file.name: FileAccount(
-            records=files[file.name].records,
-            quarantined=answers["file", file.name][1] + files[file.name].damaged,
+        copies = mended_copies(dataset, files, select, storage, folder)
+        staging = _Staging(dataset, tables, release, storage, duplicates or Duplicates(), folder)
+        for file in read:
+            staging.read(file, files[file.name], copies.get(file.name, {}), progress.update)
+        finish_quarantine(storage, dataset.name, release.run_id)
+        return staging.staged()
+
+
+class _Staging:
+    """Tables under way.
+
+    The engine hands the records over batch by batch and waits while one is dealt with. Where it has several sinks for
+    one scan itself, it reads on while the slowest is at work, and holds what that has not taken.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        tables: list[Table],
+        release: Release,
+        storage: Storage,
+        duplicates: Duplicates,
+        folder: Path,
+    ) -> None:
+        self._dataset, self._tables, self._release = dataset, tables, release
+        self._storage, self._duplicates, self._folder = storage, duplicates, folder
+        self._writer = TableWriter(storage)
+        self._accounts: dict[str, FileAccount] = {}
+        self._accepted = Counter[str]()
+        self._spools: dict[str, Spool] = {}
+
+    def read(self, file: RawFile, kept: KeptFile, copies: Copies, progress: Callable[[int], object]) -> None:
+        """Take in the records of a file. ``progress`` is told of each part of them gone by."""
+        dataset = self._dataset
+        rules = [*rules_of_file(dataset, file), *self._duplicates.rules(dataset, file)]
+        repeated = {table: self._duplicates.repeated_in(table, file) for table in self._tables_of(file)}
+        records = flagged(dataset, file, kept, rules, self._storage, copies)
+        for table in repeated:
+            if not _is_written_at_once(table) and table.name not in self._spools:
+                schema = accepted(table, records).collect_schema()
+                self._spools[table.name] = Spool(self._folder / f"{table.name}.spool", schema)
+        bad: list[pl.DataFrame] = []
+
+        def take(batch: pl.DataFrame) -> None:
+            progress(batch.height)
+            if not batch[KEEPS].all():
+                bad.append(_quarantined(dataset, file, rules, batch.lazy()).collect())
+            for table, without in repeated.items():
+                self._add(table, accepted(table, batch.lazy(), without).collect())
+
+        records.sink_batches(take, chunk_size=_records_at_once(kept), engine="streaming")
+        self._accounts[file.name] = FileAccount(
+            records=kept.records, quarantined=sum(frame.height for frame in bad) + kept.damaged
         )
-        for file in dataset.readable_files
-        if ("file", file.name) in answers
-    }
-    for name, account in accounts.items():
-        if account.quarantined:
-            _add_places(quarantine_path(storage, dataset.name, release.run_id, name), files[name], storage)
-    finish_quarantine(storage, dataset.name, release.run_id)
-    staged = {}
-    for table in _selected(dataset, select):
-        read, folded, expected = answers["table", table.name]
-        repeated = sum(len(duplicates.repeated_in(table, file)) for file in dataset.files_of(table))
-        staged[table.name] = StagedTable(
-            dataset=dataset.name,
+        if copies:
+            bad.append(_damaged(dataset, file, damaged_records(kept, copies)))
+        if bad:
+            path = quarantine_path(self._storage, dataset.name, self._release.run_id, file.name)
+            _put_aside(pl.concat(bad), kept, path, self._storage)
+
+    def staged(self) -> dict[str, StagedTable]:
+        """Write what is left to write."""
+        expected: dict[str, tuple[int, int]] = {}
+        for table in self._tables:
+            folded = rows = self._accepted[table.name]
+            if table.name in self._spools:
+                records = self._spools[table.name].scan()
+                folded, rows = _expected(table, records).collect(engine="streaming").row(0)
+                made = table.transform(records).select(list(table.columns))
+                self._writer.sink(table, made, self._prefix(table)).collect(engine="streaming")
+            expected[table.name] = (folded, rows)
+        self._writer.finish()
+        return {table.name: self._staged(table, *expected[table.name]) for table in self._tables}
+
+    def _staged(self, table: Table, folded: int, rows: int) -> StagedTable:
+        feeding = self._dataset.files_of(table)
+        read = self._accepted[table.name]
+        repeated = sum(len(self._duplicates.repeated_in(table, file)) for file in feeding)
+        return StagedTable(
+            dataset=self._dataset.name,
             table=table.name,
-            release=release,
+            release=self._release,
             accounting=Accounting(
-                files={file.name: accounts[file.name] for file in dataset.files_of(table)},
+                files={file.name: self._accounts[file.name] for file in feeding},
                 accepted=read + repeated,
                 merged=read - folded + repeated,
-                expected_rows=expected,
+                expected_rows=rows,
             ),
-            files=tuple(sorted(plan.written.get(table.name, []), key=lambda file: file.path)),
+            files=self._writer.files(table),
         )
-    return staged
+
+    def _add(self, table: Table, records: pl.DataFrame) -> None:
+        self._accepted[table.name] += records.height
+        if table.name in self._spools:
+            self._spools[table.name].add(records)
+        else:
+            self._writer.add(table, records.select(list(table.columns)), self._prefix(table))
+
+    def _tables_of(self, file: RawFile) -> list[Table]:
+        return [table for table in self._dataset.tables_of(file) if table in self._tables]
+
+    def _prefix(self, table: Table) -> str:
+        return prefix(self._dataset, table, self._release, self._storage)
 
 
-def plan_pass(
-    dataset: Dataset,
-    files: Mapping[str, KeptFile],
-    select: Collection[str],
-    release: Release,
-    storage: Storage,
-    copies: Mapping[str, Copies] = MappingProxyType({}),
-    progress: Callable[[int], object] = lambda _: None,
-    duplicates: Duplicates | None = None,
-) -> Pass:
-    """The pass that :func:`stage` runs; arguments as there.
-
-    Args:
-        copies: raw file name → what is read in the place of its damaged parts.
-        progress: is told of each part of the records gone by.
-    """
-    plan = Pass()
-    duplicates = duplicates or Duplicates()
-    selected = _selected(dataset, select)
-    frames: dict[str, pl.LazyFrame] = {}
-    for file in dataset.readable_files:
-        if not any(table in selected for table in dataset.tables_of(file)):
-            continue
-        rules = [*rules_of_file(dataset, file), *duplicates.rules(dataset, file)]
-        frame = flagged(dataset, file, files[file.name], rules, storage, copies.get(file.name, {}))
-        frames[file.name] = frame
-        plan.counts["file", file.name] = watched(frame.select(KEEPS), progress).select(
-            pl.len(), pl.col(KEEPS).not_().sum()
-        )
-        path = quarantine_path(storage, dataset.name, release.run_id, file.name)
-        bad = _quarantined(dataset, file, rules, frame)
-        if file.name in copies:
-            bad = pl.concat([bad, _damaged(dataset, file, damaged_records(files[file.name], copies[file.name]))])
-        plan.sinks.append(bad.sink_parquet(path, lazy=True, **storage.polars_sink()))
-    for table in selected:
-        records = pl.concat(
-            accepted(table, frames[file.name], duplicates.repeated_in(table, file)) for file in dataset.files_of(table)
-        )
-        plan.counts["table", table.name] = _expected(table, records)
-        rows = table.transform(records).select(list(table.columns))
-        written = plan.written.setdefault(table.name, [])
-        plan.sinks.append(sink(table, rows, prefix(dataset, table, release, storage), written, storage))
-    return plan
+def _records_at_once(kept: KeptFile) -> int:
+    """The records of a batch: many, as each batch has its cost, and no more than memory bears of long ones."""
+    return min(_BATCH_RECORDS, max(1, _BATCH_BYTES * kept.records // max(1, kept.size_bytes)))
 
 
-def _selected(dataset: Dataset, select: Collection[str]) -> list[Table]:
-    return [table for table in dataset.tables if table.name in select]
+def _is_written_at_once(table: Table) -> bool:
+    """Whether each accepted record is a row as it is, so that none waits for the others."""
+    return table.transform is as_is and not table.fold_by and not table.explode
 
 
 def _expected(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:
-    """One row: records accepted, records after folding, rows that these must give."""
+    """One row: records after folding, rows that these must give."""
     rows_of_record = pl.col(table.explode).list.len().cast(pl.Int64) if table.explode else pl.lit(1, pl.Int64)
     counted = records.select(RECORD, *table.fold_by, rows=rows_of_record)
     if table.fold_by:
-        folded = counted.group_by(table.fold_by).agg(records=pl.len(), rows=pl.col("rows").max())
-    else:
-        folded = counted.with_columns(records=1)
-    return folded.select(
-        pl.col("records").sum().cast(pl.Int64), pl.len().cast(pl.Int64), pl.col("rows").sum().cast(pl.Int64)
-    )
+        counted = counted.group_by(table.fold_by).agg(pl.col("rows").max())
+    return counted.select(pl.len().cast(pl.Int64), pl.col("rows").sum().cast(pl.Int64))
 
 
 def _quarantined(dataset: Dataset, file: RawFile, rules: list[Rule], flagged: pl.LazyFrame) -> pl.LazyFrame:
@@ -196,17 +211,17 @@ def _quarantined(dataset: Dataset, file: RawFile, rules: list[Rule], flagged: pl
     )
 
 
-def _damaged(dataset: Dataset, file: RawFile, damaged: pl.DataFrame) -> pl.LazyFrame:
+def _damaged(dataset: Dataset, file: RawFile, damaged: pl.DataFrame) -> pl.DataFrame:
     """The records that cannot be read, as the quarantine has them: no table's, and with the reason for a rule."""
     named = {"dataset": dataset.name, "file": file.name, "table": None}
     columns = {name: pl.lit(value, pl.String) for name, value in named.items()}
-    return damaged.lazy().with_columns(**columns).select(list(COLUMNS))
+    return damaged.with_columns(**columns).select(list(COLUMNS))
 
 
-def _add_places(path: str, kept: KeptFile, storage: Storage) -> None:
-    """Say of quarantined records in which part of the file they are, under which number there, and on which line."""
-    with storage.open(path) as stream:
-        bad = pl.read_parquet(stream).sort("record")
+def _put_aside(bad: pl.DataFrame, kept: KeptFile, path: str, storage: Storage) -> None:
+    """Write the quarantine of a file, and say in which part of it each record is, under which number there, and on
+    which line."""
+    bad = bad.sort("record")
     placed = [
         _placed(
             bad.filter(pl.col("record").is_between(start, start + part.records, closed="left")).with_columns(

@@ -6,14 +6,15 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import polars as pl
 import polars.exceptions
 
 from nequi_lake.datasets.rules import BLANKS, Rule, rules_of, typed_columns, typed_name
-from nequi_lake.datasets.spec import RECORD, CsvFile, Dataset, JsonLinesFile, RawFile, Table
+from nequi_lake.datasets.spec import PLACE, RECORD, CsvFile, Dataset, JsonLinesFile, RawFile, Table
 from nequi_lake.errors import StageError
 from nequi_lake.lake.damage import Mended, mend
 from nequi_lake.lake.raw import KeptFile
@@ -51,11 +52,10 @@ Copies = Mapping[str, Mended]
 """Part of a raw file → the copy that is read in its place."""
 
 
-@contextmanager
 def mended_copies(
-    dataset: Dataset, files: Mapping[str, KeptFile], select: Collection[str], storage: Storage
-) -> Iterator[Mapping[str, Copies]]:
-    """Raw file → the copies of its parts that need one, for the time of the block; of what feeds a selected table."""
+    dataset: Dataset, files: Mapping[str, KeptFile], select: Collection[str], storage: Storage, folder: Path
+) -> Mapping[str, Copies]:
+    """Raw file → copies, made in ``folder``, of its parts that need one; of what feeds a selected table."""
     unreadable = [
         (file, part)
         for file in dataset.readable_files
@@ -63,17 +63,13 @@ def mended_copies(
         for part in files[file.name].parts
         if not part.reads_as_it_is
     ]
-    if not unreadable:
-        yield {}
-        return
-    with storage.scratch(dataset.name) as folder:
-        copies: dict[str, dict[str, Mended]] = {}
-        for number, (file, part) in enumerate(unreadable):
-            log.info("%s: copying %s without %s damaged records", dataset.name, part.name, f"{part.damaged:,}")
-            with storage.open_lines(files[file.name].path_of(part)) as content:
-                mended = mend(file, content, part.size_bytes, folder / f"{number}{PurePosixPath(part.name).suffix}")
-            copies.setdefault(file.name, {})[part.name] = mended
-        yield copies
+    copies: dict[str, dict[str, Mended]] = {}
+    for number, (file, part) in enumerate(unreadable):
+        log.info("%s: copying %s without %s damaged records", dataset.name, part.name, f"{part.damaged:,}")
+        with storage.open_lines(files[file.name].path_of(part)) as content:
+            mended = mend(file, content, part.size_bytes, folder / f"{number}{PurePosixPath(part.name).suffix}")
+        copies.setdefault(file.name, {})[part.name] = mended
+    return copies
 
 
 def damaged_records(kept: KeptFile, copies: Copies) -> pl.DataFrame:
@@ -120,6 +116,22 @@ def _scan(file: RawFile, paths: Sequence[str], options: Mapping[str, Any]) -> pl
     return frame.with_columns(pl.col(RECORD).cast(pl.Int64), *literals)
 
 
+def _places(records: pl.LazyFrame, block: pl.Expr) -> pl.Expr:
+    """The place of each record within its block, from 0.
+
+    A look of its own at the raw values finds where blocks begin. With functions that run in order in the pass itself,
+    the engine reads on where the sinks are slower, and holds what it has read.
+    """
+    values = records.select(RECORD, value=block.forward_fill())
+    begins = values.filter(pl.col("value").ne_missing(pl.col("value").shift(1))).select(RECORD)
+    starts = np.union1d(0, begins.collect(engine="streaming")[RECORD].to_numpy())
+
+    def within(numbers: pl.Series) -> pl.Series:
+        return numbers - starts[np.searchsorted(starts, numbers.to_numpy(), side="right") - 1]
+
+    return pl.col(RECORD).map_batches(within, return_dtype=pl.Int64, is_elementwise=True)
+
+
 def flagged(
     dataset: Dataset, file: RawFile, kept: KeptFile, rules: list[Rule], storage: Storage, copies: Copies
 ) -> pl.LazyFrame:
@@ -131,12 +143,13 @@ def flagged(
     ]
     # A rule over a missing value is null, which breaks nothing: that it may not be missing is a rule of its own.
     keeps = pl.all_horizontal(rule.keeps for rule in rules).fill_null(True)
-    records = _scan_parts(file, kept, copies, storage).with_columns(typed)
+    records = _scan_parts(file, kept, copies, storage)
+    if file.block is not None:
+        records = records.with_columns(_places(records, file.block).alias(PLACE))
+    records = records.with_columns(typed)
     if copies:
-        # Not sooner: what is typed may count on the places of the records before it.
         records = records.filter(is_none_of(damaged_records(kept, copies)["record"]))
-    # Without the cache each sink would scan the file again.
-    return records.with_columns(keeps.alias(KEEPS)).cache()
+    return records.with_columns(keeps.alias(KEEPS))
 
 
 def rules_of_file(dataset: Dataset, file: RawFile) -> list[Rule]:

@@ -9,8 +9,9 @@ import zipfile
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import cast
 
 from nequi_lake.datasets.spec import RawFile
 from nequi_lake.errors import SourceError
@@ -54,7 +55,7 @@ def unzip(archive: Path, file: RawFile, into: Path, limits: Limits) -> dict[str,
                     )
                 target = written[part] = into / part
                 target.parent.mkdir(exist_ok=True)
-                with cast(BinaryIO, opened.open(member)) as source, target.open("wb") as stream:
+                with cast(BufferedIOBase, opened.open(member)) as source, target.open("wb") as stream:
                     stream.writelines(blocks(source, f"unpacking {part}", member.file_size))
             return written
     except OSError as error:

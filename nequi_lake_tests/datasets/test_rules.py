@@ -10,7 +10,7 @@ import pytest
 
 from nequi_lake.datasets.contract import about, one_of
 from nequi_lake.datasets.rules import BLANKS, rules_of, typed_columns, typed_name
-from nequi_lake.datasets.spec import RECORD, CsvFile, Dataset, JsonLinesFile, Table
+from nequi_lake.datasets.spec import PLACE, RECORD, CsvFile, Dataset, JsonLinesFile, Table
 
 COUNT, SHARE, GRADE, NOTE = "count", "share", "grade", "note"
 
@@ -191,7 +191,7 @@ def test_every_declared_column_is_typed_as_its_contract_says(datasets: Mapping[s
         for file in dataset.readable_files:
             schema = file.schema if isinstance(file, JsonLinesFile) else dict.fromkeys(file.leaves, pl.String())
             literals = {name: pl.lit(value) for name, value in file.literals.items()}
-            raw = pl.LazyFrame(schema={**schema, RECORD: pl.Int64()}).with_columns(**literals)
+            raw = pl.LazyFrame(schema={**schema, RECORD: pl.Int64(), PLACE: pl.Int64()}).with_columns(**literals)
             for table in dataset.tables_of(file):
                 typed = raw.select(**typed_columns(table)).collect_schema()
                 contract = {name: table.columns[name].dtype for name in typed if name in table.columns}

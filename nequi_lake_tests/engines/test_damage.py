@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nequi_lake.engines.polars import plan_pass, stage
+from nequi_lake.engines.polars import stage
+from nequi_lake.engines.records import flagged, rules_of_file
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.release import Release
 from nequi_lake.lake.settings import Settings
@@ -125,14 +125,12 @@ def test_a_damaged_file_is_scanned_once_and_in_bounded_memory(tmp_path: Path, st
     kept = kept_notes(tmp_path, SOUND + b"\n\0\n")
     with Path(kept.path).open("rb") as content:
         mended = mend(FILE, content, kept.size_bytes, tmp_path / "mended.csv")
-    plan = plan_pass(NOTES, {FILE.name: kept}, ["notes"], RELEASE, storage, {FILE.name: {FILE.name: mended}})
     assert mended.damaged["record"].to_list() == [300, 301]
-    frames = plan.frames()
-    assert pl.explain_all(frames).count("SCAN [") == 1
-    for frame in frames:
-        graph = frame.show_graph(engine="streaming", plan_stage="physical", raw_output=True, show=False)
-        # The few damaged records are the one thing that is in memory.
-        assert [kind for kind in WHOLE_COLUMN.findall(graph or "") if kind != "in-memory-source"] == []
+    frame = flagged(NOTES, FILE, kept, rules_of_file(NOTES, FILE), storage, {FILE.name: mended})
+    assert frame.explain().count("SCAN [") == 1
+    graph = frame.show_graph(engine="streaming", plan_stage="physical", raw_output=True, show=False)
+    # The few damaged records are the one thing that is in memory.
+    assert [kind for kind in WHOLE_COLUMN.findall(graph or "") if kind != "in-memory-source"] == []
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])

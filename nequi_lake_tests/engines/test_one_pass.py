@@ -10,15 +10,16 @@ import polars as pl
 import pytest
 
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.engines.polars import plan_pass
+from nequi_lake.engines.records import flagged, rules_of_file
 from nequi_lake.lake.raw import KeptFile, Part
-from nequi_lake.lake.release import Release
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 
-RELEASE = Release(id="r", run_id="run", raw_version="v", tables=())
 # What a node of the physical plan is called where it takes in whole columns before it gives anything.
 WHOLE_COLUMN = re.compile(r'label="(columnar-function|in-memory-map|in-memory-source|sort|fallback)')
+
+# And where it hands one stream to several others, of which it holds what the slower ones have not taken.
+READS_ON = re.compile(r'label="(multiplexer|zip)')
 
 
 def kept(dataset: Dataset, folder: Path) -> dict[str, KeptFile]:
@@ -43,35 +44,44 @@ def kept(dataset: Dataset, folder: Path) -> dict[str, KeptFile]:
 
 
 @pytest.fixture
-def plans(datasets: Mapping[str, Dataset], tmp_path: Path) -> dict[str, list[pl.LazyFrame]]:
-    """Dataset name → the frames of the pass that makes all of its tables."""
+def plans(datasets: Mapping[str, Dataset], tmp_path: Path) -> dict[Path, pl.LazyFrame]:
+    """Raw file → the frame of which all tables are made."""
     storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path)}))
-    return {
-        name: plan_pass(
-            dataset, kept(dataset, tmp_path), [table.name for table in dataset.tables], RELEASE, storage
-        ).frames()
-        for name, dataset in datasets.items()
-    }
+    found = {}
+    for dataset in datasets.values():
+        files = kept(dataset, tmp_path)
+        for file in dataset.readable_files:
+            rules = rules_of_file(dataset, file)
+            found[tmp_path / file.name] = flagged(dataset, file, files[file.name], rules, storage, {})
+    return found
 
 
-def test_each_raw_file_is_scanned_once(
-    plans: dict[str, list[pl.LazyFrame]], datasets: Mapping[str, Dataset], tmp_path: Path
-) -> None:
-    for name, frames in plans.items():
-        plan = pl.explain_all(frames)
-        for file in datasets[name].readable_files:
-            assert plan.count(f"SCAN [{tmp_path / file.name}]") == 1, name
+def test_each_raw_file_is_scanned_once(plans: dict[Path, pl.LazyFrame]) -> None:
+    for path, frame in plans.items():
+        assert frame.explain().count(f"SCAN [{path}]") == 1
 
 
-def test_no_function_wants_a_whole_column(plans: dict[str, list[pl.LazyFrame]]) -> None:
-    for name, frames in plans.items():
-        for frame in frames:
-            graph = frame.show_graph(engine="streaming", plan_stage="physical", raw_output=True, show=False)
-            assert graph is not None
-            assert WHOLE_COLUMN.findall(graph) == [], name
+def test_no_function_wants_a_whole_column(plans: dict[Path, pl.LazyFrame]) -> None:
+    for path, frame in plans.items():
+        graph = frame.show_graph(engine="streaming", plan_stage="physical", raw_output=True, show=False)
+        assert graph is not None
+        assert WHOLE_COLUMN.findall(graph) == [], path.name
+
+
+def test_nothing_in_a_pass_reads_on_while_something_else_is_slow(plans: dict[Path, pl.LazyFrame]) -> None:
+    for path, frame in plans.items():
+        graph = frame.show_graph(engine="streaming", plan_stage="physical", raw_output=True, show=False)
+        assert graph is not None
+        assert READS_ON.findall(graph) == [], path.name
 
 
 def test_the_look_for_whole_column_functions_finds_one() -> None:
     frame = pl.LazyFrame({"a": ["x", "y"]}).select(pl.col("a").replace({"x": "z"}))
     graph = frame.show_graph(engine="streaming", plan_stage="physical", raw_output=True, show=False)
     assert WHOLE_COLUMN.findall(graph or "")
+
+
+def test_the_look_for_what_reads_on_finds_it() -> None:
+    frame = pl.LazyFrame({"a": [1, 2]}).with_columns(b=pl.col("a").shift(1))
+    graph = frame.show_graph(engine="streaming", plan_stage="physical", raw_output=True, show=False)
+    assert READS_ON.findall(graph or "")

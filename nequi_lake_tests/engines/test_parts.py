@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from nequi_lake import Lake
-from nequi_lake.engines.polars import plan_pass, stage
+from nequi_lake.engines.polars import stage
+from nequi_lake.engines.records import flagged, rules_of_file
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.release import Release, StagedTable
 from nequi_lake.lake.settings import Settings
@@ -66,8 +67,8 @@ def test_a_bad_record_tells_its_part_and_its_line_there(tmp_path: Path, storage:
 
 def test_parts_that_are_read_as_they_are_share_one_scan(tmp_path: Path, storage: Storage) -> None:
     kept = kept_file(NOTES, tmp_path, *(notes(10 * number, 10) for number in range(5)))
-    plan = pl.explain_all(plan_pass(NOTES, {kept.file: kept}, ["notes"], RELEASE, storage).frames())
-    assert plan.count("SCAN [") == 1
+    file = NOTES.readable_files[0]
+    assert flagged(NOTES, file, kept, rules_of_file(NOTES, file), storage, {}).explain().count("SCAN [") == 1
 
 
 def test_a_session_goes_on_from_part_to_part(inbox: Path, materialize: Materialize, lake: Lake) -> None:

@@ -11,22 +11,9 @@ import polars as pl
 from nequi_lake.datasets.contract import about
 from nequi_lake.datasets.electric_motor.marts import MARTS
 from nequi_lake.datasets.samples.electric_motor import sample
-from nequi_lake.datasets.spec import RECORD, CsvFile, Dataset, Partition, Table
+from nequi_lake.datasets.spec import PLACE, CsvFile, Dataset, Partition, Table
 
 SAMPLING_HZ = 2.0
-
-_PROFILE = pl.col("profile_id").str.strip_chars().cast(pl.Int64, strict=False)
-
-
-def _place_in_profile() -> pl.Expr:
-    """A record's place within its profile, from 0; a profile is one block of records.
-
-    A record whose profile cannot be read counts as the block's it stands in, so that it leaves a gap and the records
-    after it keep their place. Only functions that a streaming engine runs in bounded memory.
-    """
-    profile = _PROFILE.forward_fill()
-    begins = profile.ne_missing(profile.shift(1))
-    return pl.col(RECORD) - pl.when(begins).then(pl.col(RECORD)).otherwise(0).cum_max()
 
 
 class Sessions(dy.Schema):
@@ -169,6 +156,8 @@ DATASET = Dataset(
                 *("u_q", "coolant", "stator_winding", "u_d", "stator_tooth", "motor_speed", "i_d", "i_q"),
                 *("pm", "stator_yoke", "ambient", "torque", "profile_id"),
             ),
+            # A record whose profile cannot be read leaves a gap, and the records after it keep their place.
+            block=pl.col("profile_id").str.strip_chars().cast(pl.Int64, strict=False),
         ),
     ),
     tables=(
@@ -176,7 +165,7 @@ DATASET = Dataset(
             name="sessions",
             description="Measurement sessions: how long each one ran.",
             contract=Sessions,
-            parse={"sample": _place_in_profile()},
+            parse={"sample": pl.col(PLACE)},
             transform=sessions,
             fold_by=("profile_id",),
         ),
@@ -184,7 +173,7 @@ DATASET = Dataset(
             name="measurements",
             description="Voltages, currents, speed, torque and temperatures, twice a second.",
             contract=Measurements,
-            parse={"sample": _place_in_profile(), "elapsed_s": _place_in_profile() / SAMPLING_HZ},
+            parse={"sample": pl.col(PLACE), "elapsed_s": pl.col(PLACE) / SAMPLING_HZ},
             partition_by=Partition("profile_id"),
         ),
     ),
