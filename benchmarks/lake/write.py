@@ -19,8 +19,8 @@ def main() -> None:
     settings = Settings.from_env()
     dataset, lake = discover()["credit_risk"], Lake(settings)
     zone, names = RawZone(lake.storage), tuple(table.name for table in dataset.tables)
-    with lake.storage.alone(dataset.name), lake.storage.scratch(dataset.name) as folder:
-        with part("keep"):
+    with lake.storage.alone(dataset.name):
+        with part("keep"), lake.storage.scratch(dataset.name) as folder:
             files = {
                 file.name: zone.keep(dataset, fetched)
                 for file, _, fetched in receive(dataset, open_source(settings), folder)

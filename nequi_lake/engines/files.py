@@ -15,7 +15,7 @@ from nequi_lake.datasets.spec import Dataset, Partition, Table
 from nequi_lake.lake.release import DataFile, Release, StagedTable
 from nequi_lake.lake.storage import Storage
 
-HELD_BYTES = 128 * 2**20
+HELD_BYTES = 256 * 2**20
 """Rows of tables under way that are held in memory, until there are enough of them for a file."""
 _SPOOLED_BYTES = 32 * 2**20
 _PARTITION = "__partition"

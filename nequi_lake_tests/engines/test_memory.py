@@ -1,0 +1,59 @@
+"""Memory stays bounded as data grows, with very many small partitions too: measured in processes of their own."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nequi_lake.datasets import discover
+from nequi_lake_tests.conftest import MOTOR_HEADER
+from nequi_lake_tests.datasets.kept import kept_file
+
+SESSIONS, ROWS = 100, 2_000
+"""Of each part of the file."""
+STAGE = """
+import pickle, re, sys
+from pathlib import Path
+from nequi_lake.datasets import discover
+from nequi_lake.engines.polars import stage
+from nequi_lake.lake.release import Release
+from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage import Storage
+
+dataset, kept = discover()["electric_motor"], pickle.loads(Path(sys.argv[1]).read_bytes())
+storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": sys.argv[2]}))
+release = Release(id="r", run_id="run", raw_version="v", tables=())
+staged = stage(dataset, {kept.file: kept}, [table.name for table in dataset.tables], release, storage)
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
+print(sum(file.rows for file in staged["measurements"].files), peak[1])
+"""
+
+
+def peak_of_staging(parts: int, folder: Path) -> int:
+    """Peak of resident memory, in kB, of staging a file of so many parts, of which each row must come out."""
+    folder.mkdir()
+    measured = ",".join(["-17.25"] * 12)
+    texts = [
+        "\n".join(
+            [MOTOR_HEADER, *(f"{measured},{part * SESSIONS + n + 1}" for n in range(SESSIONS) for _ in range(ROWS))]
+        )
+        for part in range(parts)
+    ]
+    kept = kept_file(discover()["electric_motor"], folder, *texts)
+    (folder / "kept").write_bytes(pickle.dumps(kept))
+    ran = subprocess.run(
+        [sys.executable, "-c", STAGE, folder / "kept", folder / "lake"], check=True, capture_output=True, text=True
+    )
+    rows, peak = map(int, ran.stdout.split())
+    assert rows == parts * SESSIONS * ROWS
+    return peak
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    assert peak_of_staging(30, tmp_path / "large") < 1.2 * peak_of_staging(15, tmp_path / "small")
