@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from markupsafe import Markup
 
 from nequi_lake.profiling.numbers import count_text, cut, date_text, number_text, share_text
-from nequi_lake.profiling.profile import Histogram
+from nequi_lake.profiling.spread import Histogram
 
 _WIDTH, _HEIGHT = 320, 96
 _GAP = 1

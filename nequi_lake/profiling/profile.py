@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import polars as pl
 
 from nequi_lake.datasets.contract import Column, sql_type
 from nequi_lake.lake.reader import LakeTable
 from nequi_lake.profiling.numbers import cut
+from nequi_lake.profiling.spread import Histogram, Spread, side_by_side, spread_step
 from nequi_lake.progress import bar
 
 EXACT_ROWS = 2_000_000
@@ -28,47 +28,16 @@ SAMPLED_ROWS = 2_000_000
 """Rows, evenly spread, from which quartiles and most frequent values of a larger table are taken."""
 SPREAD_ROWS = 100_000
 """Rows, evenly spread, of which histograms and skew are made; fewer where the table has many columns."""
-CORRELATED_ROWS = 10_000
-"""Rows, evenly spread, of which correlations are made."""
-CORRELATED_COLUMNS = 40
-"""Columns whose correlations are kept: where more are numeric, those that have the strongest."""
 TOP = 10
 """Most frequent values that a profile has of each column."""
 LISTED = 50
 """Distinct values up to which a profile has all of them, so that the next one can tell which came and went."""
 SHOWN_ROWS = 10
 """Rows, evenly spread, that a profile shows."""
-BINS = 24
-"""Bins of a histogram, at most."""
-_SPREAD_CELLS = 8_000_000
-_CELLS_AT_ONCE = 20_000_000
-_FEW_VALUES = 100_000
+_CELLS_AT_ONCE = 10_000_000
 _TEXT_SHOWN = 200
+_PLACE = "|place"
 _QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
-CORRELATED_AT_LEAST = 30
-"""Rows that must have both values of a pair, or their correlation says nothing."""
-_FENCE = 3.0
-"""Interquartile ranges beyond the quartiles to which a histogram reaches; what lies outside is counted at its ends."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Histogram:
-    """How values are spread.
-
-    Attributes:
-        edges: limits of the bins, one more than bins, in the column's unit; of dates, seconds since 1970.
-        counts: values of each bin.
-        below, above: values before the first and after the last edge.
-        rows: rows that were looked at.
-        exact: whether these were all rows of the table.
-    """
-
-    edges: tuple[float, ...]
-    counts: tuple[int, ...]
-    below: int
-    above: int
-    rows: int
-    exact: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,17 +102,24 @@ def profile(table: LakeTable, *, exact_rows: int = EXACT_ROWS, spread_rows: int 
     """
     rows = table.published.rows
     columns = list(table.table.columns.values())
+    step = 1 if rows <= exact_rows else -(-rows // SAMPLED_ROWS)
+    every = spread_step(columns, rows, spread_rows)
     found: list[dict[str, Any]] = []
+    beside: list[pl.DataFrame] = []
     with bar(f"profiling {table.published.name}", len(columns), "columns") as progress:
         scan = table.scan_files()
-        spread = _Spread(scan, columns, rows, spread_rows)
-        for part in _batches(columns, rows):
-            found += _profile_columns(scan, part, table.table.key, rows, exact_rows)
-            progress.update(len(part))
-    for row in found:
-        row.update(spread.of(row))
+        for some in _batches(columns, -(-rows // step)):
+            held = _every(scan, step).select(_held(column) for column in some).collect(engine="streaming")
+            part = _Part(scan=scan, held=held, columns=some, rows=rows, step=step, exact=rows <= exact_rows)
+            found += _profiles(part, table.table.key)
+            beside.append(_every(part.whole, every).select(side_by_side(some)).collect(engine="streaming"))
+            progress.update(len(some))
+    spread = Spread(pl.concat(beside, how="horizontal"), columns, rows)
     return pd.DataFrame(
-        [{**row, **{name: json.dumps(row[name], ensure_ascii=False) for name in _AS_JSON}} for row in found],
+        [
+            {name: json.dumps(value, ensure_ascii=False) if name in _AS_JSON else value for name, value in row.items()}
+            for row in ({**row, **spread.of(row)} for row in found)
+        ],
         columns=[field.name for field in fields(ColumnProfile)],
     )
 
@@ -201,34 +177,53 @@ def _batches(columns: list[Column], rows: int) -> Iterator[list[Column]]:
         yield columns[start : start + at_once]
 
 
-def _profile_columns(
-    scan: pl.LazyFrame, columns: list[Column], key: Sequence[str], rows: int, exact_rows: int
-) -> Iterator[dict[str, Any]]:
-    exact = rows <= exact_rows
-    sample = scan if exact else scan.gather_every(-(-rows // SAMPLED_ROWS))
-    # The audit has found the values of a key to differ: there is nothing to count.
-    counted = [column for column in columns if [column.name] != [*key]]
-    whole, *counts = pl.collect_all(
-        [
-            scan.select(e for column in columns for e in _exact_statistics(column, exact=exact)),
-            *(_counted(sample, column) for column in counted),
-        ],
-        engine="streaming",
-    )
-    by_name = {column.name: count for column, count in zip(counted, counts, strict=True)}
-    frequent = {name: _most_frequent(count) for name, count in by_name.items()}
-    texts = _texts(sample, {c.name: frequent[c.name]["value"] for c in counted if c.dtype == pl.String})
-    quartiles = _all_quartiles(sample, [column for column in columns if column.dtype.is_numeric()], by_name)
-    known = whole.row(0, named=True)
-    for column in columns:
+def _every(source: pl.LazyFrame, step: int) -> pl.LazyFrame:
+    return source if step == 1 else source.gather_every(step)
+
+
+def _held(column: Column) -> pl.Expr:
+    """What is held in memory of a counted row: of a text its hash, as texts of a kilobyte each take too much of it."""
+    value = pl.col(column.name)
+    return pl.when(value.is_not_null()).then(value.hash()).alias(column.name) if column.dtype == pl.String else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """Some columns of a table.
+
+    Attributes:
+        scan: the table's files.
+        held: the rows of which values are counted, in memory: every ``step``-th of the table, as :func:`_held` has it.
+        columns: which columns.
+        rows: rows of the table.
+        exact: whether nothing is to be approximate: all rows are held.
+    """
+
+    scan: pl.LazyFrame
+    held: pl.DataFrame
+    columns: Sequence[Column]
+    rows: int
+    step: int
+    exact: bool
+
+    @property
+    def whole(self) -> pl.LazyFrame:
+        """All rows, of columns that are no texts: what is held where that is all."""
+        return self.held.lazy() if self.step == 1 else self.scan
+
+
+def _profiles(part: _Part, key: Sequence[str]) -> Iterator[dict[str, Any]]:
+    counts = _counts(part.held)
+    # The audit has found the values of a key to differ: none is frequent.
+    frequent = _most_frequent({name: count for name, count in counts.items() if [name] != [*key]})
+    known, texts, shown = _looked_at(part, frequent)
+    for column in part.columns:
         name = column.name
         numbers = {key.removeprefix(f"{name}|"): known[key] for key in known if key.startswith(f"{name}|")}
-        count, missing = numbers["count"], rows - numbers["count"]
-        counted_here = by_name[name].height if name in by_name else count
-        distinct = counted_here if exact else min(numbers["distinct"], count)
+        count, missing = numbers["count"], part.rows - numbers["count"]
+        distinct = counts[name].height if part.exact else min(numbers["distinct"], count)
         top = [
-            (texts[name][value] if name in texts else _text(value), times)
-            for value, times in (frequent[name].rows() if name in frequent else ())
+            (texts[name][value] if name in texts else _text(value), times) for value, times in frequent.get(name, ())
         ]
         yield {
             "column": name,
@@ -236,17 +231,71 @@ def _profile_columns(
             "unit": column.unit,
             "count": count,
             "missing": missing,
-            "missing_share": missing / rows if rows else 0.0,
+            "missing_share": missing / part.rows if part.rows else 0.0,
             "null_limit": column.null_limit,
             "distinct": distinct,
-            "exact": exact,
+            "exact": part.exact,
             "min": _text(numbers["min"]),
             "max": _text(numbers["max"]),
-            **quartiles.get(name, dict.fromkeys(_QUARTILES, math.nan)),
+            **_quartiles(column, counts[name]),
             **{statistic: _number(numbers.get(statistic)) for statistic in _OF_SOME_TYPES},
             "top": top[:TOP],
             "values": sorted(str(value) for value, _ in top) if distinct == len(top) else None,
+            "sample": [_text(value) for value in shown[name]],
         }
+
+
+def _looked_at(
+    part: _Part, frequent: Mapping[str, Sequence[tuple[Any, int]]]
+) -> tuple[dict[str, Any], dict[str, dict[int, str | None]], dict[str, pl.Series]]:
+    """What takes a look at the rows themselves, which of texts are in the files alone.
+
+    Returns:
+        What each row adds to, by column and statistic; text column → hash → the text that has it; and column → its
+        values in the rows that are shown.
+    """
+    texts = [column.name for column in part.columns if column.dtype == pl.String]
+    others = [column.name for column in part.columns if column.dtype != pl.String]
+    places = {name: _places(part, name, [told for told, _ in frequent.get(name, ())]) for name in texts}
+    shown = range(0, part.rows, max(1, part.rows // SHOWN_ROWS))[:SHOWN_ROWS]
+    wanted = sorted({*shown, *(place for of_column in places.values() for place in of_column.values())})
+    *known, found, shown_others = pl.collect_all(
+        [
+            part.scan.with_columns(pl.col(name).str.len_chars().alias(f"{name}|length") for name in texts).select(
+                e for c in part.columns if c.name in texts for e in _exact_statistics(c, exact=part.exact)
+            ),
+            part.whole.select(
+                e for c in part.columns if c.name in others for e in _exact_statistics(c, exact=part.exact)
+            ),
+            _rows_at(part.scan.select(texts), wanted).select(pl.all().str.head(_TEXT_SHOWN + 1)),
+            _rows_at(part.whole.select(others), shown),
+        ],
+        engine="streaming",
+    )
+    at = {place: number for number, place in enumerate(wanted)}
+    return (
+        {name: value for one in known for row in one.rows(named=True) for name, value in row.items()},
+        {
+            name: {told: _text(found[name][at[place]]) for told, place in of_column.items()}
+            for name, of_column in places.items()
+        },
+        {
+            **{name: found[name].gather([at[place] for place in shown]) for name in texts},
+            **shown_others.to_dict(),
+        },
+    )
+
+
+def _rows_at(source: pl.LazyFrame, places: Sequence[int]) -> pl.LazyFrame:
+    """The rows at these places, counted from 0."""
+    wanted = pl.Series(places, dtype=pl.UInt32).implode()
+    return source.with_row_index(_PLACE).filter(pl.col(_PLACE).is_in(wanted)).drop(_PLACE)
+
+
+def _places(part: _Part, name: str, hashes: Sequence[int]) -> dict[int, int]:
+    """Hash of a text → a row of the table that has it."""
+    found = part.held.select(pl.col(name).index_of(told).alias(str(told)) for told in hashes)
+    return {int(told): place * part.step for row in found.rows(named=True) for told, place in row.items()}
 
 
 _OF_SOME_TYPES = ("mean", "std", "zeros", "negatives", "blank", "shortest", "mean_length", "longest")
@@ -258,168 +307,64 @@ def _exact_statistics(column: Column, *, exact: bool) -> Iterator[pl.Expr]:
     yield value.min().alias(f"{column.name}|min")
     yield value.max().alias(f"{column.name}|max")
     if not exact:
-        yield _told_apart(column).approx_n_unique().alias(f"{column.name}|distinct")
+        told_apart = value.hash() if column.dtype == pl.String else value
+        yield told_apart.approx_n_unique().alias(f"{column.name}|distinct")
     if column.dtype.is_numeric():
         yield value.mean().alias(f"{column.name}|mean")
         yield value.std().alias(f"{column.name}|std")
         yield (value == 0).sum().alias(f"{column.name}|zeros")
         yield (value < 0).sum().alias(f"{column.name}|negatives")
     elif column.dtype == pl.String:
-        length = value.str.len_chars()
-        yield (value.str.strip_chars() == "").sum().alias(f"{column.name}|blank")
+        length = pl.col(f"{column.name}|length")
+        # To strip each text takes longer than all else: none that begins with "!" or what follows it in ASCII is blank.
+        doubtful = value.filter((value < "!") | (value > "\x7f"))
+        yield (doubtful.str.strip_chars() == "").sum().alias(f"{column.name}|blank")
         yield length.min().alias(f"{column.name}|shortest")
         yield length.mean().alias(f"{column.name}|mean_length")
         yield length.max().alias(f"{column.name}|longest")
 
 
-def _told_apart(column: Column) -> pl.Expr:
-    """What tells the column's values apart: of a text its hash, as texts of a kilobyte each take too much memory."""
-    value = pl.col(column.name)
-    return value.hash() if column.dtype == pl.String else value
+def _counts(held: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Column → its values in order, how often each is there (``n``), and how many are no greater (``until``)."""
+    found = pl.collect_all(
+        held.lazy()
+        .select(pl.col(name).alias("value"))
+        .drop_nulls()
+        .sort("value")
+        .select(pl.col("value").rle())
+        .unnest("value")
+        .select("value", pl.col("len").alias("n"), pl.col("len").cum_sum().alias("until"))
+        for name in held.columns
+    )
+    return dict(zip(held.columns, found, strict=True))
 
 
-def _counted(sample: pl.LazyFrame, column: Column) -> pl.LazyFrame:
-    """How often each value is there."""
-    return sample.select(column.name).drop_nulls().group_by(_told_apart(column).alias("value")).len("n")
-
-
-def _most_frequent(counts: pl.DataFrame) -> pl.DataFrame:
+def _most_frequent(counts: Mapping[str, pl.DataFrame]) -> dict[str, list[tuple[Any, int]]]:
     """The lowest first of those that are equally frequent, so that the same table gives the same profile."""
-    top = counts.top_k(LISTED, by=["n", "value"], reverse=[False, True])
-    return top.sort("n", "value", descending=[True, False])
+    found = pl.collect_all(
+        count.lazy()
+        .select("value", "n")
+        .top_k(LISTED, by=["n", "value"], reverse=[False, True])
+        .sort("n", "value", descending=[True, False])
+        for count in counts.values()
+    )
+    return {
+        # The sum makes one zero of the two that floats have.
+        name: [(value + 0 if isinstance(value, float) else value, times) for value, times in top.rows()]
+        for name, top in zip(counts, found, strict=True)
+    }
 
 
-def _texts(sample: pl.LazyFrame, wanted: Mapping[str, pl.Series]) -> dict[str, dict[int, str | None]]:
-    """Text column → hash → the text that has it."""
-    queries = [
-        sample.select(pl.col(name).hash().alias("hash"), pl.col(name).str.head(_TEXT_SHOWN + 1))
-        .filter(pl.col("hash").is_in(hashes.implode()))
-        .unique("hash", keep="any")
-        for name, hashes in wanted.items()
-    ]
-    found = pl.collect_all(queries, engine="streaming")
-    return {name: {told: _text(text) for told, text in texts.rows()} for name, texts in zip(wanted, found, strict=True)}
-
-
-def _all_quartiles(
-    sample: pl.LazyFrame, numeric: Sequence[Column], counts: Mapping[str, pl.DataFrame]
-) -> dict[str, dict[str, float]]:
-    """Column → its quartiles: of few values from their counts, which costs no look at the table."""
-    few = {c.name for c in numeric if c.name in counts and counts[c.name].height <= _FEW_VALUES}
-    found = {name: dict(zip(_QUARTILES, _weighted_quantiles(counts[name]), strict=True)) for name in few}
-    many = [c.name for c in numeric if c.name not in few]
-    if many:
-        expressions = [
-            pl.col(name).quantile(share, "linear").alias(f"{name}|{quartile}")
-            for name in many
-            for quartile, share in _QUARTILES.items()
-        ]
-        row = sample.select(expressions).collect(engine="streaming").row(0, named=True)
-        found |= {name: {quartile: _number(row[f"{name}|{quartile}"]) for quartile in _QUARTILES} for name in many}
+def _quartiles(column: Column, counts: pl.DataFrame) -> dict[str, float]:
+    if not column.dtype.is_numeric() or counts.is_empty():
+        return dict.fromkeys(_QUARTILES, math.nan)
+    values, until = counts["value"], counts["until"].to_numpy()
+    found = {}
+    for quartile, share in _QUARTILES.items():
+        place = share * (int(until[-1]) - 1)
+        low, high = (float(values[int(until.searchsorted(int(at), side="right"))]) for at in (place, math.ceil(place)))
+        found[quartile] = _number(low + (high - low) * (place - int(place)))
     return found
-
-
-def _weighted_quantiles(counts: pl.DataFrame) -> list[float]:
-    """The quartiles of values of which each is there as often as its count says."""
-    ordered = counts.sort("value")
-    until = ordered["n"].cast(pl.Int64).cum_sum().to_numpy()
-    values = ordered["value"].cast(pl.Float64).to_numpy()
-    if not len(values):
-        return [math.nan] * len(_QUARTILES)
-    found = []
-    for share in _QUARTILES.values():
-        place = share * (until[-1] - 1)
-        low, high = (values[np.searchsorted(until, int(at), side="right")] for at in (place, math.ceil(place)))
-        found.append(float(low + (high - low) * (place - int(place))))
-    return found
-
-
-class _Spread:
-    """Evenly spread rows of a table, side by side: what histograms, skew, correlations and the shown rows come of."""
-
-    def __init__(self, scan: pl.LazyFrame, columns: Sequence[Column], rows: int, spread_rows: int) -> None:
-        self._table_rows = rows
-        numeric = [column for column in columns if column.dtype.is_numeric()]
-        dated = [column for column in columns if column.dtype in (pl.Date, pl.Datetime)]
-        wanted = min(spread_rows, max(CORRELATED_ROWS, _SPREAD_CELLS // max(1, len(numeric) + len(dated))))
-        side_by_side = scan.gather_every(max(1, -(-rows // wanted))).select(
-            *(pl.col(column.name).cast(pl.Float64) for column in numeric),
-            *(pl.col(column.name).cast(pl.Datetime("us")).dt.epoch("s").cast(pl.Float64) for column in dated),
-        )
-        shown = (
-            scan.gather_every(max(1, rows // SHOWN_ROWS))
-            .head(SHOWN_ROWS)
-            .select(
-                pl.col(column.name).str.head(_TEXT_SHOWN + 1) if column.dtype == pl.String else pl.col(column.name)
-                for column in columns
-            )
-        )
-        self._values, self._shown = pl.collect_all([side_by_side, shown], engine="streaming")
-        self._numeric = {column.name for column in numeric}
-        self._whole = {column.name for column in numeric if column.dtype.is_integer()}
-        self._correlations = self._correlated([c.name for c in numeric if c.unit != "id" and not c.references])
-
-    def of(self, column: Mapping[str, Any]) -> dict[str, Any]:
-        """What these rows tell of a profiled column."""
-        name = column["column"]
-        numbers = self._values[name].drop_nulls() if name in self._values.columns else None
-        return {
-            "skew": _skew(numbers) if numbers is not None and name in self._numeric else math.nan,
-            "histogram": self._histogram(column, numbers.to_numpy()) if numbers is not None else None,
-            "correlations": self._correlations.get(name, {}),
-            "sample": [_text(value) for value in self._shown[name]],
-        }
-
-    def _histogram(self, column: Mapping[str, Any], values: np.ndarray[Any, Any]) -> dict[str, Any] | None:
-        values = values[np.isfinite(values)]
-        if not len(values):
-            return None
-        low, high = float(values.min()), float(values.max())
-        q25, q75 = np.quantile(values, [0.25, 0.75])
-        reach = _FENCE * float(q75 - q25)
-        if reach and column["column"] in self._numeric:
-            low, high = max(low, float(q25) - reach), min(high, float(q75) + reach)
-        bins = BINS
-        if column["column"] in self._whole:
-            # Bins of as many whole numbers each, or every other bin of few numbers would be empty.
-            low, high = math.floor(low), math.ceil(high)
-            width = max(1, -(-(high - low + 1) // BINS))
-            bins = max(1, -(-(high - low + 1) // width))
-            low, high = low - 0.5, low - 0.5 + width * bins
-        # NumPy leaves out what is outside of the range.
-        counts, edges = np.histogram(values, bins=bins if high > low else 1, range=(low, high))
-        histogram = Histogram(
-            edges=tuple(float(f"{edge:.6g}") if column["column"] in self._numeric else float(edge) for edge in edges),
-            counts=tuple(int(count) for count in counts),
-            below=int((values < low).sum()),
-            above=int((values > high).sum()),
-            rows=len(self._values),
-            exact=len(self._values) >= self._table_rows,
-        )
-        return asdict(histogram)
-
-    def _correlated(self, names: Sequence[str]) -> dict[str, dict[str, float]]:
-        rows = len(self._values)
-        part = self._values.select(names).gather_every(max(1, -(-rows // CORRELATED_ROWS)))
-        found = part.to_pandas().corr(min_periods=CORRELATED_AT_LEAST).to_numpy(copy=True)
-        np.fill_diagonal(found, np.nan)
-        strength = np.nanmax(np.abs(found), axis=1, initial=0.0)
-        strongest = sorted(np.argsort(-strength, kind="stable")[:CORRELATED_COLUMNS])
-        return {
-            names[one]: {
-                names[other]: round(float(found[one, other]), 3)
-                for other in strongest
-                if not math.isnan(found[one, other])
-            }
-            for one in strongest
-            if strength[one]
-        }
-
-
-def _skew(numbers: pl.Series) -> float:
-    """Skew of a sample, as pandas has it too: of three values and more, of which some differ."""
-    skew = numbers.skew(bias=False) if len(numbers) > 2 and numbers.n_unique() > 1 else None
-    return _number(skew)
 
 
 def _text(value: Any) -> str | None:

@@ -20,7 +20,8 @@ from nequi_lake.profiling import charts
 from nequi_lake.profiling.alerts import Alert, alerts
 from nequi_lake.profiling.changes import Changes, ReleaseFacts, changes, facts_before
 from nequi_lake.profiling.pages import page
-from nequi_lake.profiling.profile import CORRELATED_ROWS, ColumnProfile, as_json, columns_of
+from nequi_lake.profiling.profile import ColumnProfile, as_json, columns_of
+from nequi_lake.profiling.spread import CORRELATED_ROWS
 
 _PAIRS = 15
 _STRONG = 0.5

@@ -14,7 +14,6 @@ from nequi_lake import Lake, LakeTable
 from nequi_lake.defs.build import build
 from nequi_lake.lake.settings import Settings
 from nequi_lake.profiling.profile import (
-    CORRELATED_AT_LEAST,
     LISTED,
     TOP,
     ColumnProfile,
@@ -23,6 +22,7 @@ from nequi_lake.profiling.profile import (
     frame_of,
     profile,
 )
+from nequi_lake.profiling.spread import CORRELATED_AT_LEAST
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,146 @@
+"""Evenly spread rows of a table, side by side: what histograms, skew and correlations come of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nequi_lake.datasets.contract import Column
+
+CORRELATED_ROWS = 10_000
+"""Rows, evenly spread, of which correlations are made."""
+CORRELATED_COLUMNS = 40
+"""Columns whose correlations are kept: where more are numeric, those that have the strongest."""
+CORRELATED_AT_LEAST = 30
+"""Rows that must have both values of a pair, or their correlation says nothing."""
+BINS = 24
+"""Bins of a histogram, at most."""
+_CELLS = 8_000_000
+_FENCE = 3.0
+"""Interquartile ranges beyond the quartiles to which a histogram reaches; what lies outside is counted at its ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histogram:
+    """How values are spread.
+
+    Attributes:
+        edges: limits of the bins, one more than bins, in the column's unit; of dates, seconds since 1970.
+        counts: values of each bin.
+        below, above: values before the first and after the last edge.
+        rows: rows that were looked at.
+        exact: whether these were all rows of the table.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    below: int
+    above: int
+    rows: int
+    exact: bool
+
+
+def spread_step(columns: Sequence[Column], rows: int, spread_rows: int) -> int:
+    """Every how many rows of the table one is of the spread ones, of which there are ``spread_rows`` or fewer."""
+    wide = sum(1 for column in columns if _is_spread(column))
+    wanted = min(spread_rows, max(CORRELATED_ROWS, _CELLS // max(1, wide)))
+    return max(1, -(-rows // wanted))
+
+
+def side_by_side(columns: Sequence[Column]) -> Iterator[pl.Expr]:
+    """Those of the columns that are numeric or dates as numbers, in that order; of dates, seconds since 1970."""
+    for column in columns:
+        value = pl.col(column.name)
+        if column.dtype.is_numeric():
+            yield value.cast(pl.Float64)
+        elif _is_spread(column):
+            yield value.cast(pl.Datetime("us")).dt.epoch("s").cast(pl.Float64)
+
+
+def _is_spread(column: Column) -> bool:
+    return column.dtype.is_numeric() or column.dtype in (pl.Date, pl.Datetime)
+
+
+class Spread:
+    """What spread rows tell.
+
+    Args:
+        values: the rows, as :func:`side_by_side` gives them.
+        columns: all columns of the table.
+        rows: rows of the table.
+    """
+
+    def __init__(self, values: pl.DataFrame, columns: Sequence[Column], rows: int) -> None:
+        self._values = values
+        self._table_rows = rows
+        numeric = [column for column in columns if column.dtype.is_numeric()]
+        self._numeric = {column.name for column in numeric}
+        self._whole = {column.name for column in numeric if column.dtype.is_integer()}
+        self._correlations = self._correlated([c.name for c in numeric if c.unit != "id" and not c.references])
+
+    def of(self, column: Mapping[str, Any]) -> dict[str, Any]:
+        """What these rows tell of a profiled column."""
+        name = column["column"]
+        numbers = self._values[name].drop_nulls().sort() if name in self._values.columns else None
+        return {
+            "skew": _skew(numbers) if numbers is not None and name in self._numeric else math.nan,
+            "histogram": self._histogram(column, numbers.to_numpy()) if numbers is not None else None,
+            "correlations": self._correlations.get(name, {}),
+        }
+
+    def _histogram(self, column: Mapping[str, Any], values: np.ndarray[Any, Any]) -> dict[str, Any] | None:
+        """The histogram of values in order."""
+        values = values[np.isfinite(values)]
+        if not len(values):
+            return None
+        low, high = float(values[0]), float(values[-1])
+        q25, q75 = np.quantile(values, [0.25, 0.75])
+        reach = _FENCE * float(q75 - q25)
+        if reach and column["column"] in self._numeric:
+            low, high = max(low, float(q25) - reach), min(high, float(q75) + reach)
+        bins = BINS
+        if column["column"] in self._whole:
+            # Bins of as many whole numbers each, or every other bin of few numbers would be empty.
+            low, high = math.floor(low), math.ceil(high)
+            width = max(1, -(-(high - low + 1) // BINS))
+            bins = max(1, -(-(high - low + 1) // width))
+            low, high = low - 0.5, low - 0.5 + width * bins
+        edges = np.histogram_bin_edges(values, bins=bins if high > low else 1, range=(low, high))
+        until = np.append(values.searchsorted(edges[:-1]), values.searchsorted(edges[-1], side="right"))
+        histogram = Histogram(
+            edges=tuple(float(f"{edge:.6g}") if column["column"] in self._numeric else float(edge) for edge in edges),
+            counts=tuple(int(count) for count in np.diff(until)),
+            below=int(until[0]),
+            above=int(len(values) - until[-1]),
+            rows=len(self._values),
+            exact=len(self._values) >= self._table_rows,
+        )
+        return asdict(histogram)
+
+    def _correlated(self, names: Sequence[str]) -> dict[str, dict[str, float]]:
+        rows = len(self._values)
+        part = self._values.select(names).gather_every(max(1, -(-rows // CORRELATED_ROWS)))
+        found = part.to_pandas().corr(min_periods=CORRELATED_AT_LEAST).to_numpy(copy=True)
+        np.fill_diagonal(found, np.nan)
+        strength = np.nanmax(np.abs(found), axis=1, initial=0.0)
+        strongest = sorted(np.argsort(-strength, kind="stable")[:CORRELATED_COLUMNS])
+        return {
+            names[one]: {
+                names[other]: round(float(found[one, other]), 3)
+                for other in strongest
+                if not math.isnan(found[one, other])
+            }
+            for one in strongest
+            if strength[one]
+        }
+
+
+def _skew(numbers: pl.Series) -> float:
+    """Skew of a sample of values in order, as pandas has it too: of three values and more, of which some differ."""
+    skew = numbers.skew(bias=False) if len(numbers) > 2 and numbers[0] != numbers[-1] else None
+    return math.nan if skew is None or not math.isfinite(skew) else skew
