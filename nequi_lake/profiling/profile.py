@@ -109,10 +109,17 @@ def profile(table: LakeTable, *, exact_rows: int = EXACT_ROWS, spread_rows: int 
     with bar(f"profiling {table.published.name}", len(columns), "columns") as progress:
         scan = table.scan_files()
         for some in _batches(columns, -(-rows // step)):
-            held = _every(scan, step).select(_held(column) for column in some).collect(engine="streaming")
-            part = _Part(scan=scan, held=held, columns=some, rows=rows, step=step, exact=rows <= exact_rows)
+            part = _Part(
+                scan=scan,
+                held=_every(scan, step).select(_held(column) for column in some).collect(engine="streaming"),
+                columns=some,
+                rows=rows,
+                step=step,
+                exact=rows <= exact_rows,
+            )
             found += _profiles(part, table.table.key)
             beside.append(_every(part.whole, every).select(side_by_side(some)).collect(engine="streaming"))
+            del part  # Or the next would be held beside it.
             progress.update(len(some))
     spread = Spread(pl.concat(beside, how="horizontal"), columns, rows)
     return pd.DataFrame(

@@ -77,6 +77,7 @@ class Spread:
 
     def __init__(self, values: pl.DataFrame, columns: Sequence[Column], rows: int) -> None:
         self._values = values
+        self._ordered = values.select(pl.all().sort())
         self._table_rows = rows
         numeric = [column for column in columns if column.dtype.is_numeric()]
         self._numeric = {column.name for column in numeric}
@@ -86,7 +87,7 @@ class Spread:
     def of(self, column: Mapping[str, Any]) -> dict[str, Any]:
         """What these rows tell of a profiled column."""
         name = column["column"]
-        numbers = self._values[name].drop_nulls().sort() if name in self._values.columns else None
+        numbers = self._ordered[name].drop_nulls() if name in self._ordered.columns else None
         return {
             "skew": _skew(numbers) if numbers is not None and name in self._numeric else math.nan,
             "histogram": self._histogram(column, numbers.to_numpy()) if numbers is not None else None,

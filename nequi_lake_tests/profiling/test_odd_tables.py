@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from nequi_lake import LakeTable
 from nequi_lake.profiling.markdown import COLUMNS_SHOWN, markdown
-from nequi_lake.profiling.profile import columns_of, profile
+from nequi_lake.profiling.profile import TOP, columns_of, profile
 from nequi_lake.profiling.report import CheckFound, Report, report
 from nequi_lake_tests.profiling.tables import lake_table, problems
 
@@ -208,3 +209,45 @@ def test_the_page_says_whether_the_contract_is_kept(tmp_path: Path, passed: bool
     assert ("✗ Contract not kept" in page) is not passed
     assert "n misses 2 % of at most 1 %" in page
     assert "limit: 1 %" in page
+
+
+def test_zeros_infinities_and_blanks_of_any_kind(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "share": [-0.0, 0.0, 1.0, float("inf"), float("nan"), float("nan"), None],
+            "far": [float("-inf"), float("-inf"), 1.0, float("inf"), float("inf"), None, None],
+            "flag": [True, False, None, True, True, None, None],
+            "text": ["", " \t", "\u00a0\u2003", "a ", "é", "\x1f", None],
+        }
+    )
+    made = reported(lake_table(tmp_path, frame))
+    page_of(made)
+    share, far, flag, text = made.columns[1:]
+    assert (share.distinct, share.zeros, share.missing, share.top[:2]) == (4, 2, 1, [("0.0", 2), ("nan", 2)])
+    assert (far.distinct, far.q25, far.median, far.q75) == (3, None, 1.0, None)
+    assert (flag.distinct, flag.top, flag.mean) == (2, [("True", 3), ("False", 1)], None)
+    assert (text.distinct, text.blank, text.shortest, text.longest, text.max) == (6, 3, 0, 2, "é")
+
+
+def test_columns_read_in_parts_give_the_same_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pl.DataFrame(
+        {"n": [3, 1, None], "text": ["a", None, "b"], "day": [date(2024, 1, 1), None, None], "m": [1, 2, 4]}
+    )
+    table = lake_table(tmp_path, frame)
+    at_once = profile(table)
+    monkeypatch.setattr("nequi_lake.profiling.profile._CELLS_AT_ONCE", 1)
+    assert profile(table).equals(at_once)
+
+
+def test_frequent_values_of_a_large_table_are_those_of_its_counted_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nequi_lake.profiling.profile.SAMPLED_ROWS", 100)
+    number = pl.int_range(300, eager=True).sqrt().cast(pl.Int64)
+    table = lake_table(tmp_path, pl.DataFrame({"number": number, "text": number.cast(pl.String) + "th"}))
+    _, numbers, texts = columns_of(profile(table, exact_rows=200))
+    counted = Counter(number.gather_every(3).to_list())
+    assert len(numbers.top) == len(texts.top) == TOP
+    assert all(counted[int(value)] == times for value, times in numbers.top)
+    assert all(counted[int(value.removesuffix("th"))] == times for value, times in texts.top)
+    assert (numbers.count, numbers.max, texts.longest, texts.sample[1]) == (300, "17", 4, f"{number[30]}th")
