@@ -200,9 +200,10 @@ class _Part:
 
     Attributes:
         scan: the table's files.
-        held: the rows of which values are counted, in memory: every ``step``-th of the table, as :func:`_held` has it.
+        held: the rows of which values are counted, in memory, as :func:`_held` has them.
         columns: which columns.
         rows: rows of the table.
+        step: every how many rows of the table one is held.
         exact: whether nothing is to be approximate: all rows are held.
     """
 
