@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import nequi_lake.lake.catalog  # noqa: F401 - the lake imports it, and PyIceberg with it, when it is first needed
 from benchmarks.clock import part
 from nequi_lake.datasets import discover
 from nequi_lake.defs.raw import receive
