@@ -111,7 +111,7 @@ def profile(table: LakeTable, *, exact_rows: int = EXACT_ROWS, spread_rows: int 
         for some in _batches(columns, -(-rows // step)):
             part = _Part(
                 scan=scan,
-                held=_every(scan, step).select(_held(column) for column in some).collect(engine="streaming"),
+                held=_every(scan, step).select(_held(c) for c in some).collect(engine="streaming").rechunk(),
                 columns=some,
                 rows=rows,
                 step=step,
