@@ -17,7 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from pyiceberg.catalog.sql import SqlCatalog
 
 import nequi_lake.defs.tables
@@ -72,7 +71,7 @@ def _at(owner: Any, name: str, *, turn: int = 1, after: bool = False, where: str
 def _while_files_are_written(lake: Path) -> None:
     """Die when the first new file of a table is there, and the pass that writes it has not ended."""
     before = set(lake.glob("processed/*/*/data/*"))
-    collect_all = pl.collect_all
+    stage = nequi_lake.defs.tables.stage
 
     def watch() -> None:
         while set(lake.glob("processed/*/*/data/*")) == before:
@@ -81,11 +80,11 @@ def _while_files_are_written(lake: Path) -> None:
 
     def watched(*arguments: Any, **options: Any) -> Any:
         threading.Thread(target=watch, daemon=True).start()
-        result = collect_all(*arguments, **options)
+        result = stage(*arguments, **options)
         _die()
         return result
 
-    vars(pl)["collect_all"] = watched
+    vars(nequi_lake.defs.tables)["stage"] = watched
 
 
 POINTS: dict[str, tuple[str, Hook]] = {
