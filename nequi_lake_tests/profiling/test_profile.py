@@ -133,11 +133,8 @@ def test_a_large_table_is_labelled_approximate_and_is_close(sample_lake: Lake) -
     rough = profile(table, exact_rows=1000).set_index("column")
     assert exact["exact"].all()
     assert not rough["exact"].any()
-    for same in ("count", "missing", "min", "max"):
+    for same in ("count", "missing", "min", "max", "mean", "std"):
         assert rough[same].equals(exact[same])
-    for sum_of_all in ("mean", "std"):
-        # Which rows are added up first is nobody's choice.
-        assert rough[sum_of_all].to_numpy() == pytest.approx(exact[sum_of_all].to_numpy(), rel=1e-12, nan_ok=True)
     assert rough["distinct"].to_numpy() == pytest.approx(exact["distinct"].to_numpy(), rel=0.1)
 
 
