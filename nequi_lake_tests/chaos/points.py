@@ -71,7 +71,7 @@ def _at(owner: Any, name: str, *, turn: int = 1, after: bool = False, where: str
 def _while_files_are_written(lake: Path) -> None:
     """Die when the first new file of a table is there, and the pass that writes it has not ended."""
     before = set(lake.glob("processed/*/*/data/*"))
-    stage = nequi_lake.defs.tables.stage
+    stage = vars(nequi_lake.defs.tables)["stage"]
 
     def watch() -> None:
         while set(lake.glob("processed/*/*/data/*")) == before:
