@@ -88,7 +88,7 @@ def make(
                     where=where,
                     fix="Mend the SQL. The published mart is as it was.",
                 ) from error
-        writer.sink(mart, pl.scan_parquet(rows), prefix(dataset, mart, release, storage)).collect(engine="streaming")
+        writer.write(mart, pl.scan_parquet(rows), prefix(dataset, mart, release, storage))
         writer.finish()
     return StagedTable(
         dataset=dataset.name,

@@ -66,7 +66,7 @@ def find_duplicates(dataset: Dataset, files: Mapping[str, KeptFile], storage: St
     """
     names = [table.name for table in dataset.tables]
     with engine_errors(dataset, files, storage), storage.scratch(dataset.name) as folder:
-        copies = mended_copies(dataset, files, names, storage, folder)
+        copies = mended_copies(dataset.readable_files, files, storage, folder)
         frames = {
             # Without the cache the file would be scanned again for each table.
             file.name: flagged(

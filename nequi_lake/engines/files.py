@@ -48,7 +48,6 @@ class TableWriter:
         self._storage = storage
         self._limit = held_bytes
         self._held: dict[str, _Held] = {}
-        self._held_bytes = 0
         self._begun: dict[str, int] = defaultdict(int)
         self._files: dict[str, list[DataFile]] = defaultdict(list)
 
@@ -67,55 +66,54 @@ class TableWriter:
             marked = rows.with_columns(cut.key.alias(_PARTITION))
             for (value,), part in marked.partition_by(_PARTITION, as_dict=True, include_key=False).items():
                 self._hold(table, part, f"{prefix}/{_folder(cut, value)}")
-        self._write_down_to(self._limit)
+        held_bytes = sum(held.size_bytes for held in self._held.values())
+        if held_bytes > self._limit:
+            for folder, held in sorted(self._held.items(), key=lambda item: item[1].size_bytes, reverse=True):
+                self._write(folder)
+                held_bytes -= held.size_bytes
+                if held_bytes <= self._limit // 2:
+                    break
 
-    def sink(self, table: Table, rows: pl.LazyFrame, prefix: str) -> pl.LazyFrame:
-        """A lazy sink of all rows of a table; arguments as for :meth:`add`."""
+    def write(self, table: Table, rows: pl.LazyFrame, prefix: str) -> None:
+        """Run a query for all rows of a table; arguments as for :meth:`add`."""
         if table.partition_by is None:
-            return self._into(table, rows, f"{prefix}/{_name(0)}")
-        return rows.sink_batches(lambda batch: self.add(table, batch, prefix), lazy=True)
+            self._write_into(f"{prefix}/{_name(0)}", table, rows)
+        else:
+            rows.sink_batches(lambda batch: self.add(table, batch, prefix), engine="streaming")
 
     def finish(self) -> None:
         """Write all rows that are still held."""
-        self._write_down_to(0)
+        for folder in list(self._held):
+            self._write(folder)
 
     def files(self, table: Table) -> tuple[DataFile, ...]:
         """What was written of a table, by path."""
         return tuple(sorted(self._files[table.name], key=lambda file: file.path))
 
     def _hold(self, table: Table, rows: pl.DataFrame, folder: str) -> None:
-        size = _size_bytes(rows)
+        if rows.is_empty():
+            return
         held = self._held.setdefault(folder, _Held(table))
         held.rows.append(rows)
-        held.size_bytes += size
-        self._held_bytes += size
+        held.size_bytes += _size_bytes(rows)
 
-    def _write_down_to(self, limit: int) -> None:
-        """Where more is held, write the largest partitions until no more than half of that is."""
-        if self._held_bytes <= limit:
-            return
-        for folder in sorted(self._held, key=lambda folder: self._held[folder].size_bytes, reverse=True):
-            held = self._held.pop(folder)
-            path = f"{folder}/{_name(self._begun[folder])}"
-            self._into(held.table, pl.concat(held.rows).lazy(), path).collect(engine="streaming")
-            self._begun[folder] += 1
-            self._held_bytes -= held.size_bytes
-            if limit and self._held_bytes <= limit // 2:
-                return
+    def _write(self, folder: str) -> None:
+        """Write what is held of a partition into its next file."""
+        held = self._held.pop(folder)
+        self._write_into(f"{folder}/{_name(self._begun[folder])}", held.table, pl.concat(held.rows).lazy())
+        self._begun[folder] += 1
 
-    def _into(self, table: Table, rows: pl.LazyFrame, path: str) -> pl.LazyFrame:
-        """A lazy sink of rows into one file."""
-
+    def _write_into(self, path: str, table: Table, rows: pl.LazyFrame) -> None:
         def note(sunk: object) -> None:
             for written in sunk.paths:  # type: ignore[attr-defined]
                 file = DataFile(path=str(written.path), rows=written.num_rows, size_bytes=written.num_bytes)
                 self._files[table.name].append(file)
 
-        return rows.sink_parquet(
+        rows.sink_parquet(
             path,
             arrow_schema=arrow_schema(table.contract),
             sinked_paths_callback=note,
-            lazy=True,
+            engine="streaming",
             **self._storage.polars_sink(),
         )
 

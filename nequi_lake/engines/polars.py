@@ -68,7 +68,7 @@ def stage(
         storage.scratch(dataset.name) as folder,
         bar(f"staging {dataset.name}", records, "rows") as progress,
     ):
-        copies = mended_copies(dataset, files, select, storage, folder)
+        copies = mended_copies(read, files, storage, folder)
         staging = _Staging(dataset, tables, release, storage, duplicates or Duplicates(), folder)
         for file in read:
             staging.read(file, files[file.name], copies.get(file.name, {}), progress.update)
@@ -137,7 +137,7 @@ class _Staging:
                 records = self._spools[table.name].scan()
                 folded, rows = _expected(table, records).collect(engine="streaming").row(0)
                 made = table.transform(records).select(list(table.columns))
-                self._writer.sink(table, made, self._prefix(table)).collect(engine="streaming")
+                self._writer.write(table, made, self._prefix(table))
             expected[table.name] = (folded, rows)
         self._writer.finish()
         return {table.name: self._staged(table, *expected[table.name]) for table in self._tables}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path, PurePosixPath
@@ -53,19 +53,13 @@ Copies = Mapping[str, Mended]
 
 
 def mended_copies(
-    dataset: Dataset, files: Mapping[str, KeptFile], select: Collection[str], storage: Storage, folder: Path
+    read: Iterable[RawFile], files: Mapping[str, KeptFile], storage: Storage, folder: Path
 ) -> Mapping[str, Copies]:
-    """Raw file → copies, made in ``folder``, of its parts that need one; of what feeds a selected table."""
-    unreadable = [
-        (file, part)
-        for file in dataset.readable_files
-        if any(table.name in select for table in dataset.tables_of(file))
-        for part in files[file.name].parts
-        if not part.reads_as_it_is
-    ]
+    """Raw file → copies, made in ``folder``, of its parts that need one; of the files that are to be read."""
+    unreadable = [(file, part) for file in read for part in files[file.name].parts if not part.reads_as_it_is]
     copies: dict[str, dict[str, Mended]] = {}
     for number, (file, part) in enumerate(unreadable):
-        log.info("%s: copying %s without %s damaged records", dataset.name, part.name, f"{part.damaged:,}")
+        log.info("%s: copying %s without %s damaged records", files[file.name].dataset, part.name, f"{part.damaged:,}")
         with storage.open_lines(files[file.name].path_of(part)) as content:
             mended = mend(file, content, part.size_bytes, folder / f"{number}{PurePosixPath(part.name).suffix}")
         copies.setdefault(file.name, {})[part.name] = mended
