@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -265,8 +267,6 @@ def test_years_are_not_printed_as_amounts(shell: Shell) -> None:
 
 
 def test_the_command_line_starts_without_the_engines() -> None:
-    import subprocess
-
     heavy = "{'polars', 'pyiceberg', 'dagster', 'pandas', 'duckdb'} & set(sys.modules)"
     asked = subprocess.run(
         [sys.executable, "-c", f"import sys, nequi_lake.cli; print({heavy})"],
@@ -278,8 +278,6 @@ def test_the_command_line_starts_without_the_engines() -> None:
 
 
 def test_a_query_that_reads_no_table_waits_for_no_catalog() -> None:
-    import subprocess
-
     heavy = "{'pyiceberg', 'pandas', 'pyarrow.dataset', 'dagster'} & set(sys.modules)"
     asked = subprocess.run(
         [
@@ -354,3 +352,25 @@ def test_maintenance_goes_on_past_a_dataset_that_refuses(shell: Shell, tmp_path:
     assert [row["dataset"] for row in json.loads(out)] == ["electric_motor"]
     assert "Not maintained: cite_sum." in err
     assert "need are not there" in err
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), (["run", "no_such_dataset"], 2)])
+def test_the_program_ends_at_once_but_leaves_nothing_undone(tmp_path: Path, arguments: list[str], code: int) -> None:
+    """It skips taking apart what was imported; not threads, exit functions, and what waits to be printed."""
+    script = (
+        "import atexit, concurrent.futures, sys, time\n"
+        "from nequi_lake.cli import program\n"
+        "class Whole:\n"
+        "    def __del__(self): print('taken apart')\n"
+        "whole = Whole()\n"
+        "atexit.register(print, 'exit function')\n"
+        "concurrent.futures.ThreadPoolExecutor().submit(lambda: (time.sleep(0.5), print('thread')))\n"
+        f"sys.argv = ['nequi-lake', *{arguments}]\n"
+        "program()\n"
+    )
+    environment = {"NEQUI_LAKE_URI": str(tmp_path / "lake"), "NEQUI_LAKE_SOURCE": "sample", "PATH": os.environ["PATH"]}
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == code
+    assert ended.stdout.endswith("thread\nexit function\n")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.clock import part
-from nequi_lake.cli import main
+from nequi_lake.cli import program
 from nequi_lake.defs import marts, raw, reports, tables
 from nequi_lake.profiling.report import Report
 
@@ -36,4 +36,4 @@ if __name__ == "__main__":
     for owner, name in DATA_WORK:
         setattr(owner, name, _timed(name, getattr(owner, name)))
     sys.argv = ["nequi-lake", "run"]
-    main()
+    program()

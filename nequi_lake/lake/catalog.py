@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -51,6 +51,8 @@ from nequi_lake.lake.storage import Storage
 # The library retries a refused commit by itself, and on an empty table both of two writers would land.
 _NO_RETRY = {"commit.retry.num-retries": "0"}
 _LOCKED_S = 30
+_STATES_KNOWN = 32
+"""Tables whose files are remembered: a run asks for those of each some ten times, and reads manifests for it."""
 
 
 class LakeCatalog:
@@ -369,24 +371,39 @@ def _total(snapshot: Snapshot, name: str) -> int:
     return int((snapshot.summary[name] if snapshot.summary else None) or 0)
 
 
+@dataclass(frozen=True)
+class _State:
+    """A table in one of its snapshots. Nothing about it ever changes: a change has a metadata file of its own."""
+
+    metadata: str
+    snapshot_id: int
+    iceberg: IcebergTable = field(compare=False)
+
+
 def _published(dataset: str, table: str, iceberg: IcebergTable, commit: _Commit) -> PublishedTable:
-    files = (task.file for task in iceberg.scan(snapshot_id=commit.snapshot.snapshot_id).plan_files())
     return PublishedTable(
         dataset=dataset,
         table=table,
         release=commit.release,
         accounting=commit.accounting,
-        files=tuple(
-            DataFile(
-                path=file.file_path,
-                rows=file.record_count,
-                size_bytes=file.file_size_in_bytes,
-                within=_within(file, iceberg),
-            )
-            for file in sorted(files, key=lambda file: file.file_path)
-        ),
+        files=_files(_State(iceberg.metadata_location, commit.snapshot.snapshot_id, iceberg)),
         snapshot_id=commit.snapshot.snapshot_id,
         published_at=time_of(commit.snapshot.timestamp_ms),
+    )
+
+
+@lru_cache(maxsize=_STATES_KNOWN)
+def _files(state: _State) -> tuple[DataFile, ...]:
+    """The files of a table, by path."""
+    files = (task.file for task in state.iceberg.scan(snapshot_id=state.snapshot_id).plan_files())
+    return tuple(
+        DataFile(
+            path=file.file_path,
+            rows=file.record_count,
+            size_bytes=file.file_size_in_bytes,
+            within=_within(file, state.iceberg),
+        )
+        for file in sorted(files, key=lambda file: file.file_path)
     )
 
 
