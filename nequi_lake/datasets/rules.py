@@ -46,19 +46,25 @@ def raw_value(dotted: str) -> pl.Expr:
     return value
 
 
-def typed_columns(table: Table) -> Mapping[str, pl.Expr]:
-    """Column → expression over raw values, for each column that a single record gives, helpers included."""
-    plain = {name: _cast(column) for name, column in table.columns.items() if column.source}
+def typed_columns(table: Table, *, hastily: bool = False) -> Mapping[str, pl.Expr]:
+    """Column → expression over raw values, for each column that a single record gives, helpers included.
+
+    Args:
+        table: whose columns.
+        hastily: read a number only where nothing is around it, for half of the cost. What is read so is right; of what
+            is not, the rules of the table say that it cannot be read, and a second look has to tell.
+    """
+    plain = {name: _cast(column, hastily) for name, column in table.columns.items() if column.source}
     return {**plain, **table.parse}
 
 
-def _cast(column: Column) -> pl.Expr:
+def _cast(column: Column, hastily: bool) -> pl.Expr:
     assert column.source is not None
     # Text already in a CSV file; numbers and truths of a JSON file are read as they are written.
     raw = raw_value(column.source).cast(pl.String)
     if column.missing:
         raw = pl.when(raw.is_in(column.missing).not_()).then(raw)
-    text = raw.str.strip_chars()
+    text = raw if hastily and column.dtype.is_numeric() else raw.str.strip_chars()
     match column.dtype:
         case pl.String():
             # Longer blanks than the engine takes for missing values are one only in free text.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -63,8 +63,7 @@ class TableWriter:
         if cut is None:
             self._hold(table, rows, prefix)
         else:
-            marked = rows.with_columns(cut.key.alias(_PARTITION))
-            for (value,), part in marked.partition_by(_PARTITION, as_dict=True, include_key=False).items():
+            for value, part in _cut(rows, cut):
                 self._hold(table, part, f"{prefix}/{_folder(cut, value)}")
         held_bytes = sum(held.size_bytes for held in self._held.values())
         if held_bytes > self._limit:
@@ -156,6 +155,17 @@ def _size_bytes(rows: pl.DataFrame) -> int:
     """What rows take in memory. Of a text the estimate has the letters, and not the view of 16 bytes on them."""
     texts = sum(dtype == pl.String for dtype in rows.dtypes)
     return int(rows.estimated_size()) + 16 * texts * rows.height
+
+
+def _cut(rows: pl.DataFrame, cut: Partition) -> Iterator[tuple[object, pl.DataFrame]]:
+    """The rows of each partition, by its value."""
+    values = rows.select(cut.key.alias(_PARTITION)).to_series()
+    if (values.rle_id() == 0).all():
+        # Files are often in the order by which they are cut, and there is nothing to be taken apart.
+        yield from [(values[0], rows)] if rows.height else ()
+        return
+    for (value,), part in rows.with_columns(values).partition_by(_PARTITION, as_dict=True, include_key=False).items():
+        yield value, part
 
 
 def _folder(cut: Partition, value: object) -> str:

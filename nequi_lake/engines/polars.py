@@ -14,7 +14,6 @@ from nequi_lake.datasets.spec import RECORD, Dataset, RawFile, Table, as_is
 from nequi_lake.engines.duplicates import Duplicates
 from nequi_lake.engines.files import Spool, TableWriter, prefix
 from nequi_lake.engines.records import (
-    KEEPS,
     Copies,
     accepted,
     damaged_records,
@@ -22,6 +21,7 @@ from nequi_lake.engines.records import (
     flagged,
     mended_copies,
     rules_of_file,
+    sorted_out,
 )
 from nequi_lake.lake.lines import lines_of_records
 from nequi_lake.lake.quarantine import COLUMNS, finish_quarantine, quarantine_path
@@ -104,7 +104,7 @@ class _Staging:
         dataset = self._dataset
         rules = [*rules_of_file(dataset, file), *self._duplicates.rules(dataset, file)]
         repeated = {table: self._duplicates.repeated_in(table, file) for table in self._tables_of(file)}
-        records = flagged(dataset, file, kept, rules, self._storage, copies)
+        records = flagged(dataset, file, kept, rules, self._storage, copies, hastily=True)
         for table in repeated:
             if not _is_written_at_once(table) and table.name not in self._spools:
                 schema = accepted(table, records).collect_schema()
@@ -113,8 +113,9 @@ class _Staging:
 
         def take(batch: pl.DataFrame) -> None:
             progress(batch.height)
-            if not batch[KEEPS].all():
-                bad.append(_quarantined(dataset, file, rules, batch.lazy()).collect())
+            batch, broken = sorted_out(dataset, file, rules, batch)
+            if not broken.is_empty():
+                bad.append(_quarantined(dataset, file, rules, broken.lazy()).collect())
             for table, without in repeated.items():
                 self._add(table, accepted(table, batch.lazy(), without).collect())
 
@@ -192,11 +193,11 @@ def _expected(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:
     return counted.select(pl.len().cast(pl.Int64), pl.col("rows").sum().cast(pl.Int64))
 
 
-def _quarantined(dataset: Dataset, file: RawFile, rules: list[Rule], flagged: pl.LazyFrame) -> pl.LazyFrame:
-    """The records that break a rule: where they are, the first table and all the rules that they break, raw values."""
+def _quarantined(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.LazyFrame) -> pl.LazyFrame:
+    """Records that break a rule: where they are, the first table and all the rules that they break, raw values."""
     broken = [(rule, rule.keeps.fill_null(True).not_()) for rule in rules]
     raw = list(dict.fromkeys(leaf.split(".")[0] for leaf in file.leaves))
-    return flagged.filter(pl.col(KEEPS).not_()).select(
+    return bad.select(
         dataset=pl.lit(dataset.name),
         file=pl.lit(file.name),
         record=pl.col(RECORD),

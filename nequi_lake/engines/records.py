@@ -127,23 +127,52 @@ def _places(records: pl.LazyFrame, block: pl.Expr) -> pl.Expr:
 
 
 def flagged(
-    dataset: Dataset, file: RawFile, kept: KeptFile, rules: list[Rule], storage: Storage, copies: Copies
+    dataset: Dataset,
+    file: RawFile,
+    kept: KeptFile,
+    rules: list[Rule],
+    storage: Storage,
+    copies: Copies,
+    *,
+    hastily: bool = False,
 ) -> pl.LazyFrame:
-    """Raw and typed values of every record that can be read, and whether it keeps every table's contract."""
-    typed = [
-        value.alias(typed_name(table.name, name))
-        for table in dataset.tables_of(file)
-        for name, value in typed_columns(table).items()
-    ]
-    # A rule over a missing value is null, which breaks nothing: that it may not be missing is a rule of its own.
-    keeps = pl.all_horizontal(rule.keeps for rule in rules).fill_null(True)
+    """Raw and typed values of every record that can be read, and whether it keeps every table's contract.
+
+    Where this is done ``hastily``, the records that keep it are right; of the others, :func:`sorted_out` tells.
+    """
     records = _scan_parts(file, kept, copies, storage)
     if file.block is not None:
         records = records.with_columns(_places(records, file.block).alias(PLACE))
-    records = records.with_columns(typed)
     if copies:
         records = records.filter(is_none_of(damaged_records(kept, copies)["record"]))
-    return records.with_columns(keeps.alias(KEEPS))
+    return _judged(dataset, file, rules, records, hastily=hastily)
+
+
+def _judged(
+    dataset: Dataset, file: RawFile, rules: list[Rule], records: pl.LazyFrame, *, hastily: bool
+) -> pl.LazyFrame:
+    typed = [
+        value.alias(typed_name(table.name, name))
+        for table in dataset.tables_of(file)
+        for name, value in typed_columns(table, hastily=hastily).items()
+    ]
+    # A rule over a missing value is null, which breaks nothing: that it may not be missing is a rule of its own.
+    keeps = pl.all_horizontal(rule.keeps for rule in rules).fill_null(True)
+    return records.with_columns(typed).with_columns(keeps.alias(KEEPS))
+
+
+def sorted_out(
+    dataset: Dataset, file: RawFile, rules: list[Rule], batch: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A batch of hastily flagged records, judged for good, and those of them that break a contract."""
+    if batch[KEEPS].all():
+        return batch, batch.clear()
+    doubtful = batch.lazy().filter(pl.col(KEEPS).not_())
+    judged = _judged(dataset, file, rules, doubtful, hastily=False).collect()
+    sound, bad = judged.filter(KEEPS), judged.filter(pl.col(KEEPS).not_())
+    if not sound.is_empty():
+        batch = pl.concat([batch.filter(KEEPS), sound]).sort(RECORD)
+    return batch, bad
 
 
 def rules_of_file(dataset: Dataset, file: RawFile) -> list[Rule]:

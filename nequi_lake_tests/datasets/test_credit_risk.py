@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from nequi_lake import Lake
+from nequi_lake.datasets.credit_risk import emp_length_years, term_months
 from nequi_lake.datasets.samples.credit_risk import sample
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.settings import Settings
@@ -100,6 +102,16 @@ def test_words_for_years_of_employment(deliver: Deliver, materialize: Materializ
     assert materialize("credit_risk").success
     years = loans.sql("SELECT DISTINCT emp_length_years AS y FROM credit_risk.borrowers ORDER BY y").to_pylist()
     assert [row["y"] for row in years] == [0, 1, 7, 10]
+
+
+def test_terms_and_years_are_read_as_they_are_written_and_nothing_else_is() -> None:
+    terms = [" 36 months", "60 months ", "36", "36months", "x months", "36 months or so", "", None]
+    read = pl.DataFrame({"term": terms}).select(term_months()).to_series()
+    assert read.to_list() == [36, 60, None, None, None, None, None, None]
+    lengths = {"< 1 year": 0, "1 year": 1, " 9 years ": 9, "10+ years": 10, "2 year": 2}
+    others = ["0 years", "11 years", "-1 years", "9 yearss", "x years", "10 years", "n/a", "years", "", None]
+    read = pl.DataFrame({"emp_length": [*lengths, *others]}).select(emp_length_years()).to_series()
+    assert read.to_list() == [*lengths.values(), *(None for _ in others)]
 
 
 def test_loans_lie_by_year_of_issue(deliver: Deliver, materialize: Materialize, loans: Lake) -> None:

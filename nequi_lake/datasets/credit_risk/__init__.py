@@ -44,13 +44,15 @@ def trimmed(raw: str) -> pl.Expr:
 def emp_length_years() -> pl.Expr:
     """Read whole years out of ``< 1 year``, ``1 year`` … ``9 years``, ``10+ years``; null for anything else."""
     text = pl.col("emp_length").str.strip_chars()
-    years = text.str.extract(r"^([1-9]) years?$").cast(pl.Int64, strict=False)
-    return pl.when(text == "< 1 year").then(0).when(text == "10+ years").then(10).otherwise(years)
+    years = text.str.head(1).cast(pl.Int64, strict=False)
+    is_plain = text.str.slice(1).is_in([" year", " years"]) & (years > 0)
+    return pl.when(text == "< 1 year").then(0).when(text == "10+ years").then(10).when(is_plain).then(years)
 
 
 def term_months() -> pl.Expr:
     """Read the months out of a term like ``36 months``; null for anything else."""
-    return pl.col("term").str.extract(r"^\s*(\d+) months\s*$").cast(pl.Int64, strict=False)
+    text, unit = pl.col("term").str.strip_chars(), " months"
+    return pl.when(text.str.ends_with(unit)).then(text.str.strip_suffix(unit).cast(pl.Int64, strict=False))
 
 
 def yes_no(raw: str) -> pl.Expr:
