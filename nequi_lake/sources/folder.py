@@ -15,6 +15,8 @@ from nequi_lake.progress import blocks
 from nequi_lake.sources.base import Delivered, select
 from nequi_lake.sources.unzip import Limits, unzip
 
+_GIVEN_BACK_BYTES = 8 * 2**20
+
 
 class FolderSource:
     """Datasets in a folder.
@@ -86,10 +88,14 @@ class FolderSource:
 
 
 def _read_once(stream: IO[bytes], content: Iterable[memoryview]) -> Iterator[memoryview]:
-    """The content of a file, whose pages the system has back as they are read: the copy needs as many."""
-    done = 0
+    """The content of a file, whose pages the system has back as they are read: the copy needs as many.
+
+    Many at a time, as the system keeps what it is given back less than a whole folio of.
+    """
+    read = given_back = 0
     for block in content:
-        if sys.platform == "linux":
-            os.posix_fadvise(stream.fileno(), done, len(block), os.POSIX_FADV_DONTNEED)
-        done += len(block)
+        read += len(block)
+        if sys.platform == "linux" and read - given_back >= _GIVEN_BACK_BYTES:
+            os.posix_fadvise(stream.fileno(), given_back, read - given_back, os.POSIX_FADV_DONTNEED)
+            given_back = read
         yield block
