@@ -25,6 +25,7 @@ from nequi_lake.engines.polars import stage
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.release import Release
 from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage import Storage
 from nequi_lake.sources import open_source
 
 pytest_plugins = ["nequi_lake_tests.aws"]
@@ -56,6 +57,12 @@ def inbox(tmp_path: Path) -> Path:
 def settings(tmp_path: Path, inbox: Path) -> Settings:
     """A lake in a temporary folder, filled from the inbox."""
     return Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake"), "NEQUI_LAKE_SOURCE": str(inbox)})
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    """The storage of an empty lake in a temporary folder."""
+    return Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")}))
 
 
 @pytest.fixture

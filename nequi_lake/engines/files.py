@@ -160,9 +160,9 @@ def _size_bytes(rows: pl.DataFrame) -> int:
 def _cut(rows: pl.DataFrame, cut: Partition) -> Iterator[tuple[object, pl.DataFrame]]:
     """The rows of each partition, by its value."""
     values = rows.select(cut.key.alias(_PARTITION)).to_series()
-    if (values.rle_id() == 0).all():
+    if values.n_unique() == 1:
         # Files are often in the order by which they are cut, and there is nothing to be taken apart.
-        yield from [(values[0], rows)] if rows.height else ()
+        yield values[0], rows
         return
     for (value,), part in rows.with_columns(values).partition_by(_PARTITION, as_dict=True, include_key=False).items():
         yield value, part

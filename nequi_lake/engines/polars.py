@@ -115,7 +115,7 @@ class _Staging:
             progress(batch.height)
             batch, broken = sorted_out(dataset, file, rules, batch)
             if not broken.is_empty():
-                bad.append(_quarantined(dataset, file, rules, broken.lazy()).collect())
+                bad.append(_quarantined(dataset, file, rules, broken))
             for table, without in repeated.items():
                 self._add(table, accepted(table, batch.lazy(), without).collect())
 
@@ -193,7 +193,7 @@ def _expected(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:
     return counted.select(pl.len().cast(pl.Int64), pl.col("rows").sum().cast(pl.Int64))
 
 
-def _quarantined(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.LazyFrame) -> pl.LazyFrame:
+def _quarantined(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataFrame) -> pl.DataFrame:
     """Records that break a rule: where they are, the first table and all the rules that they break, raw values."""
     broken = [(rule, rule.keeps.fill_null(True).not_()) for rule in rules]
     raw = list(dict.fromkeys(leaf.split(".")[0] for leaf in file.leaves))

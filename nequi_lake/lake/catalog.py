@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.conversions import from_bytes
 from pyiceberg.exceptions import (
     CommitFailedException,
     NamespaceAlreadyExistsError,
@@ -22,11 +20,8 @@ from pyiceberg.exceptions import (
     ValidationException,
 )
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
-from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.table import Table as IcebergTable
-from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.transforms import IdentityTransform, Transform, YearTransform
-from pyiceberg.types import PrimitiveType
 from sqlalchemy import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
@@ -34,25 +29,21 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.errors import CatalogConflictError, CatalogError
 from nequi_lake.lake.patience import patiently
-from nequi_lake.lake.release import (
-    Accounting,
-    DataFile,
-    HistoryEntry,
-    PublishedTable,
-    Release,
-    ReleaseState,
-    StagedTable,
-    from_properties,
-    to_properties,
-)
+from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
 from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.snapshots import (
+    commits_by_release,
+    commits_of,
+    committed_at,
+    is_whole,
+    published_by,
+    release_of,
+)
 from nequi_lake.lake.storage import Storage
 
 # The library retries a refused commit by itself, and on an empty table both of two writers would land.
 _NO_RETRY = {"commit.retry.num-retries": "0"}
 _LOCKED_S = 30
-_STATES_KNOWN = 32
-"""Tables whose files are remembered: a run asks for those of each some ten times, and reads manifests for it."""
 
 
 class LakeCatalog:
@@ -128,19 +119,19 @@ class LakeCatalog:
                 where=staged.name,
                 fix=f"Run it again: nequi-lake run {staged.dataset}",
             ) from refused
-        return _published(staged.dataset, staged.table, iceberg, next(_commits(iceberg)))
+        return published_by(staged.dataset, staged.table, iceberg, next(commits_of(iceberg)))
 
     def newest(self, dataset: str, table: str) -> PublishedTable | None:
         """The table's last commit, whether or not its siblings have that release; None where there is none."""
         iceberg = self.iceberg(dataset, table)
         if iceberg is None:
             return None
-        return next((_published(dataset, table, iceberg, commit) for commit in _commits(iceberg)), None)
+        return next((published_by(dataset, table, iceberg, commit) for commit in commits_of(iceberg)), None)
 
     def run_ids(self, dataset: str, table: str) -> set[str]:
         """The runs that staged the files of the table's snapshots."""
         iceberg = self.iceberg(dataset, table)
-        return {commit.release.run_id for commit in _commits(iceberg)} if iceberg else set()
+        return {commit.release.run_id for commit in commits_of(iceberg)} if iceberg else set()
 
     def published(
         self,
@@ -161,13 +152,13 @@ class LakeCatalog:
         found: dict[str, PublishedTable] = {}
         for unit in dataset.units if table is None else [dataset.unit_of(table)]:
             tables = self._icebergs(dataset, unit)
-            whole = [commits for commits in _releases(tables, before).values() if _is_whole(commits, dataset)]
+            whole = [commits for commits in commits_by_release(tables, before).values() if is_whole(commits, dataset)]
             if release:
-                same = [commits for commits in whole if _release_of(commits).of_tables == release.of_tables]
-                whole = [commits for commits in same if _release_of(commits).id == release.id] or same
-            newest = max(whole, key=_committed_at, default={})
+                same = [commits for commits in whole if release_of(commits).of_tables == release.of_tables]
+                whole = [commits for commits in same if release_of(commits).id == release.id] or same
+            newest = max(whole, key=committed_at, default={})
             found |= {
-                name: _published(dataset.name, name, iceberg, newest[name])
+                name: published_by(dataset.name, name, iceberg, newest[name])
                 for name, iceberg in tables.items()
                 if iceberg and name in newest and table in (name, None)
             }
@@ -179,12 +170,12 @@ class LakeCatalog:
         What readers see is the first whole one.
         """
         tables = self._icebergs(dataset, dataset.tables if unit is None else unit)
-        releases = sorted(_releases(tables).values(), key=_committed_at, reverse=True)
+        releases = sorted(commits_by_release(tables).values(), key=committed_at, reverse=True)
         return [
             ReleaseState(
-                release=_release_of(commits),
-                whole=_is_whole(commits, dataset),
-                committed_at=time_of(_committed_at(commits)),
+                release=release_of(commits),
+                whole=is_whole(commits, dataset),
+                committed_at=committed_at(commits),
             )
             for commits in releases
         ]
@@ -193,20 +184,20 @@ class LakeCatalog:
         """The lake's commits to a table, the newest first."""
         tables = self._icebergs(dataset, dataset.unit_of(table))
         iceberg = tables[table]
-        releases = _releases(tables)
-        whole = {name: commits for name, commits in releases.items() if _is_whole(commits, dataset)}
-        seen = max(whole.values(), key=_committed_at, default={}).get(table)
+        releases = commits_by_release(tables)
+        whole = {name: commits for name, commits in releases.items() if is_whole(commits, dataset)}
+        seen = max(whole.values(), key=committed_at, default={}).get(table)
         return [
             HistoryEntry(
                 release=commit.release,
                 snapshot_id=commit.snapshot.snapshot_id,
-                committed_at=time_of(commit.snapshot.timestamp_ms),
-                rows=_total(commit.snapshot, "total-records"),
-                size_bytes=_total(commit.snapshot, "total-files-size"),
+                committed_at=commit.committed_at,
+                rows=commit.total("total-records"),
+                size_bytes=commit.total("total-files-size"),
                 current=seen is not None and seen.snapshot == commit.snapshot,
                 whole=commit.release.id in whole,
             )
-            for commit in (_commits(iceberg) if iceberg else ())
+            for commit in (commits_of(iceberg) if iceberg else ())
         ]
 
     def schema(self, published: PublishedTable) -> pa.Schema:
@@ -315,110 +306,3 @@ def _properties(dataset: Dataset, table: Table) -> dict[str, str]:
         "nequi.key": ", ".join(table.key),
         "nequi.foreign-keys": ", ".join(f"{column} -> {parent}" for column, parent in table.foreign_keys.items()),
     }
-
-
-@dataclass(frozen=True)
-class _Commit:
-    release: Release
-    accounting: Accounting
-    snapshot: Snapshot
-
-
-def told_by(snapshot: Snapshot) -> tuple[Release, Accounting] | None:
-    """The release and accounting that a snapshot tells of; None where the lake did not make it."""
-    return from_properties(snapshot.summary.additional_properties if snapshot.summary else {})
-
-
-def _commits(iceberg: IcebergTable) -> Iterator[_Commit]:
-    """The lake's commits to a table, the newest first."""
-    for snapshot in sorted(iceberg.snapshots(), key=lambda snapshot: snapshot.sequence_number or 0, reverse=True):
-        told = told_by(snapshot)
-        if told:
-            yield _Commit(*told, snapshot)
-
-
-def _releases(
-    tables: Mapping[str, IcebergTable | None], before: datetime | None = None
-) -> dict[str, dict[str, _Commit]]:
-    """Release → table → the table's newest commit of it."""
-    releases: dict[str, dict[str, _Commit]] = {}
-    for name, iceberg in tables.items():
-        for commit in _commits(iceberg) if iceberg else ():
-            if before is None or time_of(commit.snapshot.timestamp_ms) <= before:
-                releases.setdefault(commit.release.id, {}).setdefault(name, commit)
-    return releases
-
-
-def _is_whole(commits: Mapping[str, _Commit], dataset: Dataset) -> bool:
-    declared = {table.name for table in dataset.tables_and_marts}
-    return declared.intersection(_release_of(commits).tables) <= set(commits)
-
-
-def _release_of(commits: Mapping[str, _Commit]) -> Release:
-    return next(iter(commits.values())).release
-
-
-def _committed_at(commits: Mapping[str, _Commit]) -> int:
-    return max(commit.snapshot.timestamp_ms for commit in commits.values())
-
-
-def time_of(timestamp_ms: int) -> datetime:
-    """A time as Iceberg has it, milliseconds since 1970."""
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
-
-
-def _total(snapshot: Snapshot, name: str) -> int:
-    return int((snapshot.summary[name] if snapshot.summary else None) or 0)
-
-
-@dataclass(frozen=True)
-class _State:
-    """A table in one of its snapshots. Nothing about it ever changes: a change has a metadata file of its own."""
-
-    metadata: str
-    snapshot_id: int
-    iceberg: IcebergTable = field(compare=False)
-
-
-def _published(dataset: str, table: str, iceberg: IcebergTable, commit: _Commit) -> PublishedTable:
-    return PublishedTable(
-        dataset=dataset,
-        table=table,
-        release=commit.release,
-        accounting=commit.accounting,
-        files=_files(_State(iceberg.metadata_location, commit.snapshot.snapshot_id, iceberg)),
-        snapshot_id=commit.snapshot.snapshot_id,
-        published_at=time_of(commit.snapshot.timestamp_ms),
-    )
-
-
-@lru_cache(maxsize=_STATES_KNOWN)
-def _files(state: _State) -> tuple[DataFile, ...]:
-    """The files of a table, by path."""
-    files = (task.file for task in state.iceberg.scan(snapshot_id=state.snapshot_id).plan_files())
-    return tuple(
-        DataFile(
-            path=file.file_path,
-            rows=file.record_count,
-            size_bytes=file.file_size_in_bytes,
-            within=_within(file, state.iceberg),
-        )
-        for file in sorted(files, key=lambda file: file.file_path)
-    )
-
-
-def _within(file: IcebergFile, iceberg: IcebergTable) -> dict[str, tuple[Any, Any]]:
-    """Column that the table is cut by → its least and greatest value in a file."""
-    found, schema = {}, iceberg.schema()
-    for part in iceberg.specs()[file.spec_id].fields:
-        number = part.source_id
-        # A column that a later contract does not have is no longer in the schema.
-        name = schema.find_column_name(number)
-        bounds = [known[number] for known in (file.lower_bounds, file.upper_bounds) if known and number in known]
-        missing = (file.null_value_counts or {}).get(number)
-        if name and len(bounds) == 2 and missing == 0:
-            dtype = schema.find_type(number)
-            assert isinstance(dtype, PrimitiveType)
-            low, high = (from_bytes(dtype, bound) for bound in bounds)
-            found[name] = (low, high)
-    return found

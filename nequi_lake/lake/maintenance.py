@@ -16,11 +16,12 @@ from pyiceberg.table.snapshots import Snapshot
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogConflictError, CatalogError, NequiLakeError, TransientError
-from nequi_lake.lake.catalog import LakeCatalog, time_of, told_by
+from nequi_lake.lake.catalog import LakeCatalog
 from nequi_lake.lake.housekeeping import written_in
 from nequi_lake.lake.patience import patiently
 from nequi_lake.lake.quarantine import newest_run
 from nequi_lake.lake.raw import RawZone
+from nequi_lake.lake.snapshots import time_of, told_by
 from nequi_lake.lake.storage import FileFacts, Storage
 from nequi_lake.lake.storage.faults import explain
 

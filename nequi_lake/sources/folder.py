@@ -88,9 +88,9 @@ class FolderSource:
 
 
 def _read_once(stream: IO[bytes], content: Iterable[memoryview]) -> Iterator[memoryview]:
-    """The content of a file, whose pages the system has back as they are read: the copy needs as many.
+    """The content of a file, whose pages go back to the system as they are read: the copy needs as many.
 
-    Many at a time, as the system keeps what it is given back less than a whole folio of.
+    In large pieces, as the system keeps all of a folio of which it is given back only a part.
     """
     read = given_back = 0
     for block in content:

@@ -105,9 +105,9 @@ def test_words_for_years_of_employment(deliver: Deliver, materialize: Materializ
 
 
 def test_terms_and_years_are_read_as_they_are_written_and_nothing_else_is() -> None:
-    terms = [" 36 months", "60 months ", "36", "36months", "x months", "36 months or so", "", None]
-    read = pl.DataFrame({"term": terms}).select(term_months()).to_series()
-    assert read.to_list() == [36, 60, None, None, None, None, None, None]
+    terms = [" 36 months", "60 months ", "36", "36months", "x months", "36 months or so", "+36 months", "-36 months"]
+    read = pl.DataFrame({"term": [*terms, "", None]}).select(term_months()).to_series()
+    assert read.to_list() == [36, 60, *[None] * 8]
     lengths = {"< 1 year": 0, "1 year": 1, " 9 years ": 9, "10+ years": 10, "2 year": 2}
     others = ["0 years", "11 years", "-1 years", "9 yearss", "x years", "10 years", "n/a", "years", "", None]
     read = pl.DataFrame({"emp_length": [*lengths, *others]}).select(emp_length_years()).to_series()

@@ -11,14 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nequi_lake.engines.polars import stage
 from nequi_lake.engines.records import flagged, rules_of_file
-from nequi_lake.lake.quarantine import newest_quarantine
-from nequi_lake.lake.release import Release
-from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
-from nequi_lake.quality.audit import audit
-from nequi_lake_tests.datasets.notes import NOTES, kept_notes
+from nequi_lake_tests.datasets.notes import NOTES, kept_notes, staged_notes
 from nequi_lake_tests.engines.test_one_pass import WHOLE_COLUMN
 from nequi_lake_tests.fuzz.cases import (
     CASES,
@@ -30,7 +25,6 @@ from nequi_lake_tests.fuzz.cases import (
 
 (FILE,) = NOTES.files
 TABLE = NOTES.table("notes")
-RELEASE = Release(id="r", run_id="run", raw_version="v", tables=("notes",))
 EXAMPLES = 60
 
 
@@ -38,24 +32,12 @@ HEADER = b"id,text\n"
 SOUND = HEADER + b"".join(csv_records_of(300))
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    """A lake in a temporary folder."""
-    return Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")}))
-
-
 def staged_quarantine(folder: Path, storage: Storage, content: bytes) -> list[dict[str, Any]]:
     """What staging a file of this content puts aside; the rest must be staged and accounted for."""
-    kept = kept_notes(folder, content)
-    assert kept.whole
-    staged = stage(NOTES, {FILE.name: kept}, ["notes"], RELEASE, storage)
-    assert [check for check in audit(NOTES, staged, {}, storage) if not check.passed] == []
-    bad = newest_quarantine(storage, NOTES, TABLE)
-    assert staged["notes"].accounting.quarantined == bad.height
-    assert staged["notes"].rows + bad.height == kept.records
+    _, bad = staged_notes(kept_notes(folder, content), storage)
     # The copy without the damaged records is gone.
     assert not storage.scratch_folder("notes").exists()
-    return bad.to_dicts()
+    return bad
 
 
 DAMAGE = {

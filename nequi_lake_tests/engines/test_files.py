@@ -12,7 +12,6 @@ import pytest
 from nequi_lake.datasets.contract import about
 from nequi_lake.datasets.spec import Partition, Table
 from nequi_lake.engines.files import Spool, TableWriter
-from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 
 FACTS = about(unit="x", source="x")
@@ -28,11 +27,6 @@ class Readings(dy.Schema):
 
 def readings(partition_by: Partition | None) -> Table:
     return Table(name="readings", description="Readings.", contract=Readings, partition_by=partition_by)
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    return Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")}))
 
 
 def batches(names: int, rows: int = 600, at_once: int = 50) -> list[pl.DataFrame]:

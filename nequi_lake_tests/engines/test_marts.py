@@ -21,7 +21,6 @@ from nequi_lake.datasets.spec import Dataset, Mart, Partition
 from nequi_lake.engines import duckdb as engine
 from nequi_lake.errors import DeclarationError, StageError
 from nequi_lake.lake.release import StagedTable
-from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 from nequi_lake.quality.audit import MART_CHECKS, audit
 from nequi_lake_tests.datasets.notes import NOTES
@@ -55,12 +54,6 @@ SOUND = """
 SELECT true AS is_long, id, text, length(text) AS length, 0.5 AS share, DATE '2026-01-31' AS seen_on
 FROM notes.notes -- no semicolon needed"""
 NOTES_TABLE = pa.table({"id": [3, 1, 2], "text": ["three", "one", None]})
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    """A lake's storage in a temporary folder."""
-    return Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")}))
 
 
 @pytest.fixture

@@ -7,37 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
 
 from nequi_lake import Lake
-from nequi_lake.engines.polars import stage
 from nequi_lake.engines.records import flagged, rules_of_file
-from nequi_lake.lake.quarantine import newest_quarantine
-from nequi_lake.lake.release import Release, StagedTable
-from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.release import StagedTable
 from nequi_lake.lake.storage import Storage
-from nequi_lake.quality.audit import audit
 from nequi_lake_tests.conftest import MOTOR_HEADER, Materialize, citation, failures, motor_rows, write_citations
 from nequi_lake_tests.datasets.kept import kept_file
-from nequi_lake_tests.datasets.notes import NOTES
+from nequi_lake_tests.datasets.notes import NOTES, staged_notes
 
-RELEASE = Release(id="r", run_id="run", raw_version="v", tables=("notes",))
 HEADER = "id,text\n"
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    """A lake in a temporary folder."""
-    return Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")}))
-
-
-def staged_notes(folder: Path, storage: Storage, *parts: str | bytes) -> tuple[StagedTable, list[dict[str, Any]]]:
-    """The table of these parts, which passes its audit, and what was put aside."""
-    kept = kept_file(NOTES, folder, *parts)
-    assert kept.whole
-    staged = stage(NOTES, {kept.file: kept}, ["notes"], RELEASE, storage)
-    assert [check for check in audit(NOTES, staged, {}, storage) if not check.passed] == []
-    return staged["notes"], newest_quarantine(storage, NOTES, NOTES.tables[0]).to_dicts()
+def staged_parts(folder: Path, storage: Storage, *parts: str | bytes) -> tuple[StagedTable, list[dict[str, Any]]]:
+    """The table of these parts, and what was put aside."""
+    return staged_notes(kept_file(NOTES, folder, *parts), storage)
 
 
 def notes(first: int, count: int, text: str = "plain") -> str:
@@ -47,7 +31,7 @@ def notes(first: int, count: int, text: str = "plain") -> str:
 
 def test_parts_give_the_rows_of_all_of_them_in_order(tmp_path: Path, storage: Storage) -> None:
     parts = [notes(0, 300), "\ufeff" + notes(300, 5), HEADER, notes(305, 7).replace("\n", "\r\n")]
-    staged, bad = staged_notes(tmp_path, storage, *parts)
+    staged, bad = staged_parts(tmp_path, storage, *parts)
     assert pl.read_parquet(staged.paths)["id"].to_list() == list(range(312))
     assert bad == []
 
@@ -55,7 +39,7 @@ def test_parts_give_the_rows_of_all_of_them_in_order(tmp_path: Path, storage: St
 def test_a_bad_record_tells_its_part_and_its_line_there(tmp_path: Path, storage: Storage) -> None:
     long = HEADER + "".join(f'{number},"over\nlines"\n' for number in range(600, 620))
     parts = [notes(0, 300), notes(300, 300) + "x,broken\n", long + "y,broken\n" + "\0\n", notes(700, 10) + "7\n"]
-    staged, bad = staged_notes(tmp_path, storage, *parts)
+    staged, bad = staged_parts(tmp_path, storage, *parts)
     assert staged.rows == 630
     assert [(row["file"], row["record"], row["line"], row["rule"].split(",")[0].split(":")[0]) for row in bad] == [
         ("notes/part-1.csv", 300, 302, "notes.id"),

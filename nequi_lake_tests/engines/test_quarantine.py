@@ -9,13 +9,10 @@ from typing import Any
 import polars as pl
 
 from nequi_lake import Lake
-from nequi_lake.engines.polars import stage
 from nequi_lake.lake.quarantine import newest_quarantine
-from nequi_lake.lake.release import Release
-from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 from nequi_lake_tests.conftest import Materialize, citation, motor_rows, write_citations, write_motor
-from nequi_lake_tests.datasets.notes import NOTES, kept_notes
+from nequi_lake_tests.datasets.notes import kept_notes, staged_notes
 
 
 def quarantined(lake: Lake, table: str) -> list[dict[str, Any]]:
@@ -67,45 +64,21 @@ def test_a_bad_json_record_is_put_aside_for_every_table(inbox: Path, materialize
     assert seen.to_pylist() == [{"n": 0}]
 
 
-def test_lines_are_right_where_records_span_lines(tmp_path: Path) -> None:
-    from nequi_lake.engines.polars import stage
-    from nequi_lake.lake.release import Release
-    from nequi_lake.lake.settings import Settings
-    from nequi_lake.lake.storage import Storage
-    from nequi_lake_tests.datasets.notes import NOTES, kept_notes
-
-    storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")}))
-    file = kept_notes(tmp_path, 'id,text\n1,"a\nb\nc"\nx,"bad\none"\n3,fine\ny,"bad"\n')
-    staged = stage(
-        NOTES, {"notes.csv": file}, ["notes"], Release(id="r", run_id="1", raw_version="v", tables=()), storage
-    )
-    assert staged["notes"].accounting.files["notes.csv"].quarantined == 2
-    bad = newest_quarantine(storage, NOTES, NOTES.table("notes"))
-    assert bad["line"].to_list() == [5, 8]
-    assert bad["record"].to_list() == [1, 3]
+def test_lines_are_right_where_records_span_lines(tmp_path: Path, storage: Storage) -> None:
+    many = "".join(f"{number},fine\n" for number in range(4, 204))
+    kept = kept_notes(tmp_path, 'id,text\n1,"a\nb\nc"\nx,"bad\none"\n3,fine\ny,"bad"\n' + many)
+    _, bad = staged_notes(kept, storage)
+    assert [(row["record"], row["line"]) for row in bad] == [(1, 5), (3, 8)]
 
 
-def test_a_number_among_spaces_is_one_and_keeps_its_place(tmp_path: Path) -> None:
-    texts = [
-        *map(str, range(400)),
-        " 400",
-        "401.0",
-        "402 ",
-        " x ",
-        " -404 ",
-        '" 405.0 "',
-        "",
-        *map(str, range(407, 800)),
-    ]
+def test_a_number_among_spaces_is_one_and_keeps_its_place(tmp_path: Path, storage: Storage) -> None:
+    odd = [" 400", "401.0", "402 ", " x ", " -404 ", '" 405.0 "', ""]
+    texts = [*map(str, range(400)), *odd, *map(str, range(407, 800))]
     kept = kept_notes(tmp_path, "id,text\n" + "".join(f"{text},a note\n" for text in texts))
-    storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")}))
-    release = Release(id="r", run_id="run", raw_version="v", tables=("notes",))
-    staged = stage(NOTES, {kept.file: kept}, ["notes"], release, storage)["notes"]
+    staged, bad = staged_notes(kept, storage)
     assert pl.read_parquet(staged.paths)["id"].to_list() == [n for n in range(800) if n not in (403, 404, 406)]
-    bad = newest_quarantine(storage, NOTES, NOTES.tables[0])
-    assert bad.select("line", "rule").rows() == [
-        (405, "notes.id: cannot be read as Int64"),
-        (406, "notes.id: must be >= 0"),
-        (408, "notes.id: is missing"),
+    assert [(row["line"], row["rule"], json.loads(row["raw"])["id"]) for row in bad] == [
+        (405, "notes.id: cannot be read as Int64", " x "),
+        (406, "notes.id: must be >= 0", " -404 "),
+        (408, "notes.id: is missing", None),
     ]
-    assert [json.loads(raw)["id"] for raw in bad["raw"]] == [" x ", " -404 ", None]

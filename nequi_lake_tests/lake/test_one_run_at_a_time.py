@@ -5,12 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from nequi_lake.errors import NequiLakeError
-from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 
 HOLDER = """
@@ -21,12 +19,6 @@ with Storage(Settings.from_env({"NEQUI_LAKE_URI": sys.argv[1]})).alone("loans"):
     print("in", flush=True)
     time.sleep(60)
 """
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    """A lake's storage in a temporary folder."""
-    return Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path)}))
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import pytest
 from nequi_lake.datasets.spec import Dataset, RawFile
 from nequi_lake.errors import RawZoneError
 from nequi_lake.lake.raw import Fetched, KeptFile, Part, RawZone, content_version, sha256_of
-from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 
 CONTENT = b"\xef\xbb\xbfid,text\r\n1,\xff\x00\r\n"
@@ -28,12 +27,6 @@ PAIR = Dataset(
     files=(RawFile(name="one.bin", description="One."), RawFile(name="two.bin", description="Two.")),
     tables=(),
 )
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    """The storage of an empty lake."""
-    return Storage(Settings(uri=str(tmp_path / "lake")))
 
 
 @pytest.fixture

@@ -14,12 +14,6 @@ from nequi_lake.lake.storage import Storage
 OLD, NEW = b"old" * 100, b"new" * 10_000
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    """The storage of an empty lake."""
-    return Storage(Settings(uri=str(tmp_path / "lake")))
-
-
 def names(storage: Storage, folder: str) -> list[str]:
     """All that is in a folder of the lake, hidden files too."""
     return sorted(path.name for path in Path(storage.path(folder)).iterdir())

@@ -12,7 +12,6 @@ import pytest
 from nequi_lake.datasets.contract import about, arrow_schema
 from nequi_lake.datasets.spec import CsvFile, Dataset, Table
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
-from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 from nequi_lake.quality.audit import TABLE_CHECKS, audit
 from nequi_lake.quality.check import Check
@@ -51,12 +50,6 @@ RELEASE = Release(id="r", run_id="run", raw_version="v", tables=("shops", "sales
 SALES = {"sale_id": [1, 2, 3, 4], "shop_id": [1, 1, 2, 2], "note": ["a", None, "c", "d"], "weight": [1, 1, 1, 1]}
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> Storage:
-    """A lake's storage in a temporary folder."""
-    return Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path)}))
-
-
 def staged(storage: Storage, table: str, frame: pl.DataFrame, records: int, quarantined: int = 0) -> StagedTable:
     """A staged table of one file, as an engine would leave it."""
     path = Path(storage.path(f"{table}.parquet"))
@@ -66,7 +59,7 @@ def staged(storage: Storage, table: str, frame: pl.DataFrame, records: int, quar
     )
     nulls = {name for name in frame.columns if frame[name].null_count()}
     fits = same and all(contract.field(name).nullable for name in nulls)
-    frame.lazy().sink_parquet(path, arrow_schema=contract if fits else None)
+    frame.lazy().sink_parquet(path, arrow_schema=contract if fits else None, mkdir=True)
     return StagedTable(
         dataset="trade",
         table=table,

@@ -51,8 +51,9 @@ def emp_length_years() -> pl.Expr:
 
 def term_months() -> pl.Expr:
     """Read the months out of a term like ``36 months``; null for anything else."""
-    text, unit = pl.col("term").str.strip_chars(), " months"
-    return pl.when(text.str.ends_with(unit)).then(text.str.strip_suffix(unit).cast(pl.Int64, strict=False))
+    text = pl.col("term").str.strip_chars()
+    months = text.str.strip_suffix(" months").cast(pl.Int64, strict=False)
+    return pl.when(text.str.contains(r"^\d+ months$")).then(months)
 
 
 def yes_no(raw: str) -> pl.Expr:
