@@ -18,7 +18,7 @@ from benchmarks.task import task, written
 LAKE = "nequi_lake"
 """Name of the lake's case in a group."""
 
-_CLI = "from nequi_lake.cli import main; main()"
+_CLI = "from nequi_lake.cli import program; program()"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 import dataframely as dy
@@ -115,8 +116,8 @@ class Column:
         """(table, column) of all that a mart's column is made from."""
         return tuple((table, column) for table, _, column in (name.partition(".") for name in self.derived_from))
 
-    @property
-    def constraints(self) -> list[str]:
+    @cached_property
+    def constraints(self) -> tuple[str, ...]:
         """The contract in words, for a person: key, reference, range, allowed values."""
         words = [rule for rule in self.rules(pl.col(self.name)) if rule.startswith("must ")]
         if self.is_key:
@@ -125,7 +126,7 @@ class Column:
             words.append(f"references {self.references}")
         if self.nullable:
             words.append(f"missing in at most {100 * self.null_limit:.4g} % of rows")
-        return words
+        return tuple(words)
 
 
 MISSING = "is missing"
@@ -184,13 +185,15 @@ def _column(contract: type[dy.Schema], name: str, column: dy.Column) -> Column:
     )
 
 
+@cache
 def arrow_schema(contract: type[dy.Schema]) -> pa.Schema:
     """The Arrow schema of the table: types, required fields, and each description as the field's ``doc``."""
-    empty = pl.DataFrame(schema={name: column.dtype for name, column in columns(contract).items()})
+    declared = columns(contract)
+    empty = pl.DataFrame(schema={name: column.dtype for name, column in declared.items()})
     plain = empty.to_arrow(compat_level=pl.CompatLevel.oldest()).schema
     return pa.schema(
         pa.field(field.name, field.type, nullable=column.nullable, metadata={"doc": column.description})
-        for field, column in zip(plain, columns(contract).values(), strict=True)
+        for field, column in zip(plain, declared.values(), strict=True)
     )
 
 

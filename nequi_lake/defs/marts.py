@@ -37,8 +37,7 @@ def mart_asset(dataset: Dataset, mart: Mart) -> dg.AssetsDefinition:
             # Asked before the lock is taken, which would make a lake where there is none.
             lake.table(f"{dataset.name}.{mart.reads[0]}")
         with as_failure(lake.settings.uri), lake.storage.alone(dataset.name):
-            # Nobody publishes meanwhile, so that all tables are of one release.
-            tables = {table.name: lake.table(f"{dataset.name}.{table.name}") for table in dataset.tables}
+            tables = lake.tables_of(dataset, [table.name for table in dataset.tables])
             content = {name: tables[name].to_dataset() for name in mart.reads}
             source = next(iter(tables.values())).published.release
             release = Release(

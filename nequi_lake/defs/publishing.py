@@ -142,7 +142,7 @@ def _column(column: Column) -> dg.TableColumn:
         name=column.name,
         type=sql_type(column.dtype),
         description=f"{column.description} Unit: {column.unit}.",
-        constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=False, other=column.constraints),
+        constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=False, other=list(column.constraints)),
     )
 
 

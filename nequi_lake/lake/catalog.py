@@ -136,7 +136,7 @@ class LakeCatalog:
     def published(
         self,
         dataset: Dataset,
-        table: str | None = None,
+        names: Collection[str] | None = None,
         *,
         release: Release | None = None,
         before: datetime | None = None,
@@ -145,12 +145,15 @@ class LakeCatalog:
 
         Args:
             dataset: whose tables.
-            table: the only one that is wanted; all of them by default.
+            names: the tables and marts that are wanted; all of them by default.
             release: the only release that is wanted, with the newest of each mart that was made from the same tables.
             before: leave out what was committed later than this.
         """
         found: dict[str, PublishedTable] = {}
-        for unit in dataset.units if table is None else [dataset.unit_of(table)]:
+        wanted = {table.name for table in dataset.tables_and_marts} if names is None else set(names)
+        for unit in dataset.units:
+            if wanted.isdisjoint(table.name for table in unit):
+                continue
             tables = self._icebergs(dataset, unit)
             whole = [commits for commits in commits_by_release(tables, before).values() if is_whole(commits, dataset)]
             if release:
@@ -160,7 +163,7 @@ class LakeCatalog:
             found |= {
                 name: published_by(dataset.name, name, iceberg, newest[name])
                 for name, iceberg in tables.items()
-                if iceberg and name in newest and table in (name, None)
+                if iceberg and name in newest and name in wanted
             }
         return found
 

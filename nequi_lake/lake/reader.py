@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -227,23 +227,34 @@ class Lake:
             raise _nothing_then("Nothing", self.as_of, self.settings.uri)
         return found
 
-    def tables_of(self, dataset: Dataset) -> dict[str, LakeTable]:
-        """The dataset's tables and marts that have been published, by name."""
-        return {
-            name: LakeTable(dataset.table(name), published, self) for name, published in self.published(dataset).items()
-        }
+    def tables_of(self, dataset: Dataset, names: Collection[str] | None = None) -> dict[str, LakeTable]:
+        """The dataset's tables and marts that have been published, by name; or those of these ``names``, each of them.
 
-    def published(self, dataset: Dataset, table: str | None = None) -> dict[str, PublishedTable]:
-        """The dataset's tables and marts that this lake reads, by name; only ``table`` where it is given.
+        Raises:
+            CatalogError: one of ``names`` was never published.
+        """
+        published = self.published(dataset, names)
+        for lacking in (name for name in names or () if name not in published):
+            if self.as_of is not None:
+                raise _nothing_then(f"{dataset.name}.{lacking}", self.as_of, self.settings.uri)
+            raise CatalogError(
+                f"{dataset.name}.{lacking} was never published.",
+                where=self.settings.uri,
+                fix=f"Make it: nequi-lake run {dataset.name}. Is NEQUI_LAKE_URI the lake that you mean?",
+            )
+        return {name: LakeTable(dataset.table(name), table, self) for name, table in published.items()}
+
+    def published(self, dataset: Dataset, names: Collection[str] | None = None) -> dict[str, PublishedTable]:
+        """The dataset's tables and marts that this lake reads, by name; only those of ``names`` where they are given.
 
         Raises:
             CatalogError: there is no such release as this lake is as of.
         """
         if isinstance(self.as_of, datetime):
-            return self.catalog.published(dataset, table, before=self.as_of)
+            return self.catalog.published(dataset, names, before=self.as_of)
         if self._pinned and self._pinned[0] == dataset.name:
-            return self.catalog.published(dataset, table, release=self._pinned[1])
-        return self.catalog.published(dataset, table)
+            return self.catalog.published(dataset, names, release=self._pinned[1])
+        return self.catalog.published(dataset, names)
 
     @cached_property
     def _pinned(self) -> tuple[str, Release] | None:
@@ -262,16 +273,7 @@ class Lake:
             CatalogError: there is no such table, or it was never published.
         """
         dataset, table = self.declared(name)
-        published = self.published(dataset, table.name).get(table.name)
-        if published is None and self.as_of is not None:
-            raise _nothing_then(name, self.as_of, self.settings.uri)
-        if published is None:
-            raise CatalogError(
-                f"{name} was never published.",
-                where=self.settings.uri,
-                fix=f"Make it: nequi-lake run {dataset.name}. Is NEQUI_LAKE_URI the lake that you mean?",
-            )
-        return LakeTable(table, published, self)
+        return self.tables_of(dataset, [table.name])[table.name]
 
     def declared(self, name: str) -> tuple[Dataset, Table]:
         """The declaration of the table ``<dataset>.<table>``.

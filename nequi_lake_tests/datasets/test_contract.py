@@ -175,10 +175,10 @@ def test_constraints_are_told_in_words() -> None:
         )
     )
     assert {name: column.constraints for name, column in found.items()} == {
-        "order_id": ["key"],
-        "amount_usd": ["must be >= 0", "must be <= 1000", "missing in at most 10 % of rows"],
-        "status": ["must be one of open, paid"],
-        "buyer_id": [r"must match ^\d+$", "references buyers"],
+        "order_id": ("key",),
+        "amount_usd": ("must be >= 0", "must be <= 1000", "missing in at most 10 % of rows"),
+        "status": ("must be one of open, paid",),
+        "buyer_id": (r"must match ^\d+$", "references buyers"),
     }
 
 
