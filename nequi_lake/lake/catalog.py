@@ -19,8 +19,10 @@ from pyiceberg.exceptions import (
     TableAlreadyExistsError,
     ValidationException,
 )
+from pyiceberg.io import load_file_io
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table import Transaction
 from pyiceberg.transforms import IdentityTransform, Transform, YearTransform
 from sqlalchemy import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError
@@ -88,38 +90,42 @@ class LakeCatalog:
             CatalogConflictError: another writer changed the table at the same time.
         """
         table = dataset.table(staged.table)
-        iceberg = self._open_or_create(table, dataset)
-        if not iceberg.location().startswith(self._storage.uri + "/"):
+        there = self.iceberg(dataset.name, table.name)
+        if there and not there.location().startswith(self._storage.uri + "/"):
             raise CatalogError(
                 f"The catalog of this lake has {staged.name} in another lake.",
-                where=iceberg.location(),
+                where=there.location(),
                 fix="A lake that was copied or moved is not supported: remove it, and run it anew where it is.",
             )
         try:
-            with iceberg.transaction() as change:
-                if iceberg.schema().as_arrow() != arrow_schema(table.contract):
-                    with change.update_schema(allow_incompatible_changes=True) as schema:
-                        gone = set(iceberg.schema().column_names) - set(table.columns)
-                        for column in sorted(gone):
-                            schema.delete_column(column)
-                        schema.union_by_name(arrow_schema(table.contract))
-                mapping = change.table_metadata.schema().name_mapping.model_dump_json()
-                change.set_properties({"schema.name-mapping.default": mapping, **_properties(dataset, table)})
-                new = list(parquet_files_to_data_files(iceberg.io, change.table_metadata, iter(staged.paths)))
-                old = [task.file for task in iceberg.scan().plan_files()] if iceberg.current_snapshot() else []
-                with change.update_snapshot(snapshot_properties=to_properties(staged)).overwrite() as snapshot:
-                    for file in old:
-                        snapshot.delete_data_file(file)
-                    for file in new:
-                        snapshot.append_data_file(file)
-        except (CommitFailedException, ValidationException) as refused:
+            change = there.transaction() if there else self._creation(table, dataset)
+            if change.table_metadata.schema().as_arrow() != arrow_schema(table.contract):
+                with change.update_schema(allow_incompatible_changes=True) as schema:
+                    gone = set(change.table_metadata.schema().column_names) - set(table.columns)
+                    for column in sorted(gone):
+                        schema.delete_column(column)
+                    schema.union_by_name(arrow_schema(table.contract))
+            mapping = change.table_metadata.schema().name_mapping.model_dump_json()
+            change.set_properties({"schema.name-mapping.default": mapping, **_properties(dataset, table)})
+            files = load_file_io(self._storage.iceberg_properties(), self._storage.uri)
+            new = list(parquet_files_to_data_files(files, change.table_metadata, iter(staged.paths)))
+            old = [task.file for task in there.scan().plan_files()] if there and there.current_snapshot() else []
+            with change.update_snapshot(snapshot_properties=to_properties(staged)).overwrite() as snapshot:
+                for file in old:
+                    snapshot.delete_data_file(file)
+                for file in new:
+                    snapshot.append_data_file(file)
+            committed = change.commit_transaction()
+        except (CommitFailedException, TableAlreadyExistsError, ValidationException) as refused:
             # Not tried again: it would take the place of what the other has published, unseen.
             raise CatalogConflictError(
                 f"Another run published {staged.name} at the same time; this one left it as it is.",
                 where=staged.name,
                 fix=f"Run it again: nequi-lake run {staged.dataset}",
             ) from refused
-        return published_by(staged.dataset, staged.table, iceberg, next(commits_of(iceberg)))
+        # What has created a table cannot read it.
+        iceberg = there or self._catalog.load_table((dataset.name, table.name))
+        return published_by(staged.dataset, staged.table, iceberg, next(commits_of(committed)))
 
     def newest(self, dataset: str, table: str) -> PublishedTable | None:
         """The table's last commit, whether or not its siblings have that release; None where there is none."""
@@ -250,29 +256,21 @@ class LakeCatalog:
                 fix="A lake that was moved is not supported: move it back, or remove it and run it again where it is.",
             ) from gone
 
-    def _open_or_create(self, table: Table, dataset: Dataset) -> IcebergTable:
-        existing = self.iceberg(dataset.name, table.name)
-        if existing:
-            return existing
+    def _creation(self, table: Table, dataset: Dataset) -> Transaction:
+        """A change that creates the table, to which its first snapshot can be added."""
         with suppress(NamespaceAlreadyExistsError, IntegrityError):
             self._catalog.create_namespace(dataset.name, {"Description": f"{dataset.title}. {dataset.use_case}"})
-        try:
-            with self._catalog.create_table_transaction(
-                (dataset.name, table.name),
-                schema=arrow_schema(table.contract),
-                location=self._storage.path(table.zone, dataset.name, table.name),
-                properties=_properties(dataset, table),
-            ) as create:
-                if table.partition_by:
-                    transform: Transform[Any, Any] = (
-                        YearTransform() if table.partition_by.by_year else IdentityTransform()
-                    )
-                    with create.update_spec() as spec:
-                        spec.add_field(table.partition_by.column, transform, table.partition_by.name)
-        except (TableAlreadyExistsError, CommitFailedException):
-            # Another process has created it meanwhile, by the same contract.
-            pass
-        return self._catalog.load_table((dataset.name, table.name))
+        creation = self._catalog.create_table_transaction(
+            (dataset.name, table.name),
+            schema=arrow_schema(table.contract),
+            location=self._storage.path(table.zone, dataset.name, table.name),
+            properties=_properties(dataset, table),
+        )
+        if table.partition_by:
+            transform: Transform[Any, Any] = YearTransform() if table.partition_by.by_year else IdentityTransform()
+            with creation.update_spec() as spec:
+                spec.add_field(table.partition_by.column, transform, table.partition_by.name)
+        return creation
 
 
 def _that_waits(uri: str) -> str:

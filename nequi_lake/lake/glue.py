@@ -6,7 +6,7 @@ from typing import Any
 
 from pyiceberg.catalog import METADATA_LOCATION
 from pyiceberg.catalog.glue import GlueCatalog
-from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
 
 
 class LakeGlueCatalog(GlueCatalog):
@@ -16,10 +16,21 @@ class LakeGlueCatalog(GlueCatalog):
     a conflict with the first. PyIceberg then removes the manifests of a commit that is in the catalog.
     """
 
+    def _create_glue_table(self, database_name: str, table_name: str, table_input: Any) -> None:
+        try:
+            super()._create_glue_table(database_name, table_name, table_input)
+        except TableAlreadyExistsError:
+            if not self._has_taken(database_name, table_name, table_input):
+                raise
+
     def _update_glue_table(self, database_name: str, table_name: str, table_input: Any, version_id: str) -> None:
         try:
             super()._update_glue_table(database_name, table_name, table_input, version_id)
         except CommitFailedException:
-            there = self._get_glue_table(database_name, table_name)
-            if there["Parameters"].get(METADATA_LOCATION) != table_input["Parameters"][METADATA_LOCATION]:
+            if not self._has_taken(database_name, table_name, table_input):
                 raise
+
+    def _has_taken(self, database_name: str, table_name: str, table_input: Any) -> bool:
+        """Whether a refused commit is in the catalog."""
+        there = self._get_glue_table(database_name, table_name).get("Parameters", {})
+        return bool(there.get(METADATA_LOCATION) == table_input["Parameters"][METADATA_LOCATION])

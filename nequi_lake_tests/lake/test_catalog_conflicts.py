@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.table import CommitTableResponse, Table
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from nequi_lake import Lake
@@ -98,7 +99,7 @@ def test_whoever_comes_second_to_make_the_catalog_tries_again(lake: Lake, monkey
     assert len(tries) == 4
 
 
-def test_a_table_that_another_has_just_made_is_taken(
+def test_of_two_that_create_a_table_at_once_one_is_told_that_it_lost(
     materialize: Materialize, lake: Lake, cite_sum: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert materialize("cite_sum").success
@@ -110,14 +111,29 @@ def test_a_table_that_another_has_just_made_is_taken(
     def late(self: SqlCatalog, *arguments: Any, **options: Any) -> Any:
         prepared = prepare(self, *arguments, **options)
         monkeypatch.undo()
-        other._open_or_create(cite_sum.table("papers"), cite_sum)
+        other.publish(cite_sum, restaged(published, "theirs"))
         return prepared
 
     monkeypatch.setattr(SqlCatalog, "create_table_transaction", late)
-    lake.catalog.publish(cite_sum, restaged(published, "ours"))
+    with pytest.raises(CatalogConflictError, match="Another run published"):
+        lake.catalog.publish(cite_sum, restaged(published, "ours"))
     newest = other.newest("cite_sum", "papers")
     assert newest is not None
-    assert newest.release.id == "ours"
+    assert newest.release.id == "theirs"
+
+
+def test_a_table_is_created_with_its_first_snapshot_in_one_commit(
+    materialize: Materialize, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, committed = SqlCatalog.commit_table, []
+
+    def counted(self: SqlCatalog, table: Table, *arguments: Any) -> CommitTableResponse:
+        committed.append(table.name()[1])
+        return commit(self, table, *arguments)
+
+    monkeypatch.setattr(SqlCatalog, "commit_table", counted)
+    assert materialize("electric_motor").success
+    assert sorted(committed) == sorted(table.table.name for table in lake.tables())
 
 
 def conflicts(times: int, between: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> list[Collection[int]]:
@@ -189,9 +205,15 @@ def test_a_database_that_is_locked_is_waited_for_and_then_told_of(
     assert newest.release.id == "patient"
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["that creates the table", "to a table"])
 @pytest.mark.parametrize("taken", [True, False], ids=["whose answer was lost", "that lost"])
 def test_a_commit_to_glue(
-    aws: str, bucket_lake: Mapping[str, str], inbox: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
+    aws: str,
+    bucket_lake: Mapping[str, str],
+    inbox: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    taken: bool,
+    first: bool,
 ) -> None:
     motor = only("electric_motor")
     settings = Settings.from_env({**bucket_lake, "NEQUI_LAKE_SOURCE": str(inbox)})
@@ -200,14 +222,21 @@ def test_a_commit_to_glue(
     lake = Lake(settings, motor)
     published = lake.table("electric_motor.sessions").published
     glue = lake.catalog._catalog.glue  # type: ignore[attr-defined]
-    update = glue.update_table
+    if first:
+        lake.catalog._catalog.drop_table(("electric_motor", "sessions"))
+    step = "create_table" if first else "update_table"
+    commit = getattr(glue, step)
+    refusal = glue.exceptions.AlreadyExistsException if first else glue.exceptions.ConcurrentModificationException
 
     def refused(**arguments: Any) -> None:
         if taken:
-            update(**arguments)
-        raise glue.exceptions.ConcurrentModificationException({"Error": {"Code": "Concurrent"}}, "UpdateTable")
+            commit(**arguments)
+        elif first:
+            monkeypatch.setattr(glue, step, commit)
+            Lake(settings, motor).catalog.publish(motor["electric_motor"], restaged(published, "theirs"))
+        raise refusal({"Error": {"Code": "Refused"}}, step)
 
-    monkeypatch.setattr(glue, "update_table", refused)
+    monkeypatch.setattr(glue, step, refused)
     staged = restaged(published, "ours")
     if taken:
         lake.catalog.publish(motor["electric_motor"], staged)
@@ -216,5 +245,5 @@ def test_a_commit_to_glue(
             lake.catalog.publish(motor["electric_motor"], staged)
     newest = Lake(settings, motor).catalog.newest("electric_motor", "sessions")
     assert newest is not None
-    assert newest.release.id == ("ours" if taken else published.release.id)
+    assert newest.release.id == ("ours" if taken else "theirs" if first else published.release.id)
     assert newest.paths == published.paths
