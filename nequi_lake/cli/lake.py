@@ -151,15 +151,18 @@ def quarantine(
     limit: Annotated[int, typer.Option(help="Show at most so many records; 0 for all.")] = 100,
 ) -> None:
     """Show the raw records that the newest run put aside, and why."""
+    import polars as pl
+
     from nequi_lake.lake.quarantine import newest_quarantine
     from nequi_lake.lake.reader import Lake
 
     lake = Lake.from_env()
     rows = newest_quarantine(lake.storage, *lake.declared(table)).drop("record")
-    shown = rows.head(limit or rows.height)
+    there = rows.select(pl.len()).collect().item()
+    shown = rows.head(limit or there).collect()
     print_rows([{**row, "raw": json.loads(row["raw"])} for row in shown.iter_rows(named=True)], form)
-    if shown.height < rows.height:
-        say(f"{shown.height:,} of {rows.height:,} records; --limit 0 shows all")
+    if shown.height < there:
+        say(f"{shown.height:,} of {there:,} records; --limit 0 shows all")
 
 
 def history(

@@ -137,9 +137,16 @@ class Spool:
 
     def scan(self) -> pl.LazyFrame:
         """All rows."""
-        self._write()
-        paths = [self._path(number) for number in range(self._files)]
+        paths = self._written()
         return pl.scan_parquet(paths, glob=False) if paths else pl.LazyFrame(schema=self._schema)
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """All rows, some at a time."""
+        return map(pl.read_parquet, self._written())
+
+    def _written(self) -> list[Path]:
+        self._write()
+        return [self._path(number) for number in range(self._files)]
 
     def _write(self) -> None:
         if self._held:

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import polars as pl
 
-from nequi_lake.datasets.rules import Rule
 from nequi_lake.datasets.spec import RECORD, Dataset, RawFile, Table, as_is
 from nequi_lake.engines.duplicates import Duplicates
 from nequi_lake.engines.files import Spool, TableWriter, prefix
+from nequi_lake.engines.quarantine import QuarantineWriter
 from nequi_lake.engines.records import (
     Copies,
     accepted,
-    damaged_records,
     engine_errors,
     flagged,
     mended_copies,
     rules_of_file,
     sorted_out,
 )
-from nequi_lake.lake.lines import lines_of_records
-from nequi_lake.lake.quarantine import COLUMNS, finish_quarantine, quarantine_path
-from nequi_lake.lake.raw import KeptFile, Part
+from nequi_lake.lake.quarantine import finish_quarantine, quarantine_path
+from nequi_lake.lake.raw import KeptFile
 from nequi_lake.lake.release import Accounting, FileAccount, Release, StagedTable
 from nequi_lake.lake.storage import Storage
 from nequi_lake.progress import bar
@@ -109,25 +106,19 @@ class _Staging:
             if not _is_written_at_once(table) and table.name not in self._spools:
                 schema = accepted(table, records).collect_schema()
                 self._spools[table.name] = Spool(self._folder / f"{table.name}.spool", schema)
-        bad: list[pl.DataFrame] = []
+        bad = QuarantineWriter(dataset, file, kept, copies, self._folder / f"{file.name}.bad")
 
         def take(batch: pl.DataFrame) -> None:
             progress(batch.height)
             batch, broken = sorted_out(dataset, file, rules, batch)
             if not broken.is_empty():
-                bad.append(_quarantined(dataset, file, rules, broken))
+                bad.add(broken, rules)
             for table, without in repeated.items():
                 self._add(table, accepted(table, batch.lazy(), without).collect())
 
         records.sink_batches(take, chunk_size=_records_at_once(kept), engine="streaming")
-        self._accounts[file.name] = FileAccount(
-            records=kept.records, quarantined=sum(frame.height for frame in bad) + kept.damaged
-        )
-        if copies:
-            bad.append(_damaged(dataset, file, damaged_records(kept, copies)))
-        if bad:
-            path = quarantine_path(self._storage, dataset.name, self._release.run_id, file.name)
-            _put_aside(pl.concat(bad), kept, path, self._storage)
+        self._accounts[file.name] = FileAccount(records=kept.records, quarantined=bad.broken + kept.damaged)
+        bad.write(quarantine_path(self._storage, dataset.name, self._release.run_id, file.name), self._storage)
 
     def staged(self) -> dict[str, StagedTable]:
         """Write what is left to write."""
@@ -191,62 +182,3 @@ def _expected(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:
     if table.fold_by:
         counted = counted.group_by(table.fold_by).agg(pl.col("rows").max())
     return counted.select(pl.len().cast(pl.Int64), pl.col("rows").sum().cast(pl.Int64))
-
-
-def _quarantined(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataFrame) -> pl.DataFrame:
-    """Records that break a rule: where they are, the first table and all the rules that they break, raw values."""
-    broken = [(rule, rule.keeps.fill_null(True).not_()) for rule in rules]
-    raw = list(dict.fromkeys(leaf.split(".")[0] for leaf in file.leaves))
-    return bad.select(
-        dataset=pl.lit(dataset.name),
-        file=pl.lit(file.name),
-        record=pl.col(RECORD),
-        line=pl.lit(None, pl.Int64),
-        table=pl.coalesce(pl.when(is_broken).then(pl.lit(rule.table)) for rule, is_broken in broken),
-        rule=pl.concat_str(
-            [pl.when(is_broken).then(pl.lit(f"{rule.table}.{rule.text}")) for rule, is_broken in broken],
-            separator="; ",
-            ignore_nulls=True,
-        ),
-        raw=pl.struct(raw).struct.json_encode(),
-    )
-
-
-def _damaged(dataset: Dataset, file: RawFile, damaged: pl.DataFrame) -> pl.DataFrame:
-    """The records that cannot be read, as the quarantine has them: no table's, and with the reason for a rule."""
-    named = {"dataset": dataset.name, "file": file.name, "table": None}
-    columns = {name: pl.lit(value, pl.String) for name, value in named.items()}
-    return damaged.with_columns(**columns).select(list(COLUMNS))
-
-
-def _put_aside(bad: pl.DataFrame, kept: KeptFile, path: str, storage: Storage) -> None:
-    """Write the quarantine of a file, and say in which part of it each record is, under which number there, and on
-    which line."""
-    bad = bad.sort("record")
-    placed = [
-        _placed(
-            bad.filter(pl.col("record").is_between(start, start + part.records, closed="left")).with_columns(
-                pl.col("record") - start, file=pl.lit(part.name)
-            ),
-            kept.path_of(part),
-            part,
-            storage,
-        )
-        for part, start in zip(kept.parts, kept.offsets.values(), strict=True)
-    ]
-    filled = io.BytesIO()
-    pl.concat(placed).write_parquet(filled)
-    storage.write(path, filled.getvalue())
-
-
-def _placed(bad: pl.DataFrame, path: str, part: Part, storage: Storage) -> pl.DataFrame:
-    """Records of one part, with the lines on which they begin."""
-    header = part.lines - part.records
-    if header <= 1:
-        # No record spans lines.
-        return bad.with_columns(line=pl.col("record") + header + 1)
-    if bad["line"].null_count():
-        with storage.open_lines(path) as content:
-            lines = lines_of_records(content, bad["record"].to_list())
-        return bad.with_columns(line=pl.Series([lines.get(record) for record in bad["record"]], dtype=pl.Int64))
-    return bad

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
@@ -109,18 +109,19 @@ def _lines(content: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield number, text.removeprefix(codecs.BOM_UTF8) if number == 1 else text
 
 
-def lines_of_records(content: BinaryIO, records: Collection[int]) -> dict[int, int]:
-    """Record number, from 0 without the header → the line, from 1, on which it begins.
+class Lines:
+    """On which line each record of a CSV file begins.
 
     Args:
-        content: the file's bytes; read up to the last record wanted.
-        records: the numbers wanted. One that the file does not have is left out.
+        content: the file's bytes; read up to the last record that is asked for.
     """
-    wanted = set(records)
-    found: dict[int, int] = {}
-    for number, record in enumerate(csv_records(content), -1):
-        if number in wanted:
-            found[number] = record.line
-            if len(found) == len(wanted):
-                break
-    return found
+
+    def __init__(self, content: BinaryIO) -> None:
+        self._records = enumerate(csv_records(content), -1)
+
+    def of(self, number: int) -> int | None:
+        """The line, from 1, of the record of this number, from 0 without the header; None where there is none.
+
+        A later call asks for a later record.
+        """
+        return next((record.line for at, record in self._records if at == number), None)

@@ -44,12 +44,12 @@ def newest_run(storage: Storage, dataset: str) -> str | None:
     return str(json.loads(storage.read(pointer))["run_id"]) if storage.exists(pointer) else None
 
 
-def newest_quarantine(storage: Storage, dataset: Dataset, table: Table) -> pl.DataFrame:
+def newest_quarantine(storage: Storage, dataset: Dataset, table: Table) -> pl.LazyFrame:
     """The records that the newest run put aside of the files that feed ``table``; whether it published or not."""
-    empty = pl.DataFrame(schema=COLUMNS)
+    empty = pl.LazyFrame(schema=COLUMNS)
     run_id = newest_run(storage, dataset.name)
     if run_id is None:
         return empty
     paths = [quarantine_path(storage, dataset.name, run_id, file.name) for file in dataset.files_of(table)]
     found = [pl.scan_parquet(path, glob=False, **storage.polars_scan()) for path in paths if storage.exists(path)]
-    return pl.concat([empty.lazy(), *found]).collect()
+    return pl.concat([empty, *found])

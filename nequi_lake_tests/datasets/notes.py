@@ -87,7 +87,7 @@ def staged_notes(kept: KeptFile, storage: Storage) -> tuple[StagedTable, list[di
     assert kept.whole
     staged = stage(NOTES, {kept.file: kept}, ["notes"], RELEASE, storage)
     assert [check for check in audit(NOTES, staged, {}, storage) if not check.passed] == []
-    bad = newest_quarantine(storage, NOTES, NOTES.table("notes")).to_dicts()
+    bad = newest_quarantine(storage, NOTES, NOTES.table("notes")).collect().to_dicts()
     table = staged["notes"]
     assert table.accounting.quarantined == len(bad) == kept.records - table.rows
     return table, bad

@@ -184,7 +184,7 @@ def test_a_footer_line_is_put_aside_with_its_line(
 ) -> None:
     deliver(lambda text: f"{text}Total amount funded in policy code 1: 460296150\n")
     assert materialize("credit_risk").success
-    (bad,) = newest_quarantine(loans.storage, *loans.declared("credit_risk.loans")).rows(named=True)
+    (bad,) = newest_quarantine(loans.storage, *loans.declared("credit_risk.loans")).collect().rows(named=True)
     assert bad["line"] == export.count("\n") + 1
     assert bad["rule"].startswith("1 fields where the header has 74")
     assert loans.table("credit_risk.loans").published.rows == export.count("\n") - 1
@@ -193,6 +193,6 @@ def test_a_footer_line_is_put_aside_with_its_line(
 def test_two_digit_years_say_so_in_the_quarantine(deliver: Deliver, materialize: Materialize, loans: Lake) -> None:
     deliver(with_column("issue_d", lambda date: date.replace("-20", "-")))
     assert not materialize("credit_risk").success
-    bad = newest_quarantine(loans.storage, *loans.declared("credit_risk.loans"))
+    bad = newest_quarantine(loans.storage, *loans.declared("credit_risk.loans")).collect()
     assert bad.height > 800
     assert all("issue_date: cannot be read as Date" in rule for rule in bad["rule"])

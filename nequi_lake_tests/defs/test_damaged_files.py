@@ -43,7 +43,7 @@ BAD_ROWS = {
 def quarantine(lake: Lake, table: str) -> list[tuple[str, int, str, bytes]]:
     """File, line, rule and bytes of each record that cannot be read in the newest quarantine of a table."""
     found = []
-    for row in newest_quarantine(lake.storage, *lake.declared(table)).to_dicts():
+    for row in newest_quarantine(lake.storage, *lake.declared(table)).collect().to_dicts():
         raw = json.loads(row["raw"])
         text = base64.b64decode(raw["base64"]) if "base64" in raw else raw["text"].encode()
         found.append((row["file"], row["line"], row["rule"], text))
@@ -180,7 +180,7 @@ def test_damage_and_broken_rules_count_together_towards_the_limit(
     assert not result.success
     assert "4 of 300 records of measures_v2.csv (1.33%) are bad, the limit is 1.00%" in failures(result)
     assert lake.tables() == []
-    bad = newest_quarantine(lake.storage, *lake.declared("electric_motor.measurements"))
+    bad = newest_quarantine(lake.storage, *lake.declared("electric_motor.measurements")).collect()
     assert bad["line"].to_list() == [7, 8, 10, 20]
 
 

@@ -129,7 +129,7 @@ def test_what_a_killed_run_had_staged_is_cleared_away_by_the_next(materialize: M
     half = Path(lake.storage.path("quarantine", "cite_sum", "99990101T000000-killed", "train.json.parquet"))
     half.parent.mkdir()
     half.write_bytes(b"PAR1")
-    assert newest_quarantine(lake.storage, *lake.declared("cite_sum.papers")).height == 0
+    assert newest_quarantine(lake.storage, *lake.declared("cite_sum.papers")).collect().height == 0
     before = lake.table("cite_sum.papers").to_arrow()
     assert materialize("cite_sum").success
     assert not left.parent.exists()

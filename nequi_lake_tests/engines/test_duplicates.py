@@ -51,7 +51,7 @@ class Shop:
 
     def put_aside(self) -> list[tuple[int, str, str]]:
         """Line, rule and order of the quarantined records."""
-        found = newest_quarantine(self.lake.storage, *self.lake.declared("orders.orders")).to_dicts()
+        found = newest_quarantine(self.lake.storage, *self.lake.declared("orders.orders")).collect().to_dicts()
         return [(row["line"], row["rule"], json.loads(row["raw"])["order"]) for row in found]
 
 
@@ -127,7 +127,7 @@ def test_papers_that_contradict_each_other_are_put_aside_with_their_citations(
     write_citations(inbox, "train", [*many, citation(1), citation(1, src="Another abstract."), citation(1)])
     assert materialize("cite_sum").success
     assert lake.sql("SELECT count(*) FROM cite_sum.papers WHERE paper_id = '1'").to_pylist()[0]["count_star()"] == 0
-    bad = newest_quarantine(lake.storage, *lake.declared("cite_sum.citations")).to_dicts()
+    bad = newest_quarantine(lake.storage, *lake.declared("cite_sum.citations")).collect().to_dicts()
     told = "papers.paper_id: other records have the same and differ in other values"
     assert [(row["file"], row["line"], row["rule"]) for row in bad] == [
         ("train.json", n, told) for n in (691, 692, 693)
@@ -139,7 +139,7 @@ def test_a_paper_whose_fields_differ_is_put_aside(inbox: Path, materialize: Mate
     many = [citation(paper) for paper in range(10, 700)]
     write_citations(inbox, "train", [*many, citation(1, fields=["Art"]), citation(1, fields=["Art", "History"])])
     assert materialize("cite_sum").success
-    bad = newest_quarantine(lake.storage, *lake.declared("cite_sum.papers")).to_dicts()
+    bad = newest_quarantine(lake.storage, *lake.declared("cite_sum.papers")).collect().to_dicts()
     assert {row["rule"].split(":")[0] for row in bad} == {"paper_fields.paper_id"}
 
 

@@ -1,4 +1,5 @@
-"""Memory stays bounded as data grows, with very many small partitions too: measured in processes of their own."""
+"""Memory stays bounded as data grows, with very many small partitions too, and where all of it is bad: measured in
+processes of their own."""
 
 from __future__ import annotations
 
@@ -29,14 +30,15 @@ storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": sys.argv[2]}))
 release = Release(id="r", run_id="run", raw_version="v", tables=())
 staged = stage(dataset, {kept.file: kept}, [table.name for table in dataset.tables], release, storage)
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
-print(sum(file.rows for file in staged["measurements"].files), peak[1])
+print(staged["measurements"].rows, staged["measurements"].accounting.quarantined, peak[1])
 """
 
 
-def peak_of_staging(parts: int, folder: Path) -> int:
-    """Peak of resident memory, in kB, of staging a file of so many parts, of which each row must come out."""
+def peak_of_staging(parts: int, folder: Path, value: str) -> int:
+    """Peak of resident memory, in kB, of staging a file of so many parts, of which each row must come out or be put
+    aside."""
     folder.mkdir()
-    measured = ",".join(["-17.25"] * 12)
+    measured = ",".join([value] * 12)
     texts = [
         "\n".join(
             [MOTOR_HEADER, *(f"{measured},{part * SESSIONS + n + 1}" for n in range(SESSIONS) for _ in range(ROWS))]
@@ -48,12 +50,14 @@ def peak_of_staging(parts: int, folder: Path) -> int:
     ran = subprocess.run(
         [sys.executable, "-c", STAGE, folder / "kept", folder / "lake"], check=True, capture_output=True, text=True
     )
-    rows, peak = map(int, ran.stdout.split())
-    assert rows == parts * SESSIONS * ROWS
+    rows, bad, peak = map(int, ran.stdout.split())
+    assert sorted([rows, bad]) == [0, parts * SESSIONS * ROWS]
     return peak
 
 
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
-def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
-    assert peak_of_staging(30, tmp_path / "large") < 1.2 * peak_of_staging(15, tmp_path / "small")
+@pytest.mark.parametrize("value", ["-17.25", "hot"], ids=["that are good", "that are bad"])
+def test_memory_does_not_grow_with_the_rows(value: str, tmp_path: Path) -> None:
+    small = peak_of_staging(15, tmp_path / "small", value)
+    assert peak_of_staging(30, tmp_path / "large", value) < 1.2 * small

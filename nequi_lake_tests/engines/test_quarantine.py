@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from nequi_lake import Lake
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.storage import Storage
 from nequi_lake_tests.conftest import Materialize, citation, motor_rows, write_citations, write_motor
-from nequi_lake_tests.datasets.notes import kept_notes, staged_notes
+from nequi_lake_tests.datasets.kept import kept_file
+from nequi_lake_tests.datasets.notes import NOTES, kept_notes, staged_notes
 
 
 def quarantined(lake: Lake, table: str) -> list[dict[str, Any]]:
     """The newest quarantine of a table, as rows."""
-    return newest_quarantine(lake.storage, *lake.declared(table)).to_dicts()
+    return newest_quarantine(lake.storage, *lake.declared(table)).collect().to_dicts()
 
 
 def test_a_bad_csv_record_tells_line_table_rule_and_values(inbox: Path, materialize: Materialize, lake: Lake) -> None:
@@ -82,3 +84,19 @@ def test_a_number_among_spaces_is_one_and_keeps_its_place(tmp_path: Path, storag
         (406, "notes.id: must be >= 0", " -404 "),
         (408, "notes.id: is missing", None),
     ]
+
+
+def test_many_bad_records_keep_the_order_of_the_file(
+    tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nequi_lake.engines.polars._BATCH_RECORDS", 50)
+    monkeypatch.setattr("nequi_lake.engines.files._SPOOLED_BYTES", 1)
+    texts = {n: f'"x{n}","over\nlines"\n' for n in (40, 49, 300, 800)} | {n: f"{n},a,b\n" for n in (3, 51, 299, 999)}
+    records = [texts.get(n, f"{n},fine\n") for n in range(1000)]
+    parts = ["id,text\n" + "".join(records[start : start + 500]) for start in (0, 500)]
+    _, bad = staged_notes(kept_file(NOTES, tmp_path, *parts), storage)
+    assert [(row["file"], row["record"]) for row in bad] == [
+        (f"notes/part-{n // 500}.csv", n % 500) for n in sorted(texts)
+    ]
+    lines = [2 + sum(record.count("\n") for record in records[n // 500 * 500 : n]) for n in sorted(texts)]
+    assert [row["line"] for row in bad] == lines

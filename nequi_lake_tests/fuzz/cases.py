@@ -214,7 +214,7 @@ def is_refused_or_accounted_for(case: Case) -> None:
         )
         release = Release(id="r", run_id="run", raw_version="v", tables=(table.name,))
         staged = stage(form.dataset, {file.name: one}, [table.name], release, storage)[table.name]
-        aside = set(newest_quarantine(storage, form.dataset, table)["record"])
+        aside = set(newest_quarantine(storage, form.dataset, table).collect()["record"])
         assert len(aside) == staged.accounting.quarantined
         expected = [form.row(r.text) for r in records if r.number > HEADER and r.number not in aside]
         assert rows_of(staged, storage) == in_order(expected)

@@ -78,7 +78,7 @@ def test_bad_records_are_put_aside_and_a_bad_file_changes_nothing(bucket_lake: M
     assert run(build(settings, motor), (), None).success
     lake = Lake(settings, motor)
     assert lake.table("electric_motor.measurements").published.accounting.quarantined == 2
-    bad = newest_quarantine(lake.storage, *lake.declared("electric_motor.measurements"))
+    bad = newest_quarantine(lake.storage, *lake.declared("electric_motor.measurements")).collect()
     assert bad["line"].to_list() == [302, 303]
     seen = set(objects(settings))
 

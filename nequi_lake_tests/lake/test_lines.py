@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from nequi_lake.lake.lines import lines_of_records
+from nequi_lake.lake.lines import Lines
 
 PLAIN = "id,text\n0,a\n1,b\n2,c\n"
 SPANNING = 'id,text\n0,"a\nb\nc"\n1,d\n2,"e ""f""\n\ng"\n3,h\n'
 
 
-def lines(content: str | bytes, *records: int) -> dict[int, int]:
+def lines(content: str | bytes, *records: int) -> dict[int, int | None]:
     """The lines on which these records of a file with this content begin."""
-    stream = io.BytesIO(content.encode() if isinstance(content, str) else content)
-    return lines_of_records(stream, records)
+    found = Lines(io.BytesIO(content.encode() if isinstance(content, str) else content))
+    return {record: found.of(record) for record in records}
 
 
 def test_a_record_a_line_begins_two_lines_below_its_number() -> None:
@@ -45,15 +45,14 @@ def test_a_file_that_does_not_end_in_a_line_end_has_its_last_record() -> None:
     assert lines(PLAIN.rstrip("\n"), 2) == {2: 4}
 
 
-def test_only_the_records_wanted_are_found_in_any_order() -> None:
-    assert lines(SPANNING, 3, 1) == {1: 5, 3: 9}
-    assert lines(SPANNING) == {}
+def test_records_may_be_passed_over() -> None:
+    assert lines(SPANNING, 1, 3) == {1: 5, 3: 9}
 
 
-def test_a_record_that_the_file_does_not_have_is_left_out() -> None:
-    assert lines(PLAIN, 2, 3) == {2: 4}
-    assert lines("id,text\n", 0) == {}
-    assert lines("", 0) == {}
+def test_a_record_that_the_file_does_not_have_is_on_no_line() -> None:
+    assert lines(PLAIN, 2, 3) == {2: 4, 3: None}
+    assert lines("id,text\n", 0) == {0: None}
+    assert lines("", 0) == {0: None}
 
 
 def test_bytes_that_are_not_utf8_do_not_hide_the_records_after_them() -> None:
@@ -66,11 +65,11 @@ def test_a_record_of_too_few_or_too_many_fields_is_one_record() -> None:
 
 def test_reading_ends_with_the_last_record_wanted() -> None:
     stream = io.BytesIO(b"id,text\n" + b"0,aaaaaaaa\n" * 100_000)
-    assert lines_of_records(stream, [3]) == {3: 5}
+    assert Lines(stream).of(3) == 5
     assert stream.tell() < 100_000
 
 
 def test_a_field_of_any_length(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b'id,text\n0,"' + b"y" * 200_000 + b'"\n1,a\n')
     with (tmp_path / "f").open("rb") as stream:
-        assert lines_of_records(stream, [1]) == {1: 3}
+        assert Lines(stream).of(1) == 3

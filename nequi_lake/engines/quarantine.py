@@ -1,0 +1,115 @@
+"""Bad records of a raw file on their way into the quarantine: in the file's order, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from nequi_lake.datasets.rules import Rule
+from nequi_lake.datasets.spec import RECORD, Dataset, RawFile
+from nequi_lake.engines.files import Spool
+from nequi_lake.engines.records import Copies, damaged_records
+from nequi_lake.lake.lines import Lines
+from nequi_lake.lake.quarantine import COLUMNS
+from nequi_lake.lake.raw import KeptFile, Part
+from nequi_lake.lake.storage import Storage
+
+_PLACED = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+class QuarantineWriter:
+    """Takes the records of one raw file that cannot be read or break a rule, and writes them.
+
+    Args:
+        dataset: whose file it is.
+        file: the file.
+        kept: the same in the raw zone.
+        copies: what was read in the place of its damaged parts, and what was damaged in them.
+        folder: an empty folder of this machine, for what waits.
+    """
+
+    def __init__(self, dataset: Dataset, file: RawFile, kept: KeptFile, copies: Copies, folder: Path) -> None:
+        self._dataset, self._file, self._kept, self._folder = dataset, file, kept, folder
+        self._damaged = _damaged(dataset, file, kept, copies)
+        self._spool = Spool(folder / "spool", pl.Schema(COLUMNS))
+        self.broken = 0
+        """Records that break a rule."""
+
+    def add(self, bad: pl.DataFrame, rules: list[Rule]) -> None:
+        """Take flagged records that break one of the rules, in the file's order."""
+        rows = _described(self._dataset, self._file, rules, bad)
+        self.broken += rows.height
+        is_before = pl.col("record") < rows["record"][-1]
+        self._spool.add(pl.concat([self._damaged.filter(is_before), rows]).sort("record"))
+        self._damaged = self._damaged.filter(~is_before)
+
+    def write(self, path: str, storage: Storage) -> None:
+        """Write all of them into a file of the lake, whole or not at all; no file where there are none.
+
+        Each has its part of the raw file, its number there, and the line on which it begins.
+        """
+        if not self.broken and self._damaged.is_empty():
+            return
+        self._spool.add(self._damaged)
+        written = self._folder / "written.parquet"
+        schema = pl.DataFrame(schema=COLUMNS).to_arrow().schema
+        with pq.ParquetWriter(written, schema, compression="zstd") as writer:
+            for part, batches in groupby(self._in_parts(), key=lambda found: found[0]):
+                with _lines_of(part, self._kept.path_of(part), storage) as placed:
+                    for _, rows in batches:
+                        writer.write_table(placed(rows).to_arrow())
+        storage.take(written, path)
+
+    def _in_parts(self) -> Iterator[tuple[Part, pl.DataFrame]]:
+        """What waits, cut by the parts of the raw file, with the numbers that the records have there."""
+        for rows in self._spool.batches():
+            for part, start in zip(self._kept.parts, self._kept.offsets.values(), strict=True):
+                of_part = rows.filter(pl.col("record").is_between(start, start + part.records, closed="left"))
+                if not of_part.is_empty():
+                    yield part, of_part.with_columns(pl.col("record") - start, file=pl.lit(part.name))
+
+
+@contextmanager
+def _lines_of(part: Part, path: str, storage: Storage) -> Iterator[_PLACED]:
+    """Gives records of one part, in order, the lines on which they begin."""
+    header = part.lines - part.records
+    if header <= 1:
+        # No record spans lines.
+        yield lambda rows: rows.with_columns(line=pl.col("record") + header + 1)
+        return
+    with storage.open_lines(path) as content:
+        lines = Lines(content)
+        yield lambda rows: rows.with_columns(line=pl.Series(map(lines.of, rows["record"]), dtype=pl.Int64))
+
+
+def _described(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataFrame) -> pl.DataFrame:
+    """Records that break a rule: where they are, the first table and all the rules that they break, raw values."""
+    broken = [(rule, rule.keeps.fill_null(True).not_()) for rule in rules]
+    raw = list(dict.fromkeys(leaf.split(".")[0] for leaf in file.leaves))
+    return bad.select(
+        dataset=pl.lit(dataset.name),
+        file=pl.lit(file.name),
+        record=pl.col(RECORD),
+        line=pl.lit(None, pl.Int64),
+        table=pl.coalesce(pl.when(is_broken).then(pl.lit(rule.table)) for rule, is_broken in broken),
+        rule=pl.concat_str(
+            [pl.when(is_broken).then(pl.lit(f"{rule.table}.{rule.text}")) for rule, is_broken in broken],
+            separator="; ",
+            ignore_nulls=True,
+        ),
+        raw=pl.struct(raw).struct.json_encode(),
+    )
+
+
+def _damaged(dataset: Dataset, file: RawFile, kept: KeptFile, copies: Copies) -> pl.DataFrame:
+    """The records that cannot be read, as the quarantine has them: no table's, and with the reason for a rule."""
+    if not copies:
+        return pl.DataFrame(schema=COLUMNS)
+    named = {"dataset": dataset.name, "file": file.name, "table": None}
+    columns = {name: pl.lit(value, pl.String) for name, value in named.items()}
+    return damaged_records(kept, copies).with_columns(**columns).select(list(COLUMNS)).sort("record")
