@@ -184,6 +184,11 @@ class Table:
         return tuple(name for name, column in self.columns.items() if column.is_key)
 
     @property
+    def is_by_record(self) -> bool:
+        """Whether each accepted record is a row as it is, so that none waits for the others."""
+        return self.transform is as_is and not self.fold_by and not self.explode
+
+    @property
     def foreign_keys(self) -> Mapping[str, str]:
         """Column → the table whose key it holds."""
         return {name: column.references for name, column in self.columns.items() if column.references}

@@ -1,22 +1,34 @@
 """Records that stand more than once: which of them are one record, and which contradict each other.
 
 That keys repeat is seen for nothing in the staged tables. Which records are behind it takes a pass of its own over the
-raw files, which only a dataset with repeated keys pays. It holds the keys in memory, and of each record whose key
-repeats a hash of its values.
+raw files, which only a dataset with repeated keys pays. What tells records apart waits on disk; in memory are the keys
+of one table at a time, and of each record whose key repeats a hash of its values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import polars as pl
 
 from nequi_lake.datasets.rules import Rule, typed_columns
 from nequi_lake.datasets.spec import RECORD, Dataset, RawFile, Table
-from nequi_lake.engines.records import accepted, engine_errors, flagged, is_none_of, mended_copies, rules_of_file
+from nequi_lake.engines.files import Spool
+from nequi_lake.engines.records import (
+    Copies,
+    accepted,
+    engine_errors,
+    flagged,
+    is_none_of,
+    mended_copies,
+    rules_of_file,
+    take_in,
+)
 from nequi_lake.lake.raw import KeptFile
 from nequi_lake.lake.storage import Storage
+from nequi_lake.progress import bar
 
 _FILE = "__file"
 _VALUES = ("__values_0", "__values_1")
@@ -64,18 +76,14 @@ def find_duplicates(dataset: Dataset, files: Mapping[str, KeptFile], storage: St
     Raises:
         StageError: the engine could not read a file.
     """
-    names = [table.name for table in dataset.tables]
+    found: dict[str, pl.DataFrame] = {}
     with engine_errors(dataset, files, storage), storage.scratch(dataset.name) as folder:
         copies = mended_copies(dataset.readable_files, files, storage, folder)
-        frames = {
-            # Without the cache the file would be scanned again for each table.
-            file.name: flagged(
-                dataset, file, files[file.name], rules_of_file(dataset, file), storage, copies.get(file.name, {})
-            ).cache()
-            for file in dataset.readable_files
-        }
-        sharing = [_sharing_a_key(dataset, table, frames) for table in dataset.tables]
-        found = dict(zip(names, pl.collect_all(sharing, engine="streaming"), strict=True))
+        spools: dict[str, Spool] = {}
+        for file in dataset.readable_files:
+            _spool(dataset, file, files[file.name], copies.get(file.name, {}), storage, folder, spools)
+        for table in dataset.tables:
+            found[table.name] = _sharing_a_key(dataset, table, spools[table.name].scan())
     conflicting = {table.name: _conflicting(table, found[table.name]) for table in dataset.tables}
     bad = pl.concat(frame.select(_FILE, RECORD) for frame in conflicting.values())
     # A record that is put aside for one table gives no row to another.
@@ -91,22 +99,51 @@ def _own_key(table: Table) -> list[str]:
     return list(table.fold_by or [name for name in table.key if name in typed_columns(table)])
 
 
-def _sharing_a_key(dataset: Dataset, table: Table, frames: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
-    """File, number, key and hashes of the values of all records behind rows whose key repeats."""
-    records = pl.concat(
-        accepted(table, frames[file.name]).with_columns(pl.lit(number, pl.Int16).alias(_FILE))
-        for number, file in enumerate(dataset.files_of(table))
-    )
-    own = _own_key(table)
-    rows = table.transform(records.drop(_FILE))
-    again = rows.group_by(table.key).len().filter(pl.col("len") > 1).select(own).unique()
+def _spool(
+    dataset: Dataset,
+    file: RawFile,
+    kept: KeptFile,
+    copies: Copies,
+    storage: Storage,
+    folder: Path,
+    spools: dict[str, Spool],
+) -> None:
+    """Put what tells the records of a file apart into the spools of the tables that it feeds."""
+    rules, number = rules_of_file(dataset, file), dataset.readable_files.index(file)
+    records = flagged(dataset, file, kept, rules, storage, copies, hastily=True)
+    for table in dataset.tables_of(file):
+        if table.name not in spools:
+            spools[table.name] = Spool(folder / table.name, _told_apart(table, records, number).collect_schema())
+
+    with bar(f"looking for repeats in {file.name}", kept.records, "rows") as progress:
+
+        def take(batch: pl.DataFrame, _broken: pl.DataFrame) -> None:
+            progress.update(batch.height)
+            for table in dataset.tables_of(file):
+                spools[table.name].add(_told_apart(table, batch.lazy(), number).collect())
+
+        take_in(dataset, file, kept, rules, records, take)
+
+
+def _told_apart(table: Table, records: pl.LazyFrame, file: int) -> pl.LazyFrame:
+    """File, number and hashes of the values of accepted records, and of the values those of which a key is made."""
     values = pl.struct(list(typed_columns(table)))
-    hashes = {name: values.hash(seed) for seed, name in enumerate(_VALUES)}
-    return (
-        records.join(again, on=own, how="semi")
-        .select(_FILE, RECORD, *own, **hashes)
-        .with_columns(pl.col(_FILE).replace_strict(dict(enumerate(f.name for f in dataset.files_of(table)))))
+    return accepted(table, records).select(
+        pl.lit(file, pl.Int16).alias(_FILE),
+        RECORD,
+        *(_own_key(table) if table.is_by_record else typed_columns(table)),
+        **{name: values.hash(seed) for seed, name in enumerate(_VALUES)},
     )
+
+
+def _sharing_a_key(dataset: Dataset, table: Table, records: pl.LazyFrame) -> pl.DataFrame:
+    """File, number, key and hashes of the values of all records behind rows whose key repeats."""
+    own = _own_key(table)
+    rows = records if table.is_by_record else table.transform(records.drop(_FILE, *_VALUES))
+    again = rows.group_by(table.key).len().filter(pl.col("len") > 1).select(own).unique().collect(engine="streaming")
+    sharing = records.join(again.lazy(), on=own, how="semi").select(_FILE, RECORD, *own, *_VALUES)
+    names = dict(enumerate(file.name for file in dataset.readable_files))
+    return sharing.collect(engine="streaming").with_columns(pl.col(_FILE).replace_strict(names, return_dtype=pl.String))
 
 
 def _conflicting(table: Table, sharing: pl.DataFrame) -> pl.DataFrame:

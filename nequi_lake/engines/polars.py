@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import polars as pl
 
-from nequi_lake.datasets.spec import RECORD, Dataset, RawFile, Table, as_is
+from nequi_lake.datasets.spec import RECORD, Dataset, RawFile, Table
 from nequi_lake.engines.duplicates import Duplicates
 from nequi_lake.engines.files import Spool, TableWriter, prefix
 from nequi_lake.engines.quarantine import QuarantineWriter
@@ -19,16 +20,13 @@ from nequi_lake.engines.records import (
     flagged,
     mended_copies,
     rules_of_file,
-    sorted_out,
+    take_in,
 )
 from nequi_lake.lake.quarantine import finish_quarantine, quarantine_path
 from nequi_lake.lake.raw import KeptFile
 from nequi_lake.lake.release import Accounting, FileAccount, Release, StagedTable
 from nequi_lake.lake.storage import Storage
 from nequi_lake.progress import bar
-
-_BATCH_RECORDS = 100_000
-_BATCH_BYTES = 32 * 2**20
 
 
 def stage(
@@ -74,11 +72,7 @@ def stage(
 
 
 class _Staging:
-    """Tables under way.
-
-    The engine hands the records over batch by batch and waits while one is dealt with. Where it has several sinks for
-    one scan itself, it reads on while the slowest is at work, and holds what that has not taken.
-    """
+    """Tables under way."""
 
     def __init__(
         self,
@@ -103,20 +97,20 @@ class _Staging:
         repeated = {table: self._duplicates.repeated_in(table, file) for table in self._tables_of(file)}
         records = flagged(dataset, file, kept, rules, self._storage, copies, hastily=True)
         for table in repeated:
-            if not _is_written_at_once(table) and table.name not in self._spools:
+            if not table.is_by_record and table.name not in self._spools:
                 schema = accepted(table, records).collect_schema()
                 self._spools[table.name] = Spool(self._folder / f"{table.name}.spool", schema)
         bad = QuarantineWriter(dataset, file, kept, copies, self._folder / f"{file.name}.bad")
 
-        def take(batch: pl.DataFrame) -> None:
+        def take(batch: pl.DataFrame, broken: pl.DataFrame) -> None:
             progress(batch.height)
-            batch, broken = sorted_out(dataset, file, rules, batch)
             if not broken.is_empty():
                 bad.add(broken, rules)
-            for table, without in repeated.items():
+            for table, numbers in repeated.items():
+                without = numbers[bisect_left(numbers, batch[RECORD][0]) : bisect_right(numbers, batch[RECORD][-1])]
                 self._add(table, accepted(table, batch.lazy(), without).collect())
 
-        records.sink_batches(take, chunk_size=_records_at_once(kept), engine="streaming")
+        take_in(dataset, file, kept, rules, records, take)
         self._accounts[file.name] = FileAccount(records=kept.records, quarantined=bad.broken + kept.damaged)
         bad.write(quarantine_path(self._storage, dataset.name, self._release.run_id, file.name), self._storage)
 
@@ -163,16 +157,6 @@ class _Staging:
 
     def _prefix(self, table: Table) -> str:
         return prefix(self._dataset, table, self._release, self._storage)
-
-
-def _records_at_once(kept: KeptFile) -> int:
-    """The records of a batch: many, as each batch has its cost, and no more than memory bears of long ones."""
-    return min(_BATCH_RECORDS, max(1, _BATCH_BYTES * kept.records // max(1, kept.size_bytes)))
-
-
-def _is_written_at_once(table: Table) -> bool:
-    """Whether each accepted record is a row as it is, so that none waits for the others."""
-    return table.transform is as_is and not table.fold_by and not table.explode
 
 
 def _expected(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path, PurePosixPath
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 KEEPS = "__keeps_contract"
 """Column of a flagged frame: whether the record keeps the contracts of all tables that its file feeds."""
 _ERROR_SHOWN = 300
+_BATCH_RECORDS = 100_000
+_BATCH_BYTES = 32 * 2**20
 
 
 @contextmanager
@@ -173,6 +175,26 @@ def sorted_out(
     if not sound.is_empty():
         batch = pl.concat([batch.filter(KEEPS), sound]).sort(RECORD)
     return batch, bad
+
+
+def take_in(
+    dataset: Dataset,
+    file: RawFile,
+    kept: KeptFile,
+    rules: list[Rule],
+    records: pl.LazyFrame,
+    take: Callable[[pl.DataFrame, pl.DataFrame], None],
+) -> None:
+    """Hand over hastily flagged records of a file: batch by batch, judged for good, with those that break a contract.
+
+    The engine waits while ``take`` deals with a batch. Where it has several sinks for one scan itself, it reads on
+    while the slowest is at work, and holds what that has not taken.
+    """
+    # Many records at once, as each batch has its cost, and no more than memory bears of long ones.
+    at_once = min(_BATCH_RECORDS, max(1, _BATCH_BYTES * kept.records // max(1, kept.size_bytes)))
+    records.sink_batches(
+        lambda batch: take(*sorted_out(dataset, file, rules, batch)), chunk_size=at_once, engine="streaming"
+    )
 
 
 def rules_of_file(dataset: Dataset, file: RawFile) -> list[Rule]:

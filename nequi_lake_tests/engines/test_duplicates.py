@@ -169,13 +169,15 @@ def without_contradictions(records: list[Order]) -> list[Order]:
         st.tuples(st.integers(1, 6), st.integers(1, 4), st.sampled_from(["Cali", "Pasto", None]), st.integers(1, 2)),
         min_size=1,
         max_size=12,
-    )
+    ),
+    at_once=st.sampled_from([2, 100_000]),
 )
-def test_random_repeats_are_merged_or_put_aside(records: list[Order]) -> None:
+def test_random_repeats_are_merged_or_put_aside(records: list[Order], at_once: int) -> None:
     sound = without_contradictions(records)
     hypothesis.event("sound" if sound == records else "contradicting")
     dataset = orders(1.0)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nequi_lake.engines.records._BATCH_RECORDS", at_once)
         folder = Path(name)
         storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder / "lake")}))
         lines = [",".join("" if value is None else str(value) for value in record) for record in records]

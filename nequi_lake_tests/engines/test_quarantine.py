@@ -89,7 +89,7 @@ def test_a_number_among_spaces_is_one_and_keeps_its_place(tmp_path: Path, storag
 def test_many_bad_records_keep_the_order_of_the_file(
     tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nequi_lake.engines.polars._BATCH_RECORDS", 50)
+    monkeypatch.setattr("nequi_lake.engines.records._BATCH_RECORDS", 50)
     monkeypatch.setattr("nequi_lake.engines.files._SPOOLED_BYTES", 1)
     texts = {n: f'"x{n}","over\nlines"\n' for n in (40, 49, 300, 800)} | {n: f"{n},a,b\n" for n in (3, 51, 299, 999)}
     records = [texts.get(n, f"{n},fine\n") for n in range(1000)]
