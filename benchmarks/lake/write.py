@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import rich.console  # noqa: F401 - PyIceberg imports it as it first publishes
+
 import nequi_lake.lake.catalog  # noqa: F401 - the lake imports it, and PyIceberg with it, when it is first needed
 from benchmarks.clock import part
 from nequi_lake.datasets import discover
