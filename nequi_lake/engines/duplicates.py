@@ -110,7 +110,7 @@ def _spool(
 ) -> None:
     """Put what tells the records of a file apart into the spools of the tables that it feeds."""
     rules, number = rules_of_file(dataset, file), dataset.readable_files.index(file)
-    records = flagged(dataset, file, kept, rules, storage, copies, hastily=True)
+    records = flagged(dataset, file, kept, rules, storage, copies)
     for table in dataset.tables_of(file):
         if table.name not in spools:
             spools[table.name] = Spool(folder / table.name, _told_apart(table, records, number).collect_schema())

@@ -95,7 +95,7 @@ class _Staging:
         dataset = self._dataset
         rules = [*rules_of_file(dataset, file), *self._duplicates.rules(dataset, file)]
         repeated = {table: self._duplicates.repeated_in(table, file) for table in self._tables_of(file)}
-        records = flagged(dataset, file, kept, rules, self._storage, copies, hastily=True)
+        records = flagged(dataset, file, kept, rules, self._storage, copies)
         for table in repeated:
             if not table.is_by_record and table.name not in self._spools:
                 schema = accepted(table, records).collect_schema()

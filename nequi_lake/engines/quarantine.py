@@ -19,8 +19,6 @@ from nequi_lake.lake.quarantine import COLUMNS
 from nequi_lake.lake.raw import KeptFile, Part
 from nequi_lake.lake.storage import Storage
 
-_PLACED = Callable[[pl.DataFrame], pl.DataFrame]
-
 
 class QuarantineWriter:
     """Takes the records of one raw file that cannot be read or break a rule, and writes them.
@@ -75,8 +73,8 @@ class QuarantineWriter:
 
 
 @contextmanager
-def _lines_of(part: Part, path: str, storage: Storage) -> Iterator[_PLACED]:
-    """Gives records of one part, in order, the lines on which they begin."""
+def _lines_of(part: Part, path: str, storage: Storage) -> Iterator[Callable[[pl.DataFrame], pl.DataFrame]]:
+    """What gives records of one part, in order, the lines on which they begin."""
     header = part.lines - part.records
     if header <= 1:
         # No record spans lines.
@@ -84,7 +82,13 @@ def _lines_of(part: Part, path: str, storage: Storage) -> Iterator[_PLACED]:
         return
     with storage.open_lines(path) as content:
         lines = Lines(content)
-        yield lambda rows: rows.with_columns(line=pl.Series(map(lines.of, rows["record"]), dtype=pl.Int64))
+
+        def placed(rows: pl.DataFrame) -> pl.DataFrame:
+            # The line of a damaged record is known.
+            found = [known or lines.of(number) for number, known in rows.select("record", "line").rows()]
+            return rows.with_columns(line=pl.Series(found, dtype=pl.Int64))
+
+        yield placed
 
 
 def _described(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataFrame) -> pl.DataFrame:

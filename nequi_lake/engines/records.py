@@ -135,19 +135,17 @@ def flagged(
     rules: list[Rule],
     storage: Storage,
     copies: Copies,
-    *,
-    hastily: bool = False,
 ) -> pl.LazyFrame:
     """Raw and typed values of every record that can be read, and whether it keeps every table's contract.
 
-    Where this is done ``hastily``, the records that keep it are right; of the others, :func:`sorted_out` tells.
+    This is done hastily: the records that keep it are right; of the others, :func:`take_in` tells.
     """
     records = _scan_parts(file, kept, copies, storage)
     if file.block is not None:
         records = records.with_columns(_places(records, file.block).alias(PLACE))
     if copies:
         records = records.filter(is_none_of(damaged_records(kept, copies)["record"]))
-    return _judged(dataset, file, rules, records, hastily=hastily)
+    return _judged(dataset, file, rules, records, hastily=True)
 
 
 def _judged(
@@ -163,7 +161,7 @@ def _judged(
     return records.with_columns(typed).with_columns(keeps.alias(KEEPS))
 
 
-def sorted_out(
+def _sorted_out(
     dataset: Dataset, file: RawFile, rules: list[Rule], batch: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """A batch of hastily flagged records, judged for good, and those of them that break a contract."""
@@ -185,7 +183,7 @@ def take_in(
     records: pl.LazyFrame,
     take: Callable[[pl.DataFrame, pl.DataFrame], None],
 ) -> None:
-    """Hand over hastily flagged records of a file: batch by batch, judged for good, with those that break a contract.
+    """Hand over flagged records of a file: batch by batch, judged for good, and those of them that break a contract.
 
     The engine waits while ``take`` deals with a batch. Where it has several sinks for one scan itself, it reads on
     while the slowest is at work, and holds what that has not taken.
@@ -193,7 +191,7 @@ def take_in(
     # Many records at once, as each batch has its cost, and no more than memory bears of long ones.
     at_once = min(_BATCH_RECORDS, max(1, _BATCH_BYTES * kept.records // max(1, kept.size_bytes)))
     records.sink_batches(
-        lambda batch: take(*sorted_out(dataset, file, rules, batch)), chunk_size=at_once, engine="streaming"
+        lambda batch: take(*_sorted_out(dataset, file, rules, batch)), chunk_size=at_once, engine="streaming"
     )
 
 
