@@ -83,7 +83,7 @@ def find_duplicates(dataset: Dataset, files: Mapping[str, KeptFile], storage: St
         for file in dataset.readable_files:
             _spool(dataset, file, files[file.name], copies.get(file.name, {}), storage, folder, spools)
         for table in dataset.tables:
-            found[table.name] = _sharing_a_key(dataset, table, spools[table.name].scan())
+            found[table.name] = _sharing_a_key(table, spools[table.name].scan())
     conflicting = {table.name: _conflicting(table, found[table.name]) for table in dataset.tables}
     bad = pl.concat(frame.select(_FILE, RECORD) for frame in conflicting.values())
     # A record that is put aside for one table gives no row to another.
@@ -109,41 +109,40 @@ def _spool(
     spools: dict[str, Spool],
 ) -> None:
     """Put what tells the records of a file apart into the spools of the tables that it feeds."""
-    rules, number = rules_of_file(dataset, file), dataset.readable_files.index(file)
+    rules = rules_of_file(dataset, file)
     records = flagged(dataset, file, kept, rules, storage, copies)
     for table in dataset.tables_of(file):
         if table.name not in spools:
-            spools[table.name] = Spool(folder / table.name, _told_apart(table, records, number).collect_schema())
+            spools[table.name] = Spool(folder / table.name, _told_apart(table, file, records).collect_schema())
 
     with bar(f"looking for repeats in {file.name}", kept.records, "rows") as progress:
 
         def take(batch: pl.DataFrame, _broken: pl.DataFrame) -> None:
             progress.update(batch.height)
             for table in dataset.tables_of(file):
-                spools[table.name].add(_told_apart(table, batch.lazy(), number).collect())
+                spools[table.name].add(_told_apart(table, file, batch.lazy()).collect())
 
         take_in(dataset, file, kept, rules, records, take)
 
 
-def _told_apart(table: Table, records: pl.LazyFrame, file: int) -> pl.LazyFrame:
+def _told_apart(table: Table, file: RawFile, records: pl.LazyFrame) -> pl.LazyFrame:
     """File, number and hashes of the values of accepted records, and of the values those of which a key is made."""
     values = pl.struct(list(typed_columns(table)))
     return accepted(table, records).select(
-        pl.lit(file, pl.Int16).alias(_FILE),
+        pl.lit(file.name).alias(_FILE),
         RECORD,
         *(_own_key(table) if table.is_by_record else typed_columns(table)),
         **{name: values.hash(seed) for seed, name in enumerate(_VALUES)},
     )
 
 
-def _sharing_a_key(dataset: Dataset, table: Table, records: pl.LazyFrame) -> pl.DataFrame:
+def _sharing_a_key(table: Table, records: pl.LazyFrame) -> pl.DataFrame:
     """File, number, key and hashes of the values of all records behind rows whose key repeats."""
     own = _own_key(table)
     rows = records if table.is_by_record else table.transform(records.drop(_FILE, *_VALUES))
     again = rows.group_by(table.key).len().filter(pl.col("len") > 1).select(own).unique().collect(engine="streaming")
     sharing = records.join(again.lazy(), on=own, how="semi").select(_FILE, RECORD, *own, *_VALUES)
-    names = dict(enumerate(file.name for file in dataset.readable_files))
-    return sharing.collect(engine="streaming").with_columns(pl.col(_FILE).replace_strict(names, return_dtype=pl.String))
+    return sharing.collect(engine="streaming")
 
 
 def _conflicting(table: Table, sharing: pl.DataFrame) -> pl.DataFrame:

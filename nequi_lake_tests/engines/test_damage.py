@@ -24,7 +24,6 @@ from nequi_lake_tests.fuzz.cases import (
 )
 
 (FILE,) = NOTES.files
-TABLE = NOTES.table("notes")
 EXAMPLES = 60
 
 

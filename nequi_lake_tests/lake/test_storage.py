@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 
 OLD, NEW = b"old" * 100, b"new" * 10_000
@@ -175,8 +174,7 @@ def test_what_a_killed_run_left_in_its_scratch_is_gone_in_the_next(storage: Stor
         assert list(folder.iterdir()) == []
 
 
-def test_a_write_that_fails_leaves_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = Storage(Settings(uri=str(tmp_path / "lake")))
+def test_a_write_that_fails_leaves_no_draft(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(DiskFullError):
         storage.write(storage.path("folder", "file"), NEW)
