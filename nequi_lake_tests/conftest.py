@@ -18,14 +18,12 @@ from nequi_lake import Lake
 from nequi_lake.datasets import discover
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
-from nequi_lake.defs.publishing import try_of
 from nequi_lake.defs.raw import receive
-from nequi_lake.engines.fingerprint import release_id
-from nequi_lake.engines.polars import stage
+from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.raw import RawZone
-from nequi_lake.lake.release import Release
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
+from nequi_lake.pipeline.tables import publish_tables
 from nequi_lake.sources import open_source
 
 pytest_plugins = ["nequi_lake_tests.aws"]
@@ -103,18 +101,12 @@ def released(lake: Lake, name: str) -> str:
     Gives the release's id.
     """
     dataset, zone = lake.datasets[name], RawZone(lake.storage)
+    ensure_identity(lake.storage)
     with lake.storage.alone(name), lake.storage.scratch(name) as folder:
-        files = [zone.keep(dataset, fetched) for _, _, fetched in receive(dataset, open_source(lake.settings), folder)]
-        release = Release(
-            id=release_id(dataset, files),
-            run_id=try_of("test"),
-            raw_version=files[0].version,
-            tables=tuple(table.name for table in dataset.tables),
-        )
-        staged = stage(dataset, {file.file: file for file in files}, release.tables, release, lake.storage)
-        for table in staged.values():
-            lake.catalog.publish(dataset, table)
-    return release.id
+        for _, _, fetched in receive(dataset, open_source(lake.settings), folder):
+            zone.keep(dataset, fetched)
+    (release,) = {table.release.id for table in publish_tables(lake, dataset, "test").values()}
+    return release
 
 
 def only(*names: str, marts: bool = False) -> Mapping[str, Dataset]:

@@ -18,7 +18,7 @@ from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 
 Rows = Sequence[Mapping[str, Any]]
-RELEASE = Release(id="m", run_id="run", raw_version="v", tables=("mart",), made_from="r")
+RELEASE = Release(id="m", run_id="run", raw_version="v", tables=("mart",), source_release="r")
 
 
 def content(dataset: Dataset, tables: Mapping[str, Rows]) -> dict[str, pyarrow.dataset.Dataset]:

@@ -102,13 +102,13 @@ def test_tables_prints_each_format(shell: Shell) -> None:
     assert shell("run", "cite_sum")[0] == 0
     as_table = shell("tables")[1]
     assert as_table.splitlines()[0].split() == [
-        *("table", "rows", "bytes", "partitions", "quarantined", "release", "made_from", "published_at")
+        *("table", "rows", "bytes", "partitions", "quarantined", "release", "source_release", "published_at")
     ]
     by_csv = list(csv.DictReader(io.StringIO(shell("tables", "--format", "csv")[1])))
     by_json = json.loads(shell("tables", "--format", "json")[1])
     assert [row["table"] for row in by_csv] == [row["table"] for row in by_json]
     assert [int(row["rows"]) for row in by_csv] == [row["rows"] for row in by_json] == [3, 5, 4, 3, 3, 5]
-    assert {row["made_from"] for row in by_json[3:]} == {by_json[0]["release"]}
+    assert {row["source_release"] for row in by_json[3:]} == {by_json[0]["release"]}
 
 
 def test_sql_prints_rows(shell: Shell) -> None:
@@ -318,7 +318,7 @@ def test_old_versions_are_listed_read_gone_back_to_and_removed(shell: Shell, inb
     _, out, _ = shell("sql", "--as-of", old["release"][:6], count, "--format", "json")
     assert json.loads(out) == [{"rows": 10}]
     _, out, _ = shell("tables", "--as-of", old["release"], "--format", "json")
-    assert {row["made_from"] or row["release"] for row in json.loads(out)} == {old["release"]}
+    assert {row["source_release"] or row["release"] for row in json.loads(out)} == {old["release"]}
     code, _, err = shell("tables", "--as-of", "2000-01-01")
     assert code == 1
     assert "no release that is kept from 2000-01-01" in err

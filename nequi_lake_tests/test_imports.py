@@ -15,7 +15,9 @@ FLOORS = (
     ("errors", "progress"),
     ("datasets",),
     ("lake",),
-    ("sources", "engines", "quality", "profiling", "cloud"),
+    ("quality", "profiling", "sources", "cloud"),
+    ("engines",),
+    ("pipeline",),
     ("defs",),
     ("definitions", "cli", "doctor"),
 )

@@ -178,15 +178,16 @@ def history(
         [
             {
                 "release": entry.release.id,
+                "sequence": entry.release.sequence,
                 "snapshot": entry.snapshot_id,
                 "committed_at": entry.committed_at.isoformat(timespec="seconds"),
                 "rows": entry.rows,
                 "bytes": entry.size_bytes,
                 "raw_version": entry.release.raw_version,
-                "made_from": entry.release.made_from,
+                "source_release": entry.release.source_release,
                 "run": entry.release.run_id,
                 "current": entry.current,
-                "whole": entry.whole,
+                "complete": entry.complete,
             }
             for entry in lake.catalog.history(dataset, declared.name)
         ],
@@ -305,7 +306,7 @@ def _table_rows(tables: Iterable[PublishedTable]) -> list[dict[str, Any]]:
             "partitions": published.partitions,
             "quarantined": published.accounting.quarantined if published.accounting.files else None,
             "release": published.release.id,
-            "made_from": published.release.made_from,
+            "source_release": published.release.source_release,
             "published_at": published.published_at.isoformat(timespec="seconds"),
         }
         for published in tables

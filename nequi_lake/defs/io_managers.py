@@ -17,7 +17,7 @@ from nequi_lake.defs.publishing import column_lineage, column_schema
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.raw import Fetched, KeptFile, RawZone
 from nequi_lake.lake.reader import Lake, LakeTable
-from nequi_lake.lake.release import PublishedTable, StagedTable
+from nequi_lake.pipeline.publish import PendingCommit
 from nequi_lake.profiling.markdown import markdown
 from nequi_lake.profiling.profile import frame_of
 from nequi_lake.profiling.report import CheckFound, report
@@ -64,22 +64,18 @@ class IcebergIOManager(dg.IOManager):
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
 
-    def handle_output(self, context: dg.OutputContext, obj: StagedTable) -> None:
-        dataset = self._lake.datasets[obj.dataset]
-        table = dataset.table(obj.table)
+    def handle_output(self, context: dg.OutputContext, obj: PendingCommit) -> None:
+        dataset = obj.group.dataset
+        table = dataset.table(obj.name)
         with as_failure(self._lake.settings.uri):
-            if isinstance(obj, PublishedTable):
-                published = obj
-            else:
-                published = self._lake.catalog.publish(dataset, obj)
-                log.info("%s: published %s rows, release %s", obj.name, f"{obj.rows:,}", obj.release.id)
+            published = obj.commit()
         account = published.accounting
         context.add_output_metadata(
             {
                 "dagster/row_count": published.rows,
                 "dagster/column_schema": column_schema(table),
                 "dagster/column_lineage": column_lineage(dataset, table),
-                "dagster/uri": self._lake.storage.path(table.zone, obj.dataset, obj.table),
+                "dagster/uri": self._lake.storage.path(table.zone, dataset.name, table.name),
                 "bytes": published.size_bytes,
                 "files": len(published.files),
                 "partitions": published.partitions,
@@ -93,12 +89,13 @@ class IcebergIOManager(dg.IOManager):
                     else {}
                 ),
                 "release": published.release.id,
-                **({"made_from": published.release.made_from} if published.release.made_from else {}),
+                "sequence": published.release.sequence,
+                **({"source_release": published.release.source_release} if published.release.source_release else {}),
                 "snapshot_id": str(published.snapshot_id),
                 "raw_version": published.release.raw_version,
-                "new_snapshot": published is not obj,
+                "new_snapshot": obj.is_new,
                 "report": dg.MetadataValue.url(
-                    self._lake.storage.link(report_path(self._lake, obj.dataset, obj.table, "html"))
+                    self._lake.storage.link(report_path(self._lake, dataset.name, table.name, "html"))
                 ),
             }
         )

@@ -1,32 +1,23 @@
-"""What tables and marts have in common on their way to readers: stage what is missing, audit, then hand over.
+"""What tables and marts have in common in Dagster: their specs, and the results of a staged release group.
 
-The audit's verdict is raised here, before any table is handed to the IO manager that publishes: a blocking check alone
-acts at the end of the step, when the tables are out, and not at all in a run that was started without checks.
+The audit's verdict is raised here, before any relation is handed to the IO manager that publishes: a blocking check
+alone acts at the end of the step, when everything is committed, and not at all in a run started without checks.
 """
 
-import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 
 from nequi_lake.datasets.contract import Column, sql_type
 from nequi_lake.datasets.spec import Dataset, Mart, Table
-from nequi_lake.defs.failures import as_markdown, check_result, refuse
+from nequi_lake.defs.failures import as_markdown, check_result
 from nequi_lake.defs.names import IO_TABLES, belongs_to, raw_key, table_key
-from nequi_lake.engines.files import discard
-from nequi_lake.lake.reader import Lake
-from nequi_lake.lake.release import Release, StagedTable
+from nequi_lake.pipeline.publish import PendingCommit, Selection, StagedGroup
 from nequi_lake.quality.audit import checks_of
-from nequi_lake.quality.check import Check
 
-log = logging.getLogger(__name__)
-
-Staged = Mapping[str, StagedTable]
-"""Table name → what was staged, or is published."""
-Made = Iterator[dg.AssetCheckResult | dg.MaterializeResult[StagedTable]]
-"""What a step gives that makes tables: what their checks found, and then the tables, unless it fails."""
+Results = Iterator[dg.AssetCheckResult | dg.MaterializeResult[PendingCommit]]
+"""What a step yields that makes relations: what their checks found, and then the relations, unless it fails."""
 
 
 def table_spec(dataset: Dataset, table: Table, deps: Iterable[dg.AssetKey], engine: str) -> dg.AssetSpec:
@@ -55,80 +46,39 @@ def check_specs(dataset: Dataset, unit: Sequence[Table]) -> list[dg.AssetCheckSp
     ]
 
 
-def try_of(run_id: str) -> str:
-    """A name for one try of a run; later ones sort behind it."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{run_id[:8]}"
+def selection_of(context: dg.AssetExecutionContext, dataset: Dataset, group: Sequence[Table]) -> Selection:
+    """What a step is to publish of a release group, and whose checks it is to run without publishing."""
+    names = {table_key(dataset, table): table.name for table in group}
+    return Selection(
+        relations=frozenset(names[key] for key in context.selected_asset_keys if key in names),
+        checked_only=frozenset(names[key.asset_key] for key in context.selected_asset_check_keys),
+    )
 
 
-def made(
-    context: dg.AssetExecutionContext,
-    lake: Lake,
-    dataset: Dataset,
-    unit: Sequence[Table],
-    name: str,
-    release: Release,
-    make: Callable[[Collection[str], Staged, Staged], tuple[Staged, list[Check]]],
-) -> Made:
-    """Give the tables of a release that are selected: those that are there, and those that are staged now.
-
-    Only for a run that has the dataset to itself.
-
-    Args:
-        context: of the step.
-        lake: the lake.
-        dataset: whose tables.
-        unit: the tables that are released together.
-        name: what a person calls them.
-        release: what they will be.
-        make: (tables to stage, tables to audit as they are, tables of the release that are there) → what was staged,
-            and the checks of all that were to be audited.
+def results(context: dg.AssetExecutionContext, group: StagedGroup) -> Results:
+    """What the checks of a staged group found, and then its relations.
 
     Raises:
-        dagster.Failure: a check failed; what was staged is gone.
+        AuditError: a check failed, so no relation is yielded.
     """
     began = time.monotonic()
-    selected = [table.name for table in unit if table_key(dataset, table) in context.selected_asset_keys]
-    newest = {table.name: lake.catalog.newest(dataset.name, table.name) for table in unit}
-    there = {
-        each: table
-        for each, table in newest.items()
-        # Files that somebody removed are made again.
-        if table and table.release.id == release.id and not lake.storage.missing(table.paths)
-    }
-    missing = [each for each in selected if each not in there]
     wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
-    # A check that was asked for without its table is held against what is published.
-    alone = {key.path[-1] for key, _ in wanted}.difference(selected)
-    old = {
-        **{each: table for each, table in newest.items() if table and each in alone},
-        **{each: table for each, table in there.items() if each in selected},
-    }
-    if not missing:
-        log.info("%s: nothing to publish, release %s is there already", name, release.id)
-    staged, checks = make(missing, old, there)
-    try:
-        for check in checks:
-            key = table_key(dataset, dataset.table(check.subject.split(".")[1]))
-            if (key, check.name) in wanted:
-                held = old.get(key.path[-1])
-                yield check_result(check, key, held.release.id if held else release.id)
-        failed = [check for check in checks if not check.passed]
-        if failed:
-            raise refuse(failed, f"Nothing of {name} was published; what readers see of it is as it was.")
-    except BaseException:
-        discard(dataset, staged, lake.storage)
-        raise
-    for each in selected:
+    for check, release in group.checks:
+        key = table_key(group.dataset, group.dataset.table(check.relation))
+        if (key, check.name) in wanted:
+            yield check_result(check, key, release)
+    group.approve()
+    for name in group.relations:
         yield dg.MaterializeResult(
-            asset_key=table_key(dataset, dataset.table(each)),
-            value=staged.get(each) or there[each],
+            asset_key=table_key(group.dataset, group.dataset.table(name)),
+            value=PendingCommit(group, name),
             metadata={
                 "seconds": round(time.monotonic() - began, 3),
                 "checks": dg.MetadataValue.md(
-                    as_markdown(check for check in checks if check.subject == f"{dataset.name}.{each}")
+                    as_markdown(check for check, _ in group.checks if check.relation == name)
                 ),
             },
-            data_version=dg.DataVersion(release.id),
+            data_version=dg.DataVersion(group.release.id),
         )
 
 

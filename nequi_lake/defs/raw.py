@@ -11,6 +11,7 @@ from nequi_lake.datasets.spec import Dataset, RawFile
 from nequi_lake.defs.failures import as_failure, check_result, refuse
 from nequi_lake.defs.names import IO_RAW, RAW, belongs_to, raw_key
 from nequi_lake.lake.housekeeping import remove_drafts
+from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.raw import Fetched, KeptFile, Part, RawZone, content_version, sha256_of
 from nequi_lake.lake.reader import Lake
 from nequi_lake.quality.structure import FILE_IS_WHOLE, Problem, Structure, as_check, inspect, together
@@ -41,6 +42,8 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
     def fetch(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], source: dg.ResourceParam[Source]
     ) -> Iterator[dg.MaterializeResult[Fetched | KeptFile] | dg.AssetCheckResult]:
+        with as_failure(lake.settings.uri):
+            ensure_identity(lake.storage)
         with (
             as_failure(lake.settings.uri),
             lake.storage.alone(dataset.name),

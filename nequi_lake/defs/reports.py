@@ -3,7 +3,7 @@
 import logging
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -12,14 +12,14 @@ import pandas as pd
 from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 
 from nequi_lake.datasets.spec import Dataset, Table
-from nequi_lake.defs.failures import RELEASE, as_failure
+from nequi_lake.defs.failures import as_failure
 from nequi_lake.defs.names import IO_REPORTS, REPORTS, belongs_to, index_key, report_key, report_path, table_key
 from nequi_lake.lake.reader import Lake, LakeTable
 from nequi_lake.profiling.dictionary import dictionary_page
 from nequi_lake.profiling.index import TableState, facts_of_report, index_page
 from nequi_lake.profiling.profile import profile
 from nequi_lake.profiling.report import CheckFound
-from nequi_lake.quality.audit import TABLE_CHECKS
+from nequi_lake.quality.record import read_record
 
 log = logging.getLogger(__name__)
 
@@ -77,12 +77,17 @@ def report_asset(dataset: Dataset, table: Table) -> dg.AssetsDefinition:
         kinds={"html", "pandas"},
         **belongs_to(dataset, REPORTS),
     )
-    def report(context: dg.AssetExecutionContext, table: LakeTable) -> dg.MaterializeResult[pd.DataFrame]:
+    def report(lake: dg.ResourceParam[Lake], table: LakeTable) -> dg.MaterializeResult[pd.DataFrame]:
         with as_failure(table.published.name):
             log.info("%s: profiling %s rows", table.published.name, f"{table.published.rows:,}")
             began = time.monotonic()
             frame = profile(table)
-            checks = recorded_checks(context, source, table.published.release.id)
+            checks = [
+                CheckFound(name=check.name, passed=check.passed, found=check.found, numbers=check.numbers)
+                for check in read_record(
+                    lake.storage, dataset.name, table.published.release.run_id, table.published.table
+                )
+            ]
             return dg.MaterializeResult(
                 value=frame,
                 metadata={
@@ -98,24 +103,6 @@ def report_asset(dataset: Dataset, table: Table) -> dg.AssetsDefinition:
 
 CHECKS = "checks"
 """Metadata of a report: what the checks of its table found, which the page shows too."""
-
-
-def recorded_checks(context: dg.AssetExecutionContext, table: dg.AssetKey, release: str) -> Sequence[CheckFound]:
-    """What Dagster has recorded of a table's checks, where they were held against that release."""
-    keys = [dg.AssetCheckKey(table, name) for name in TABLE_CHECKS]
-    records = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
-    found = []
-    for key in keys:
-        evaluation = records[key].evaluation if key in records else None
-        if evaluation is None:
-            continue
-        told = {name: value.value for name, value in evaluation.metadata.items()}
-        if told.pop(RELEASE, None) == release:
-            numbers = {name: value for name, value in told.items() if isinstance(value, int | float | str)}
-            found.append(
-                CheckFound(name=key.name, passed=evaluation.passed, found=evaluation.description or "", numbers=numbers)
-            )
-    return found
 
 
 def index_asset(dataset: Dataset) -> dg.AssetsDefinition:

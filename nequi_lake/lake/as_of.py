@@ -37,12 +37,17 @@ def parse(as_of: datetime | str) -> datetime | str:
 
 
 def find(catalog: LakeCatalog, dataset: Dataset, release: str) -> list[ReleaseState]:
-    """The releases of the dataset, and of its marts, whose id begins so."""
-    states = (state for unit in dataset.units for state in catalog.releases(dataset, unit))
-    return [state for state in states if state.release.id.startswith(release)]
+    """The releases of the dataset, and of its marts, whose id begins so; of one id, the newest complete one."""
+    found: dict[str, ReleaseState] = {}
+    for group in dataset.units:
+        for state in catalog.releases(dataset, group):
+            known = found.get(state.release.id)
+            if state.release.id.startswith(release) and not (known and known.complete):
+                found[state.release.id] = state
+    return list(found.values())
 
 
-def the_one(matching: Sequence[tuple[str, ReleaseState]], release: str) -> tuple[str, ReleaseState]:
+def resolve_single(matching: Sequence[tuple[str, ReleaseState]], release: str) -> tuple[str, ReleaseState]:
     """The one release among those that match, with its dataset.
 
     Raises:
@@ -57,11 +62,11 @@ def the_one(matching: Sequence[tuple[str, ReleaseState]], release: str) -> tuple
         ids = ", ".join(f"{state.release.id} of {dataset}" for dataset, state in matching)
         raise CatalogError(f"Several releases begin with {release}.", where=ids, fix="Give more characters of the id.")
     (dataset, state) = matching[0]
-    if not state.whole:
+    if not state.complete:
         raise CatalogError(
-            f"Release {state.release.id} is not whole: not every table of {dataset} has it.",
+            f"Release {state.release.id} is not complete: not every table of {dataset} has it.",
             where=dataset,
-            fix="nequi-lake history DATASET.TABLE says which releases are whole.",
+            fix="nequi-lake history DATASET.TABLE lists which releases are complete.",
         )
     return dataset, state
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
@@ -34,10 +34,11 @@ from nequi_lake.lake.patience import patiently
 from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.snapshots import (
+    Commit,
     commits_by_release,
     commits_of,
     committed_at,
-    is_whole,
+    is_complete,
     published_by,
     release_of,
 )
@@ -83,8 +84,15 @@ class LakeCatalog:
                 "make the tables anew from raw: nequi-lake run",
             ) from refusal
 
-    def publish(self, dataset: Dataset, staged: StagedTable) -> PublishedTable:
+    def publish(
+        self, dataset: Dataset, staged: StagedTable, *, fence: Callable[[], object] | None = None
+    ) -> PublishedTable:
         """Make the staged files the table of ``dataset``, in one commit.
+
+        Args:
+            dataset: whose table it is.
+            staged: the files, with the release and its sequence.
+            fence: called right before the commit; raises where the caller no longer holds the dataset's lock.
 
         Raises:
             CatalogConflictError: another writer changed the table at the same time.
@@ -115,6 +123,8 @@ class LakeCatalog:
                     snapshot.delete_data_file(file)
                 for file in new:
                     snapshot.append_data_file(file)
+            if fence:
+                fence()
             committed = change.commit_transaction()
         except (CommitFailedException, TableAlreadyExistsError, ValidationException) as refused:
             # Not tried again: it would take the place of what the other has published, unseen.
@@ -147,25 +157,21 @@ class LakeCatalog:
         release: Release | None = None,
         before: datetime | None = None,
     ) -> dict[str, PublishedTable]:
-        """The tables of the newest release that every table of it has, and the newest of each mart, by name.
+        """The relations that readers see, by name: of each release group, the complete release of the highest sequence.
 
         Args:
-            dataset: whose tables.
+            dataset: whose relations.
             names: the tables and marts that are wanted; all of them by default.
-            release: the only release that is wanted, with the newest of each mart that was made from the same tables.
-            before: leave out what was committed later than this.
+            release: the only release that is wanted, with the newest of each mart that comes from the same tables.
+            before: leave out what was committed later than this, by the clock of whoever committed it.
         """
         found: dict[str, PublishedTable] = {}
         wanted = {table.name for table in dataset.tables_and_marts} if names is None else set(names)
-        for unit in dataset.units:
-            if wanted.isdisjoint(table.name for table in unit):
+        for group in dataset.units:
+            if wanted.isdisjoint(table.name for table in group):
                 continue
-            tables = self._icebergs(dataset, unit)
-            whole = [commits for commits in commits_by_release(tables, before).values() if is_whole(commits, dataset)]
-            if release:
-                same = [commits for commits in whole if release_of(commits).of_tables == release.of_tables]
-                whole = [commits for commits in same if release_of(commits).id == release.id] or same
-            newest = max(whole, key=committed_at, default={})
+            tables = self._icebergs(dataset, group)
+            newest = _select(self._complete(dataset, tables, before), release)
             found |= {
                 name: published_by(dataset.name, name, iceberg, newest[name])
                 for name, iceberg in tables.items()
@@ -173,29 +179,36 @@ class LakeCatalog:
             }
         return found
 
-    def releases(self, dataset: Dataset, unit: Sequence[Table] | None = None) -> list[ReleaseState]:
-        """The releases of the dataset's tables, or of another unit of it, the one that was committed last first.
+    def releases(self, dataset: Dataset, group: Sequence[Table] | None = None) -> Iterator[ReleaseState]:
+        """The releases of the dataset's tables, or of another release group, the highest sequence first.
 
-        What readers see is the first whole one.
+        What readers see is the first complete one.
         """
-        tables = self._icebergs(dataset, dataset.tables if unit is None else unit)
-        releases = sorted(commits_by_release(tables).values(), key=committed_at, reverse=True)
-        return [
-            ReleaseState(
+        tables = self._icebergs(dataset, dataset.tables if group is None else group)
+        for commits in commits_by_release(tables):
+            yield ReleaseState(
                 release=release_of(commits),
-                whole=is_whole(commits, dataset),
+                complete=is_complete(commits, dataset),
                 committed_at=committed_at(commits),
             )
-            for commits in releases
-        ]
+
+    def next_sequence(self, dataset: Dataset, group: Sequence[Table], release: str) -> int:
+        """The sequence that a release of this id gets now; that of the newest release where it is the same.
+
+        Only for a caller that holds the dataset's lock.
+        """
+        newest = next(self.releases(dataset, group), None)
+        if newest is None:
+            return 1
+        return newest.release.sequence + (newest.release.id != release)
 
     def history(self, dataset: Dataset, table: str) -> list[HistoryEntry]:
         """The lake's commits to a table, the newest first."""
         tables = self._icebergs(dataset, dataset.unit_of(table))
         iceberg = tables[table]
-        releases = commits_by_release(tables)
-        whole = {name: commits for name, commits in releases.items() if is_whole(commits, dataset)}
-        seen = max(whole.values(), key=committed_at, default={}).get(table)
+        complete = [commits for commits in commits_by_release(tables) if is_complete(commits, dataset)]
+        seen = complete[0].get(table) if complete else None
+        keys = {(release_of(commits).sequence, release_of(commits).id) for commits in complete}
         return [
             HistoryEntry(
                 release=commit.release,
@@ -204,7 +217,7 @@ class LakeCatalog:
                 rows=commit.total("total-records"),
                 size_bytes=commit.total("total-files-size"),
                 current=seen is not None and seen.snapshot == commit.snapshot,
-                whole=commit.release.id in whole,
+                complete=(commit.release.sequence, commit.release.id) in keys,
             )
             for commit in (commits_of(iceberg) if iceberg else ())
         ]
@@ -240,8 +253,13 @@ class LakeCatalog:
                 fix=f"Run it again: nequi-lake maintain {dataset}",
             ) from refused
 
-    def _icebergs(self, dataset: Dataset, unit: Sequence[Table]) -> dict[str, IcebergTable | None]:
-        return {table.name: self.iceberg(dataset.name, table.name) for table in unit}
+    def _icebergs(self, dataset: Dataset, group: Sequence[Table]) -> dict[str, IcebergTable | None]:
+        return {table.name: self.iceberg(dataset.name, table.name) for table in group}
+
+    def _complete(
+        self, dataset: Dataset, tables: Mapping[str, IcebergTable | None], before: datetime | None
+    ) -> Iterator[dict[str, Commit]]:
+        return (commits for commits in commits_by_release(tables, before) if is_complete(commits, dataset))
 
     def iceberg(self, dataset: str, table: str) -> IcebergTable | None:
         """The Iceberg table behind a table or mart; None where it was never published."""
@@ -271,6 +289,18 @@ class LakeCatalog:
             with creation.update_spec() as spec:
                 spec.add_field(table.partition_by.column, transform, table.partition_by.name)
         return creation
+
+
+def _select(releases: Iterable[dict[str, Commit]], wanted: Release | None) -> dict[str, Commit]:
+    """The first of complete releases; where one is wanted, the first of its id, or else of the same tables' release."""
+    of_same_tables: dict[str, Commit] = {}
+    for commits in releases:
+        release = release_of(commits)
+        if wanted is None or release.id == wanted.id:
+            return commits
+        if not of_same_tables and release.tables_release == wanted.tables_release:
+            of_same_tables = commits
+    return of_same_tables
 
 
 def _that_waits(uri: str) -> str:

@@ -21,7 +21,7 @@ from nequi_lake.lake.housekeeping import written_in
 from nequi_lake.lake.patience import patiently
 from nequi_lake.lake.quarantine import newest_run
 from nequi_lake.lake.raw import RawZone
-from nequi_lake.lake.snapshots import time_of, told_by
+from nequi_lake.lake.snapshots import parse_summary, time_of
 from nequi_lake.lake.storage import FileFacts, Storage
 from nequi_lake.lake.storage.faults import explain
 
@@ -164,12 +164,12 @@ def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, 
     oldest = now - keep.age
     releases: set[str] = set()
     for unit in dataset.units:
-        states = catalog.releases(dataset, unit)
-        whole = [state.release.id for state in states if state.whole]
-        # What readers see is the first whole one.
+        states = list(catalog.releases(dataset, unit))
+        complete = [state.release.id for state in states if state.complete]
+        # What readers see is the first complete one.
         releases |= {
-            *whole[: max(keep.releases, 1)],
-            *(s.release.id for s in states if s.committed_at >= oldest or s.release.made_from in releases),
+            *complete[: max(keep.releases, 1)],
+            *(s.release.id for s in states if s.committed_at >= oldest or s.release.source_release in releases),
         }
     runs = {newest_run(storage, dataset.name)}
     expired: dict[str, set[int]] = {}
@@ -180,7 +180,7 @@ def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, 
             continue
         kept = [s for s in iceberg.snapshots() if _is_kept(s, iceberg, releases, oldest)]
         expired[table.name] = {s.snapshot_id for s in iceberg.snapshots()} - {s.snapshot_id for s in kept}
-        runs |= {told[0].run_id for told in map(told_by, kept) if told}
+        runs |= {told[0].run_id for told in map(parse_summary, kept) if told}
         found = storage.files(storage.path(table.zone, dataset.name, table.name))
         needed = _needed(iceberg, kept)
         lost = sorted(needed - set(found))
@@ -204,7 +204,7 @@ def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, 
 def _is_kept(snapshot: Snapshot, iceberg: IcebergTable, releases: Collection[str], oldest: datetime) -> bool:
     if snapshot.snapshot_id in {ref.snapshot_id for ref in iceberg.metadata.refs.values()}:
         return True
-    told = told_by(snapshot)
+    told = parse_summary(snapshot)
     return told[0].id in releases if told else time_of(snapshot.timestamp_ms) >= oldest
 
 

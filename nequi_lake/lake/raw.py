@@ -250,6 +250,14 @@ class RawZone:
             )
         return kept
 
+    def newest(self, dataset: Dataset) -> dict[str, KeptFile]:
+        """All files of the current version, by name.
+
+        Raises:
+            RawZoneError: no version of the dataset is kept, or a file of it is gone.
+        """
+        return {file.name: self.file(dataset.name, file.name) for file in dataset.files}
+
     def _make_current(self, dataset: Dataset, version: str) -> None:
         kept = list(self._kept(dataset, version))
         if len(kept) == len(dataset.files) and all(file.whole for file in kept):

@@ -16,7 +16,7 @@ from nequi_lake.datasets import discover
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.errors import CatalogError
-from nequi_lake.lake.as_of import find, parse, the_one
+from nequi_lake.lake.as_of import find, parse, resolve_single
 from nequi_lake.lake.query import connected, the_query
 from nequi_lake.lake.release import DataFile, PublishedTable, Release
 from nequi_lake.lake.scan import scan_files
@@ -95,7 +95,7 @@ class LakeTable:
         import pyarrow.dataset as ds
 
         known = None
-        for name, bounds in file.within.items():
+        for name, bounds in file.partition_bounds.items():
             if name not in self._schema.names:
                 continue
             low, high = (pa.scalar(bound, self._schema.field(name).type) for bound in bounds)
@@ -263,7 +263,7 @@ class Lake:
             return None
         found = [(dataset, find(self.catalog, dataset, self.as_of)) for dataset in self.datasets.values()]
         matching = [(dataset.name, release) for dataset, releases in found for release in releases]
-        dataset, release = the_one(matching, self.as_of)
+        dataset, release = resolve_single(matching, self.as_of)
         return dataset, release.release
 
     def table(self, name: str) -> LakeTable:

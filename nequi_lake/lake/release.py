@@ -15,22 +15,25 @@ class Release:
 
     Attributes:
         id: fingerprint of the raw bytes or tables, and of the code that makes the tables of them.
-        run_id: the run that staged it.
-        raw_version: the raw zone's version that it was made from.
-        tables: the tables that are released together; the release is whole when each of them has it.
-        made_from: for a mart, the release of the dataset's tables that it was made from.
+        run_id: the attempt of a run that staged it.
+        raw_version: the raw zone's version that it comes from.
+        tables: the names of the relations that are released together; the release is complete when each has it.
+        source_release: for a mart, the id of the release of the dataset's tables that it comes from.
+        sequence: its place in the history of its release group, from 1, given under the dataset's lock. Readers take
+            the highest; no clock decides. 0 until it is given.
     """
 
     id: str
     run_id: str
     raw_version: str
     tables: tuple[str, ...]
-    made_from: str | None = None
+    source_release: str | None = None
+    sequence: int = 0
 
     @property
-    def of_tables(self) -> str:
-        """The id of the release of the dataset's tables that it is, or that it was made from."""
-        return self.made_from or self.id
+    def tables_release(self) -> str:
+        """The id of the release of the dataset's tables: its own, or that of the tables that a mart comes from."""
+        return self.source_release or self.id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +82,14 @@ class DataFile:
     Attributes:
         path: where it is.
         rows, size_bytes: how much it holds.
-        within: the column that the table is cut by → its least and greatest value in the file, as Iceberg has them
-            (days since 1970 for a date). Only of a published file, and of no column that misses a value in it.
+        partition_bounds: partition column → its minimum and maximum in the file, as Iceberg stores them (days since
+            1970 for a date). Only of a published file, and only of a column without missing values in it.
     """
 
     path: str
     rows: int
     size_bytes: int
-    within: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    partition_bounds: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,12 +142,12 @@ class ReleaseState:
 
     Attributes:
         release: which one.
-        whole: whether each of its tables has it.
-        committed_at: when a table of it was last committed.
+        complete: whether each of its relations has it.
+        committed_at: when a relation of it was last committed, by the clock of the machine that committed it.
     """
 
     release: Release
-    whole: bool
+    complete: bool
     committed_at: datetime
 
 
@@ -158,7 +161,7 @@ class HistoryEntry:
         committed_at: when.
         rows, size_bytes: of the table's files.
         current: whether it is what readers see.
-        whole: whether each table of the dataset has the release.
+        complete: whether each relation of the release group has the release.
     """
 
     release: Release
@@ -167,7 +170,7 @@ class HistoryEntry:
     rows: int
     size_bytes: int
     current: bool
-    whole: bool
+    complete: bool
 
 
 _PREFIX = "nequi."
@@ -180,7 +183,8 @@ def to_properties(staged: StagedTable) -> dict[str, str]:
         "run_id": staged.release.run_id,
         "raw_version": staged.release.raw_version,
         "tables": json.dumps(staged.release.tables),
-        **({"made_from": staged.release.made_from} if staged.release.made_from else {}),
+        "sequence": str(staged.release.sequence),
+        **({"source_release": staged.release.source_release} if staged.release.source_release else {}),
         "raw_files": json.dumps({n: [f.records, f.quarantined] for n, f in staged.accounting.files.items()}),
         "accepted": str(staged.accounting.accepted),
         "merged": str(staged.accounting.merged),
@@ -190,7 +194,7 @@ def to_properties(staged: StagedTable) -> dict[str, str]:
 
 
 def from_properties(properties: Mapping[str, str]) -> tuple[Release, Accounting] | None:
-    """The release and accounting that a snapshot's properties tell; None where the lake did not make the snapshot."""
+    """The release and accounting in a snapshot's properties; None where the lake did not make the snapshot."""
     if _PREFIX + "release" not in properties:
         return None
     facts = {name.removeprefix(_PREFIX): value for name, value in properties.items()}
@@ -204,7 +208,8 @@ def from_properties(properties: Mapping[str, str]) -> tuple[Release, Accounting]
             run_id=facts["run_id"],
             raw_version=facts["raw_version"],
             tables=tuple(json.loads(facts["tables"])),
-            made_from=facts.get("made_from"),
+            source_release=facts.get("source_release"),
+            sequence=int(facts["sequence"]),
         ),
         Accounting(
             files=files,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError, UsageError
-from nequi_lake.lake.as_of import SHORTEST, find, the_one
+from nequi_lake.lake.as_of import SHORTEST, find, resolve_single
 from nequi_lake.lake.catalog import LakeCatalog
 from nequi_lake.lake.release import PublishedTable, Release, ReleaseState
 from nequi_lake.lake.storage import Storage
@@ -32,8 +32,8 @@ class RolledBack:
 def roll_back(dataset: Dataset, release: str, catalog: LakeCatalog, storage: Storage) -> RolledBack:
     """Make an older whole release what readers see, with the marts that were made from it.
 
-    The first commit makes the old release the newest, and every table has it already, so readers go from one whole
-    release to the other at that commit. Where the process ends before the last one, a second call does the rest.
+    The old files are committed as a release of a new sequence, so readers go from one release to the other at the
+    last commit of the tables. Where the process ends before it, a second call with the same release does the rest.
 
     Args:
         dataset: the dataset that goes back.
@@ -49,10 +49,10 @@ def roll_back(dataset: Dataset, release: str, catalog: LakeCatalog, storage: Sto
         raise UsageError(f"{release} is too short.", fix=f"Give {SHORTEST} or more characters of the release's id.")
     # Asked before the lock is taken, which would make a lake where there is none.
     _wanted(dataset, release, catalog)
-    with storage.alone(dataset.name):
+    with storage.alone(dataset.name) as lock:
         state = _wanted(dataset, release, catalog)
         together = catalog.published(dataset, release=state.release)
-        target = {name: table for name, table in together.items() if not table.release.made_from}
+        target = {table.name: together[table.name] for table in dataset.tables if table.name in together}
         _refuse_other_columns(dataset, target, state.release, catalog)
         missing = storage.missing([path for table in target.values() for path in table.paths])
         if missing:
@@ -62,20 +62,17 @@ def roll_back(dataset: Dataset, release: str, catalog: LakeCatalog, storage: Sto
                 fix=f"Take another release: nequi-lake history {dataset.name}.{dataset.tables[0].name}",
             )
         seen = catalog.published(dataset)
-        current = all(seen[name].release.id == state.release.id for name in target)
-        changed: list[str] = []
-        for name, table in target.items():
-            newest = catalog.newest(dataset.name, name)
-            # An earlier call was stopped after this table.
-            if newest and newest.release.id == state.release.id and (current or changed):
-                continue
-            catalog.publish(dataset, table)
-            changed.append(table.name)
         marts = _usable_marts(dataset, together, catalog, storage)
-        for name, mart in marts.items():
-            if seen[name].release.id != mart.release.id:
-                catalog.publish(dataset, mart)
-                changed.append(mart.name)
+        changed: list[str] = []
+        for group in dataset.units:
+            for old in [{**target, **marts}[table.name] for table in group if table.name in {**target, **marts}]:
+                release_again = replace(old.release, sequence=catalog.next_sequence(dataset, group, old.release.id))
+                newest = catalog.newest(dataset.name, old.table)
+                # It is current already, or an earlier call was stopped after it.
+                if newest and (newest.release.id, newest.release.sequence) == (old.release.id, release_again.sequence):
+                    continue
+                catalog.publish(dataset, replace(old, release=release_again), fence=lock.check)
+                changed.append(old.name)
         return RolledBack(
             release=state.release,
             changed=tuple(changed),
@@ -86,12 +83,12 @@ def roll_back(dataset: Dataset, release: str, catalog: LakeCatalog, storage: Sto
 
 
 def _wanted(dataset: Dataset, release: str, catalog: LakeCatalog) -> ReleaseState:
-    _, state = the_one([(dataset.name, state) for state in find(catalog, dataset, release)], release)
-    if state.release.made_from:
+    _, state = resolve_single([(dataset.name, state) for state in find(catalog, dataset, release)], release)
+    if state.release.source_release:
         raise UsageError(
             f"{state.release.id} is a release of the mart {', '.join(state.release.tables)} alone.",
             fix=f"Go back to the release that it was made from: "
-            f"nequi-lake rollback {dataset.name} {state.release.made_from}",
+            f"nequi-lake rollback {dataset.name} {state.release.source_release}",
         )
     return state
 

@@ -1,4 +1,4 @@
-"""What the snapshots of an Iceberg table tell: which releases the lake committed, when, and of which files."""
+"""What the snapshots of an Iceberg table record: which releases the lake committed, when, and of which files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STATES_KNOWN = 32
 
 @dataclass(frozen=True)
 class Commit:
-    """What the lake committed to a table: the snapshot, and what it tells of."""
+    """What the lake committed to a table: the snapshot, and the release that it records."""
 
     release: Release
     accounting: Accounting
@@ -39,33 +39,48 @@ class Commit:
         return int((self.snapshot.summary[name] if self.snapshot.summary else None) or 0)
 
 
-def told_by(snapshot: Snapshot) -> tuple[Release, Accounting] | None:
-    """The release and accounting that a snapshot tells of; None where the lake did not make it."""
+def parse_summary(snapshot: Snapshot) -> tuple[Release, Accounting] | None:
+    """The release and accounting in a snapshot's summary; None where the lake did not make the snapshot."""
     return from_properties(snapshot.summary.additional_properties if snapshot.summary else {})
 
 
 def commits_of(iceberg: IcebergTable) -> Iterator[Commit]:
-    """The lake's commits to a table, the newest first."""
+    """The lake's commits to a table, the newest first, each parsed when it is asked for."""
     for snapshot in sorted(iceberg.snapshots(), key=lambda snapshot: snapshot.sequence_number or 0, reverse=True):
-        told = told_by(snapshot)
-        if told:
-            yield Commit(*told, snapshot)
+        parsed = parse_summary(snapshot)
+        if parsed:
+            yield Commit(*parsed, snapshot)
 
 
 def commits_by_release(
-    tables: Mapping[str, IcebergTable | None], before: datetime | None = None
-) -> dict[str, dict[str, Commit]]:
-    """Release → table → the table's newest commit of it."""
-    releases: dict[str, dict[str, Commit]] = {}
-    for name, iceberg in tables.items():
-        for commit in commits_of(iceberg) if iceberg else ():
-            if before is None or commit.committed_at <= before:
-                releases.setdefault(commit.release.id, {}).setdefault(name, commit)
-    return releases
+    relations: Mapping[str, IcebergTable | None], before: datetime | None = None
+) -> Iterator[dict[str, Commit]]:
+    """For each release, the newest commit of each relation that has it; the release of the highest sequence first.
+
+    Reads the newest snapshots first, and older ones only as far as the caller asks for older releases.
+
+    Args:
+        relations: the relations of one release group by name; None for one that was never published.
+        before: leave out commits that are later than this.
+    """
+    streams = {name: commits_of(iceberg) for name, iceberg in relations.items() if iceberg}
+    heads = {name: next(stream, None) for name, stream in streams.items()}
+    while sequences := [commit.release.sequence for commit in heads.values() if commit]:
+        sequence = max(sequences)
+        # Two writers that both lost their lock may have given one sequence to two releases.
+        found: dict[str, dict[str, Commit]] = {}
+        for name, stream in streams.items():
+            head = heads[name]
+            while head and head.release.sequence == sequence:
+                if before is None or head.committed_at <= before:
+                    found.setdefault(head.release.id, {}).setdefault(name, head)
+                head = next(stream, None)
+            heads[name] = head
+        yield from found.values()
 
 
-def is_whole(commits: Mapping[str, Commit], dataset: Dataset) -> bool:
-    """Whether each table of a release that is still declared has it; ``commits`` by table."""
+def is_complete(commits: Mapping[str, Commit], dataset: Dataset) -> bool:
+    """Whether each relation of a release that is still declared has it; ``commits`` by relation."""
     declared = {table.name for table in dataset.tables_and_marts}
     return declared.intersection(release_of(commits).tables) <= set(commits)
 
@@ -116,14 +131,14 @@ def _files(state: _State) -> tuple[DataFile, ...]:
             path=file.file_path,
             rows=file.record_count,
             size_bytes=file.file_size_in_bytes,
-            within=_within(file, state.iceberg),
+            partition_bounds=_partition_bounds(file, state.iceberg),
         )
         for file in sorted(files, key=lambda file: file.file_path)
     )
 
 
-def _within(file: IcebergFile, iceberg: IcebergTable) -> dict[str, tuple[Any, Any]]:
-    """Column that the table is cut by → its least and greatest value in a file."""
+def _partition_bounds(file: IcebergFile, iceberg: IcebergTable) -> dict[str, tuple[Any, Any]]:
+    """Partition column → its minimum and maximum in a file."""
     found, schema = {}, iceberg.schema()
     for part in iceberg.specs()[file.spec_id].fields:
         number = part.source_id

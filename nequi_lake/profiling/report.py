@@ -182,7 +182,7 @@ def _overview(table: LakeTable, source: str | None) -> Mapping[str, Any]:
         "partitions": published.partitions,
         "files": len(published.files),
         "raw_version": published.release.raw_version,
-        "made_from": published.release.made_from,
+        "source_release": published.release.source_release,
         "source": source,
         "release": published.release.id,
         "snapshot_id": published.snapshot_id,

@@ -32,3 +32,13 @@ class Check:
     def refuses(self) -> bool:
         """Whether nothing may be made of what was held against it."""
         return not (self.passed or self.warns)
+
+    @property
+    def relation(self) -> str:
+        """The name of the table or mart, without its dataset."""
+        return self.subject.rpartition(".")[2]
+
+    @property
+    def refusal(self) -> str:
+        """The failure in words: what failed, and what to do."""
+        return f"{self.subject} fails {self.name}: {self.found}\n  to do: {self.fix}"

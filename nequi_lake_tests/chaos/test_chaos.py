@@ -21,7 +21,7 @@ from nequi_lake_tests.conftest import Materialize, citation, only, write_citatio
 ROOT = Path(__file__).parents[2]
 
 
-def told_by(*arguments: str) -> Any:
+def parse_summary(*arguments: str) -> Any:
     """What a module of this package prints as JSON, run in a process that may fork."""
     command = [sys.executable, "-m", *arguments]
     # The exit code says no more than the summary does.
@@ -31,7 +31,7 @@ def told_by(*arguments: str) -> Any:
 
 
 def test_runs_that_are_killed_at_random_moments_are_never_seen() -> None:
-    summary = told_by("nequi_lake_tests.chaos", "--kills", "6", "--each", "6", "--seed", "2", "--json")
+    summary = parse_summary("nequi_lake_tests.chaos", "--kills", "6", "--each", "6", "--seed", "2", "--json")
     assert summary["violations"] == []
     assert summary["killed"] == 6
     assert summary["reads"] > 0
@@ -40,7 +40,7 @@ def test_runs_that_are_killed_at_random_moments_are_never_seen() -> None:
 @pytest.fixture(scope="module")
 def killed() -> Any:
     """Point → what readers saw after a kill there, and what the next run made of it."""
-    return told_by("nequi_lake_tests.chaos.points")
+    return parse_summary("nequi_lake_tests.chaos.points")
 
 
 @pytest.mark.long

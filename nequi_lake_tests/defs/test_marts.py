@@ -67,9 +67,9 @@ class Papers:
         """Table or mart → the release that readers see."""
         return {table.table.name: table.published.release.id for table in self.lake.tables()}
 
-    def made_from(self) -> set[str | None]:
+    def source_release(self) -> set[str | None]:
         """The releases that the marts were made from."""
-        return {table.published.release.made_from for table in self.lake.tables() if table.table.name in MARTS}
+        return {table.published.release.source_release for table in self.lake.tables() if table.table.name in MARTS}
 
     def count(self, mart: str = "citations_per_paper") -> int:
         """The rows of a mart, by SQL."""
@@ -173,10 +173,10 @@ def test_marts_are_made_read_and_reported_on_as_tables_are(lakes: Made, papers: 
     storage = papers.lake.storage
     for name in MARTS:
         told = json.loads(storage.read(storage.path("profiling_reports", "cite_sum", f"{name}.json")))
-        assert told["made_from"] == papers.releases()["papers"]
+        assert told["source_release"] == papers.releases()["papers"]
         assert told["raw_records"] is None
         page = storage.read(storage.path("profiling_reports", "cite_sum", f"{name}.html")).decode()
-        assert told["made_from"] in page
+        assert told["source_release"] in page
         assert "Raw records" not in page
         assert all(
             path.startswith(storage.path("marts", "cite_sum", name))
@@ -216,7 +216,7 @@ def test_marts_are_made_anew_where_their_tables_or_their_sql_changed(papers: Pap
     assert {name for name, release in papers.releases().items() if release != first[name]} == {"citations_per_paper"}
     papers.deliver(1, 2, 3, 4)
     assert papers.run().success
-    assert papers.made_from() == {papers.releases()["papers"]}
+    assert papers.source_release() == {papers.releases()["papers"]}
     assert papers.count() == 4
     assert papers.releases().items().isdisjoint(first.items())
 
@@ -301,7 +301,7 @@ def test_what_a_killed_run_left_is_cleared_away_by_the_next(papers: Papers) -> N
 
 def test_older_marts_are_read_with_the_tables_that_they_were_made_from(two: Two) -> None:
     of_first = Lake(two.papers.settings, PAPERS, as_of=two.ids[0])
-    assert {table.published.release.of_tables for table in of_first.tables()} == {two.ids[0]}
+    assert {table.published.release.tables_release for table in of_first.tables()} == {two.ids[0]}
     assert len(of_first.tables()) == 6
     assert of_first.table("cite_sum.citations_per_paper").published.rows == 3
     own = of_first.table("cite_sum.citations_per_paper").published.release.id
@@ -309,7 +309,7 @@ def test_older_marts_are_read_with_the_tables_that_they_were_made_from(two: Two)
     assert by_mart.table("cite_sum.citations_per_paper").published.release.id == own
     assert by_mart.table("cite_sum.papers").published.release.id == two.ids[0]
     entries = two.papers.lake.catalog.history(CITE_SUM, "citations_per_paper")
-    assert [(entry.release.made_from, entry.rows, entry.current, entry.whole) for entry in entries] == [
+    assert [(entry.release.source_release, entry.rows, entry.current, entry.complete) for entry in entries] == [
         (two.ids[1], 4, True, True),
         (two.ids[0], 3, False, True),
     ]
@@ -322,7 +322,7 @@ def test_a_rollback_takes_the_marts_along(two: Two) -> None:
         roll_back(CITE_SUM, own, lake.catalog, lake.storage)
     done = roll_back(CITE_SUM, two.ids[0], lake.catalog, lake.storage)
     assert (len(done.changed), done.other_marts) == (6, ())
-    assert two.papers.made_from() == {two.ids[0]}
+    assert two.papers.source_release() == {two.ids[0]}
     assert two.papers.count() == 3
     assert roll_back(CITE_SUM, two.ids[0], lake.catalog, lake.storage).changed == ()
 
@@ -334,7 +334,7 @@ def test_a_rollback_names_the_marts_that_stay_of_another_release(
     old = {
         e.snapshot_id
         for e in lake.catalog.history(CITE_SUM, "citations_per_paper")
-        if e.release.made_from == two.ids[0]
+        if e.release.source_release == two.ids[0]
     }
     lake.catalog.expire("cite_sum", "citations_per_paper", old)
     monkeypatch.setenv("NEQUI_LAKE_URI", two.papers.settings.uri)
@@ -345,10 +345,10 @@ def test_a_rollback_names_the_marts_that_stay_of_another_release(
     told = capsys.readouterr().err
     assert "NOT of this release, as none is kept that was made from it: cite_sum.citations_per_paper\n" in told
     assert """--select 'key:"marts/cite_sum/*"'""" in told
-    assert two.papers.made_from() == {two.ids[0], two.ids[1]}
+    assert two.papers.source_release() == {two.ids[0], two.ids[1]}
     # What it says to do.
     assert two.papers.run(*(f"marts/cite_sum/{mart}" for mart in MARTS)).success
-    assert two.papers.made_from() == {two.ids[0]}
+    assert two.papers.source_release() == {two.ids[0]}
     assert two.papers.count() == 3
 
 
@@ -370,7 +370,7 @@ def test_a_rollback_that_is_killed_can_be_ended(two: Two, monkeypatch: pytest.Mo
             roll_back(CITE_SUM, two.ids[0], lake.catalog, lake.storage)
     assert {release for name, release in two.papers.releases().items() if name not in MARTS} == {two.ids[0]}
     assert len(roll_back(CITE_SUM, two.ids[0], lake.catalog, lake.storage).changed) == 6 - survived
-    assert two.papers.made_from() == {two.ids[0]}
+    assert two.papers.source_release() == {two.ids[0]}
 
 
 def test_marts_stay_with_the_tables_that_they_were_made_from(papers: Papers, change_sql: ChangeSql) -> None:

@@ -111,7 +111,7 @@ def test_history_says_which_release_is_seen_and_which_are_whole(
     entries = lake.catalog.history(cite_sum, "papers")
     assert [entry.release.id for entry in entries] == ["halfway", *reversed(three)]
     assert [entry.current for entry in entries] == [False, True, False, False]
-    assert [entry.whole for entry in entries] == [False, True, True, True]
+    assert [entry.complete for entry in entries] == [False, True, True, True]
     assert {entry.rows for entry in entries} == {published.rows}
     with pytest.raises(CatalogError, match="not whole"):
         as_of(lake, "halfway").tables()

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import pyiceberg.table.snapshots
 import pytest
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
+from pyiceberg.table.snapshots import Snapshot
 
 from nequi_lake import Lake
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.release import PublishedTable, StagedTable
+from nequi_lake.lake.snapshots import parse_summary
 from nequi_lake_tests.conftest import Materialize, citation, write_citations
 
 
-def restaged(published: PublishedTable, release: str, files: int = 1) -> StagedTable:
-    """The same files as another release."""
+def restaged(published: PublishedTable, release: str, files: int = 1, sequence: int | None = None) -> StagedTable:
+    """The same files as another release; by default as the next one."""
     return StagedTable(
         dataset=published.dataset,
         table=published.table,
-        release=replace(published.release, id=release),
+        release=replace(published.release, id=release, sequence=sequence or published.release.sequence + 1),
         accounting=published.accounting,
         files=published.files[:files],
     )
@@ -48,15 +55,82 @@ def test_a_release_is_seen_when_its_last_table_is_committed(
     assert releases(lake) == {"new"}
 
 
-def test_going_back_to_an_old_release_is_seen_at_once_and_whole(
+def test_an_old_release_that_is_committed_again_is_seen_when_its_last_table_is_committed(
     materialize: Materialize, lake: Lake, cite_sum: Dataset
 ) -> None:
     assert materialize("cite_sum").success
     first = [table.published for table in lake.tables()]
     for published in first:
         lake.catalog.publish(cite_sum, restaged(published, "new", files=9))
-    lake.catalog.publish(cite_sum, restaged(first[0], first[0].release.id))
+    for published in first:
+        assert releases(lake) == {"new"}
+        lake.catalog.publish(cite_sum, restaged(published, published.release.id, sequence=3))
     assert releases(lake) == {first[0].release.id}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """Sets the clock of whoever commits from now on, as a distance from the real one."""
+
+    def set_to(shift: timedelta) -> None:
+        moved = SimpleNamespace(time=lambda: time.time() + shift.total_seconds())
+        monkeypatch.setattr(pyiceberg.table.snapshots, "time", moved)
+
+    return set_to
+
+
+def publish_new(materialize: Materialize, lake: Lake, inbox: Path, paper: int) -> str:
+    """Publish a release of cite_sum with one more paper; its id."""
+    write_citations(inbox, "train", [citation(paper)])
+    assert materialize("cite_sum").success
+    (release,) = releases(lake)
+    return release
+
+
+def test_a_release_from_a_machine_whose_clock_is_behind_is_seen(
+    materialize: Materialize, lake: Lake, inbox: Path, clock: Callable[[timedelta], None]
+) -> None:
+    assert materialize("cite_sum").success
+    (old,) = releases(lake)
+    clock(timedelta(days=-10))
+    new = publish_new(materialize, lake, inbox, 8)
+    assert new != old
+    entries = lake.catalog.history(lake.datasets["cite_sum"], "papers")
+    assert [(entry.release.sequence, entry.current) for entry in entries] == [(2, True), (1, False)]
+    assert entries[0].committed_at < entries[1].committed_at
+
+
+def test_as_of_a_time_takes_the_highest_sequence_that_is_not_after_it(
+    materialize: Materialize, lake: Lake, inbox: Path, clock: Callable[[timedelta], None]
+) -> None:
+    now = datetime.now(UTC)
+    ids = []
+    for number, days in enumerate((-20, -10, -30)):
+        clock(timedelta(days=days))
+        ids.append(publish_new(materialize, lake, inbox, 8 + number))
+    for days, seen in ((-5, ids[2]), (-15, ids[2]), (-25, ids[2])):
+        assert releases(Lake(lake.settings, lake.datasets, as_of=now + timedelta(days=days))) == {seen}
+    clock(timedelta(days=-1))
+    ids.append(publish_new(materialize, lake, inbox, 20))
+    assert releases(Lake(lake.settings, lake.datasets, as_of=now + timedelta(days=-2))) == {ids[2]}
+    assert releases(Lake(lake.settings, lake.datasets, as_of=now)) == {ids[3]}
+
+
+def test_the_newest_release_is_found_without_reading_the_older_snapshots(
+    materialize: Materialize, lake: Lake, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for paper in (8, 9, 10, 11):
+        publish_new(materialize, lake, inbox, paper)
+    parsed: list[int] = []
+
+    def count(snapshot: Snapshot) -> object:
+        parsed.append(snapshot.snapshot_id)
+        return parse_summary(snapshot)
+
+    monkeypatch.setattr("nequi_lake.lake.snapshots.parse_summary", count)
+    assert len(lake.catalog.published(lake.datasets["cite_sum"])) == 3
+    # The newest snapshot of each of the three tables, and the one before it, which is of another release.
+    assert len(parsed) <= 6
 
 
 def test_a_table_that_the_release_did_not_know_does_not_hide_it(

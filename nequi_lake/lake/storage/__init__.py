@@ -20,7 +20,7 @@ from fsspec import AbstractFileSystem
 
 from nequi_lake.errors import needs_extra
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage.base import Place
+from nequi_lake.lake.storage.base import DatasetLock, Place
 from nequi_lake.lake.storage.local import Folder
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class Storage:
         """Region and endpoint of a boto3 client that reaches the lake; None where it is in a folder."""
         return self._place.client_arguments()
 
-    def alone(self, name: str) -> AbstractContextManager[None]:
+    def alone(self, name: str) -> AbstractContextManager[DatasetLock]:
         """Keep other runs out of ``name`` for the time of the block; wait for one that is in it.
 
         Raises:

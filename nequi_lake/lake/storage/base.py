@@ -10,6 +10,13 @@ import pyarrow.fs
 from fsspec import AbstractFileSystem
 
 
+class DatasetLock:
+    """The hold on a name."""
+
+    def check(self) -> None:
+        """Raise where it is lost."""
+
+
 class Place(Protocol):
     """A folder or a bucket's prefix, and how each library is told to reach it."""
 
@@ -79,7 +86,7 @@ class Place(Protocol):
         """A local folder for work under way on ``name``, from which :meth:`take` is cheap."""
         ...
 
-    def alone(self, name: str, wait_s: float) -> AbstractContextManager[None]:
+    def alone(self, name: str, wait_s: float) -> AbstractContextManager[DatasetLock]:
         """Keep every other run out of ``name`` for the time of the block; wait for one that is in it.
 
         Raises:

@@ -21,6 +21,7 @@ from typing import Any
 import botocore.exceptions
 
 from nequi_lake.errors import NequiLakeError, TransientError
+from nequi_lake.lake.storage.base import DatasetLock
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ _GONE = {"NoSuchKey", "404"}
 @contextmanager
 def lease(
     client: Any, bucket: str, key: str, name: str, wait_s: float, write_arguments: dict[str, str]
-) -> Iterator[None]:
+) -> Iterator[DatasetLock]:
     """Hold ``key`` for the time of the block; wait for whoever has it.
 
     Args:
@@ -63,7 +64,7 @@ def lease(
             )
         time.sleep(_LOOK_S)
     with held.kept_fresh():
-        yield
+        yield DatasetLock()
     if held.lost:
         raise TransientError(
             f"The hold on {name} was lost while the run was at work, and another run may have been at it too.",

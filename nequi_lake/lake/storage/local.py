@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from fsspec import AbstractFileSystem
 
 from nequi_lake.errors import NequiLakeError
+from nequi_lake.lake.storage.base import DatasetLock
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Folder:
         return Path(self.uri) / ".scratch" / name
 
     @contextmanager
-    def alone(self, name: str, wait_s: float) -> Iterator[None]:
+    def alone(self, name: str, wait_s: float) -> Iterator[DatasetLock]:
         """As :meth:`Place.alone`, on this machine.
 
         The operating system holds the lock for the process, so that a run that was killed leaves none behind.
@@ -105,7 +106,7 @@ class Folder:
                     fix="Wait for it, or end it, and run this one again.",
                 ) from None
         try:
-            yield
+            yield DatasetLock()
         finally:
             lock.release()
 

@@ -18,6 +18,7 @@ from s3fs import S3FileSystem
 
 from nequi_lake.errors import UsageError
 from nequi_lake.lake.storage.aws import access
+from nequi_lake.lake.storage.base import DatasetLock
 from nequi_lake.lake.storage.lease import lease
 from nequi_lake.progress import bar
 
@@ -113,7 +114,7 @@ class Bucket:
         """A folder of this machine's temporary disk; each lake has its own, and no folder around it that would stay."""
         return Path(tempfile.gettempdir()) / f"nequi_lake-{hashlib.sha256(self.uri.encode()).hexdigest()[:12]}-{name}"
 
-    def alone(self, name: str, wait_s: float) -> AbstractContextManager[None]:
+    def alone(self, name: str, wait_s: float) -> AbstractContextManager[DatasetLock]:
         bucket, key = _bucket_and_key(f"{self.uri}/.locks/{name}.json")
         return lease(self._client, bucket, key, name, wait_s, self.access.write_arguments())
 

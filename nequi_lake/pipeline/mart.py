@@ -1,0 +1,76 @@
+"""A mart: made by SQL of its dataset's published tables, audited and published alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nequi_lake.datasets.spec import Dataset, Mart
+from nequi_lake.engines.duckdb import make
+from nequi_lake.engines.files import discard
+from nequi_lake.engines.fingerprint import mart_release_id
+from nequi_lake.lake.layout import ensure_identity
+from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.release import PublishedTable, Release
+from nequi_lake.pipeline.publish import EVERYTHING, Selection, Stage, Staged, StagedGroup, attempt_id, stage_group
+from nequi_lake.quality.audit import audit
+from nequi_lake.quality.check import Check
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def stage_mart(
+    lake: Lake, dataset: Dataset, mart: Mart, run_id: str, *, selection: Selection = EVERYTHING
+) -> Iterator[StagedGroup]:
+    """Make a mart of its dataset's published tables, and audit it; holds the dataset's lock for the time of the block.
+
+    Args:
+        lake: the lake.
+        dataset: whose mart.
+        mart: the mart.
+        run_id: the run that does it.
+        selection: whether the mart is wanted, or only its checks.
+
+    Raises:
+        CatalogError: a table that the mart reads was never published.
+        StageError: the query cannot be run, or contradicts the contract.
+    """
+    # Asked before the lock is taken, which would make a lake where there is none.
+    lake.table(f"{dataset.name}.{mart.reads[0]}")
+    ensure_identity(lake.storage)
+    title = f"{dataset.name}.{mart.name}"
+    with lake.storage.alone(dataset.name) as lock:
+        tables = lake.tables_of(dataset, [table.name for table in dataset.tables])
+        content = {name: tables[name].to_dataset() for name in mart.reads}
+        source = next(iter(tables.values())).published.release
+        release = Release(
+            id=mart_release_id(mart, source.id),
+            run_id=attempt_id(run_id),
+            raw_version=source.raw_version,
+            tables=(mart.name,),
+            source_release=source.id,
+        )
+        parents = {name: table.published for name, table in tables.items()}
+
+        def stage_and_audit(wanted: Stage) -> tuple[Staged, list[Check]]:
+            log.info("%s: %s", title, "making and auditing" if wanted.missing else "auditing")
+            staged = {name: make(dataset, mart, content, wanted.release, lake.storage) for name in wanted.missing}
+            try:
+                return staged, audit(dataset, {**wanted.kept, **staged}, parents, lake.storage)
+            except BaseException:
+                discard(dataset, staged, lake.storage)
+                raise
+
+        yield stage_group(lake, dataset, [mart], release, selection, lock, title=title, stage_and_audit=stage_and_audit)
+
+
+def publish_mart(lake: Lake, dataset: Dataset, mart: Mart, run_id: str) -> dict[str, PublishedTable]:
+    """Make, audit and publish a mart; its name → what readers see.
+
+    Raises:
+        AuditError: a check failed, so nothing was published.
+    """
+    with stage_mart(lake, dataset, mart, run_id) as staged:
+        return staged.commit_all()

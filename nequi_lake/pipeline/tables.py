@@ -1,0 +1,113 @@
+"""A dataset's tables: staged from the newest kept raw version in one pass, audited together, published one by one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from nequi_lake.datasets.spec import Dataset
+from nequi_lake.engines.duplicates import find_duplicates
+from nequi_lake.engines.files import discard
+from nequi_lake.engines.fingerprint import release_id
+from nequi_lake.engines.polars import stage
+from nequi_lake.lake.housekeeping import remove_orphans
+from nequi_lake.lake.layout import ensure_identity
+from nequi_lake.lake.raw import KeptFile, RawZone
+from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.release import PublishedTable, Release
+from nequi_lake.pipeline.publish import EVERYTHING, Selection, Stage, Staged, StagedGroup, attempt_id, stage_group
+from nequi_lake.quality.audit import UNIQUE_KEY, audit
+from nequi_lake.quality.check import Check
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def stage_tables(
+    lake: Lake, dataset: Dataset, run_id: str, *, selection: Selection = EVERYTHING, fetched: str | None = None
+) -> Iterator[StagedGroup]:
+    """Stage and audit a dataset's tables; holds the dataset's lock for the time of the block.
+
+    The raw version is resolved here, under the lock, once: the newest that is kept, whatever a run fetched before.
+
+    Args:
+        lake: the lake.
+        dataset: whose tables.
+        run_id: the run that does it.
+        selection: which of the tables are wanted.
+        fetched: the version that the run fetched, to say where a newer one is staged.
+
+    Raises:
+        RawZoneError: no version of the dataset is kept, or a file of it is gone.
+        StageError: the engine could not read or write a file.
+    """
+    ensure_identity(lake.storage)
+    with lake.storage.alone(dataset.name) as lock:
+        remove_orphans(dataset, lake.catalog, lake.storage)
+        files = RawZone(lake.storage).newest(dataset)
+        version = next(iter(files.values())).version
+        if fetched not in (None, version):
+            log.warning(
+                "%s: staging raw version %s, which is newer than %s that this run fetched",
+                dataset.name,
+                version,
+                fetched,
+            )
+        release = Release(
+            id=release_id(dataset, files.values()),
+            run_id=attempt_id(run_id),
+            raw_version=version,
+            tables=tuple(table.name for table in dataset.tables),
+        )
+        yield stage_group(
+            lake,
+            dataset,
+            dataset.tables,
+            release,
+            selection,
+            lock,
+            title=dataset.name,
+            stage_and_audit=lambda wanted: _stage_and_audit(lake, dataset, files, wanted),
+        )
+
+
+def publish_tables(lake: Lake, dataset: Dataset, run_id: str) -> dict[str, PublishedTable]:
+    """Stage, audit and publish a dataset's tables from the newest kept raw version; relation name → what readers see.
+
+    Raises:
+        AuditError: a check failed, so nothing was published.
+    """
+    with stage_tables(lake, dataset, run_id) as staged:
+        return staged.commit_all()
+
+
+def _stage_and_audit(
+    lake: Lake, dataset: Dataset, files: Mapping[str, KeptFile], wanted: Stage
+) -> tuple[Staged, list[Check]]:
+    """Stage the missing tables, and audit them with the kept ones.
+
+    Where keys repeat, the records behind it are looked for, and the tables are staged anew without them. Where only
+    some tables are staged, nobody sees whether keys of the others repeat, so the search comes first.
+    """
+    names: Collection[str] = wanted.missing
+    if not names:
+        return {}, audit(dataset, wanted.kept, wanted.current, lake.storage)
+    release = wanted.release
+    duplicates = find_duplicates(dataset, files, lake.storage) if len(names) < len(dataset.tables) else None
+    while True:
+        log.info("%s: staging %s", dataset.name, ", ".join(names))
+        staged = stage(dataset, files, names, release, lake.storage, duplicates)
+        try:
+            log.info("%s: auditing %s", dataset.name, ", ".join([*wanted.kept, *staged]))
+            checks = audit(dataset, {**wanted.kept, **staged}, wanted.current, lake.storage)
+            if duplicates or all(check.passed for check in checks if check.name == UNIQUE_KEY):
+                return staged, checks
+            log.info("%s: keys repeat; looking for the records behind it", dataset.name)
+            duplicates = find_duplicates(dataset, files, lake.storage)
+        except BaseException:
+            discard(dataset, staged, lake.storage)
+            raise
+        discard(dataset, staged, lake.storage)
+        release = replace(release, run_id=attempt_id(release.run_id.rsplit("-", 1)[-1]))
