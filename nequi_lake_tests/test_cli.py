@@ -90,7 +90,7 @@ def test_a_fault_of_the_lake_itself_is_said_in_a_few_lines(shell: Shell, monkeyp
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("an engine fell apart")
 
-    monkeypatch.setattr("nequi_lake.defs.tables.stage", broken)
+    monkeypatch.setattr("nequi_lake.pipeline.tables.stage", broken)
     code, _, err = shell("run", "cite_sum")
     assert code == 1
     assert "cite_sum_tables broke off" in err
@@ -246,7 +246,7 @@ def test_a_run_that_is_stopped_says_so(shell: Shell, monkeypatch: pytest.MonkeyP
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nequi_lake.defs.tables.stage", stopped)
+    monkeypatch.setattr("nequi_lake.pipeline.tables.stage", stopped)
     code, _, err = shell("run", "cite_sum")
     assert code == 130
     assert "Stopped." in err
@@ -312,8 +312,8 @@ def test_old_versions_are_listed_read_gone_back_to_and_removed(shell: Shell, inb
     code, out, _ = shell("history", "electric_motor.measurements", "--format", "json")
     assert code == 0
     new, old = json.loads(out)
-    assert (new["rows"], new["current"], new["whole"]) == (3, True, True)
-    assert (old["rows"], old["current"], old["whole"]) == (10, False, True)
+    assert (new["rows"], new["current"], new["complete"]) == (3, True, True)
+    assert (old["rows"], old["current"], old["complete"]) == (10, False, True)
     count = "SELECT count(*) AS rows FROM electric_motor.measurements"
     _, out, _ = shell("sql", "--as-of", old["release"][:6], count, "--format", "json")
     assert json.loads(out) == [{"rows": 10}]

@@ -8,15 +8,16 @@ from typing import Any
 
 from benchmarks.clock import part
 from nequi_lake.cli import program
-from nequi_lake.defs import marts, raw, reports, tables
+from nequi_lake.defs import raw, reports
+from nequi_lake.pipeline import mart, tables
 from nequi_lake.profiling.report import Report
 
 DATA_WORK: tuple[tuple[object, str], ...] = (
     (raw, "receive"),
     (tables, "stage"),
     (tables, "audit"),
-    (marts, "make"),
-    (marts, "audit"),
+    (mart, "make"),
+    (mart, "audit"),
     (reports, "profile"),
     (Report, "files"),
 )

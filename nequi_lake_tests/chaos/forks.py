@@ -21,7 +21,7 @@ from typing import Any
 
 import nequi_lake.defs.raw
 import nequi_lake.defs.reports
-import nequi_lake.defs.tables
+import nequi_lake.pipeline.tables
 from nequi_lake.defs.io_managers import ReportIOManager
 from nequi_lake.lake.catalog import LakeCatalog
 from nequi_lake.lake.raw import RawZone
@@ -29,8 +29,8 @@ from nequi_lake.lake.raw import RawZone
 PHASES: dict[str, list[tuple[Any, str]]] = {
     "fetch": [(nequi_lake.defs.raw, "receive")],
     "keep": [(RawZone, "keep")],
-    "stage": [(nequi_lake.defs.tables, "stage")],
-    "audit": [(nequi_lake.defs.tables, "audit")],
+    "stage": [(nequi_lake.pipeline.tables, "stage")],
+    "audit": [(nequi_lake.pipeline.tables, "audit")],
     "publish": [(LakeCatalog, "publish")],
     "profile": [(nequi_lake.defs.reports, "profile"), (ReportIOManager, "handle_output")],
 }

@@ -19,7 +19,7 @@ from typing import Any
 
 from pyiceberg.catalog.sql import SqlCatalog
 
-import nequi_lake.defs.tables
+import nequi_lake.pipeline.tables
 from nequi_lake import Lake
 from nequi_lake.defs.io_managers import ReportIOManager
 from nequi_lake.lake.catalog import LakeCatalog
@@ -71,7 +71,7 @@ def _at(owner: Any, name: str, *, turn: int = 1, after: bool = False, where: str
 def _while_files_are_written(lake: Path) -> None:
     """Die when the first new file of a table is there, and the pass that writes it has not ended."""
     before = set(lake.glob("processed/*/*/data/*"))
-    stage = vars(nequi_lake.defs.tables)["stage"]
+    stage = vars(nequi_lake.pipeline.tables)["stage"]
 
     def watch() -> None:
         while set(lake.glob("processed/*/*/data/*")) == before:
@@ -84,7 +84,7 @@ def _while_files_are_written(lake: Path) -> None:
         _die()
         return result
 
-    vars(nequi_lake.defs.tables)["stage"] = watched
+    vars(nequi_lake.pipeline.tables)["stage"] = watched
 
 
 POINTS: dict[str, tuple[str, Hook]] = {
@@ -97,7 +97,7 @@ POINTS: dict[str, tuple[str, Hook]] = {
     "after current.json": ("A", _at(Storage, "write", where="current.json", after=True)),
     "in the middle of the stage": ("A", _while_files_are_written),
     "after the stage, before its quarantine is seen": ("A", _at(Path, "replace", where="newest.json")),
-    "after the stage, before the audit": ("A", _at(nequi_lake.defs.tables, "audit")),
+    "after the stage, before the audit": ("A", _at(nequi_lake.pipeline.tables, "audit")),
     "after the audit, before the first publish": ("A", _at(LakeCatalog, "publish")),
     "within the first publish": ("A", _at(SqlCatalog, "commit_table")),
     "after the first publish": ("A", _at(LakeCatalog, "publish", after=True)),

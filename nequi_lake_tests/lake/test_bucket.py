@@ -163,7 +163,9 @@ def test_everything_is_encrypted_as_the_setting_says(bucket_lake: Mapping[str, s
         )
         assert run(build(settings, only("cite_sum")), (), None).success
         there = objects(settings)
-        assert {key.split("/")[0] for key in there} == {"raw", "processed", "quarantine", "profiling_reports"}
+        assert {key.split("/")[0] for key in there} == {
+            *("lake.json", "raw", "processed", "quarantine", "releases", "profiling_reports")
+        }
         assert {(o.get("ServerSideEncryption"), o.get("SSEKMSKeyId")) for o in there.values()} == {told}
 
 

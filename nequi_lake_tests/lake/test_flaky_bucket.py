@@ -56,7 +56,7 @@ def test_a_server_that_never_takes_a_table_is_told_of_and_harms_nothing(
     lake = Lake(settings, only("cite_sum"))
     before = lake.table("cite_sum.papers").published
 
-    monkeypatch.setattr("nequi_lake.defs.tables.release_id", lambda *_: "another")
+    monkeypatch.setattr("nequi_lake.pipeline.tables.release_id", lambda *_: "another")
     monkeypatch.setattr(failures_module, "MAX_RETRIES", 0)
     bucket = settings.uri.split("/")[2]
     flaky.only, flaky.share, flaky.kinds = f"/{bucket}/some/prefix/processed/cite_sum/papers/data", 1.0, (kind,)

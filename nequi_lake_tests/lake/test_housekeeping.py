@@ -8,10 +8,12 @@ import pytest
 
 from nequi_lake import Lake
 from nequi_lake.defs.names import report_key
+from nequi_lake.lake.layout import ensure_identity
 from nequi_lake_tests.conftest import Materialize, failures
 
 
 def test_drafts_of_killed_writers_are_cleared_away_by_the_next_run(materialize: Materialize, lake: Lake) -> None:
+    ensure_identity(lake.storage)
     drafts = [
         Path(lake.storage.path(zone, dataset, "deep", ".name.0123.draft"))
         for zone in ("raw", "quarantine", "profiling_reports")
@@ -27,6 +29,7 @@ def test_drafts_of_killed_writers_are_cleared_away_by_the_next_run(materialize: 
 def test_drafts_are_cleared_away_though_nothing_can_be_fetched(
     materialize: Materialize, lake: Lake, inbox: Path
 ) -> None:
+    ensure_identity(lake.storage)
     draft = Path(lake.storage.path("raw", "cite_sum", "version=1", ".train.json.0123.draft"))
     draft.parent.mkdir(parents=True)
     draft.write_text("half")
