@@ -12,7 +12,7 @@ import nequi_lake
 
 PACKAGE = Path(nequi_lake.__file__).parent
 FLOORS = (
-    ("errors", "progress"),
+    ("errors", "progress", "samples"),
     ("datasets",),
     ("lake",),
     ("sources", "engines", "quality", "profiling", "cloud"),
@@ -105,3 +105,7 @@ def test_only_the_dagster_layer_imports_dagster_at_all() -> None:
         if room_of(p) not in ("defs", "definitions")
         and any(n.split(".")[0].startswith("dagster") for n in imports_of(p))
     ] == []
+
+
+def test_only_sources_load_samples() -> None:
+    assert {room_of(path) for path in MODULES if "samples" in rooms_seen(path)} == {"sources"}

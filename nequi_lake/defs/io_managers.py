@@ -66,7 +66,7 @@ class IcebergIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: StagedTable) -> None:
         dataset = self._lake.datasets[obj.dataset]
-        table = dataset.table(obj.table)
+        table = dataset.relation(obj.table)
         with as_failure(self._lake.settings.uri):
             if isinstance(obj, PublishedTable):
                 published = obj

@@ -26,7 +26,7 @@ def mart_asset(dataset: Dataset, mart: Mart) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{dataset.name}_{mart.name}",
         specs=[
-            table_spec(dataset, mart, [table_key(dataset, dataset.table(name)) for name in mart.reads], "duckdb"),
+            table_spec(dataset, mart, [table_key(dataset, dataset.relation(name)) for name in mart.upstream], "duckdb"),
         ],
         check_specs=check_specs(dataset, [mart]),
         can_subset=True,
@@ -35,10 +35,10 @@ def mart_asset(dataset: Dataset, mart: Mart) -> dg.AssetsDefinition:
     def make_mart(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> Made:
         with as_failure(lake.settings.uri):
             # Asked before the lock is taken, which would make a lake where there is none.
-            lake.table(f"{dataset.name}.{mart.reads[0]}")
+            lake.table(f"{dataset.name}.{mart.upstream[0]}")
         with as_failure(lake.settings.uri), lake.storage.alone(dataset.name):
             tables = lake.tables_of(dataset, [table.name for table in dataset.tables])
-            content = {name: tables[name].to_dataset() for name in mart.reads}
+            content = {name: tables[name].to_dataset() for name in mart.upstream}
             source = next(iter(tables.values())).published.release
             release = Release(
                 id=mart_release_id(mart, source.id),

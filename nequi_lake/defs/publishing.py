@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from nequi_lake.datasets.contract import Column, sql_type
-from nequi_lake.datasets.spec import Dataset, Mart, Table
+from nequi_lake.datasets.contract import Column
+from nequi_lake.datasets.spec import Dataset, Relation
+from nequi_lake.datasets.types import sql_type
 from nequi_lake.defs.failures import as_markdown, check_result, refuse
-from nequi_lake.defs.names import IO_TABLES, belongs_to, raw_key, table_key
+from nequi_lake.defs.names import IO_TABLES, belongs_to, table_key
 from nequi_lake.engines.files import discard
 from nequi_lake.lake.reader import Lake
 from nequi_lake.lake.release import Release, StagedTable
-from nequi_lake.quality.audit import checks_of
 from nequi_lake.quality.check import Check
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ Made = Iterator[dg.AssetCheckResult | dg.MaterializeResult[StagedTable]]
 """What a step gives that makes tables: what their checks found, and then the tables, unless it fails."""
 
 
-def table_spec(dataset: Dataset, table: Table, deps: Iterable[dg.AssetKey], engine: str) -> dg.AssetSpec:
+def table_spec(dataset: Dataset, table: Relation, deps: Iterable[dg.AssetKey], engine: str) -> dg.AssetSpec:
     """The asset of a table or mart."""
     return dg.AssetSpec(
         table_key(dataset, table),
@@ -46,12 +46,12 @@ def table_spec(dataset: Dataset, table: Table, deps: Iterable[dg.AssetKey], engi
     ).with_io_manager_key(IO_TABLES)
 
 
-def check_specs(dataset: Dataset, unit: Sequence[Table]) -> list[dg.AssetCheckSpec]:
+def check_specs(dataset: Dataset, unit: Sequence[Relation]) -> list[dg.AssetCheckSpec]:
     """The checks of tables that are released together."""
     return [
         dg.AssetCheckSpec(name, asset=table_key(dataset, table), blocking=True, description=description)
         for table in unit
-        for name, description in checks_of(table).items()
+        for name, description in table.checks.items()
     ]
 
 
@@ -64,7 +64,7 @@ def made(
     context: dg.AssetExecutionContext,
     lake: Lake,
     dataset: Dataset,
-    unit: Sequence[Table],
+    unit: Sequence[Relation],
     name: str,
     release: Release,
     make: Callable[[Collection[str], Staged, Staged], tuple[Staged, list[Check]]],
@@ -108,7 +108,7 @@ def made(
     staged, checks = make(missing, old, there)
     try:
         for check in checks:
-            key = table_key(dataset, dataset.table(check.subject.split(".")[1]))
+            key = table_key(dataset, dataset.relation(check.subject.split(".")[1]))
             if (key, check.name) in wanted:
                 held = old.get(key.path[-1])
                 yield check_result(check, key, held.release.id if held else release.id)
@@ -120,7 +120,7 @@ def made(
         raise
     for each in selected:
         yield dg.MaterializeResult(
-            asset_key=table_key(dataset, dataset.table(each)),
+            asset_key=table_key(dataset, dataset.relation(each)),
             value=staged.get(each) or there[each],
             metadata={
                 "seconds": round(time.monotonic() - began, 3),
@@ -132,7 +132,7 @@ def made(
         )
 
 
-def column_schema(table: Table) -> dg.TableSchema:
+def column_schema(table: Relation) -> dg.TableSchema:
     """The contract as Dagster shows it."""
     return dg.TableSchema(columns=[_column(column) for column in table.columns.values()])
 
@@ -142,23 +142,19 @@ def _column(column: Column) -> dg.TableColumn:
         name=column.name,
         type=sql_type(column.dtype),
         description=f"{column.description} Unit: {column.unit}.",
-        constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=False, other=list(column.constraints)),
+        constraints=dg.TableColumnConstraints(
+            nullable=column.nullable, unique=False, other=list(column.constraint_texts)
+        ),
     )
 
 
-def column_lineage(dataset: Dataset, table: Table) -> dg.TableColumnLineage:
+def column_lineage(dataset: Dataset, table: Relation) -> dg.TableColumnLineage:
     """The raw columns that each column comes from; of a mart's columns, those of the tables that it reads."""
     return dg.TableColumnLineage(
-        {name: list(_origins(dataset, table, column)) for name, column in table.columns.items()}
+        {
+            column: [
+                dg.TableColumnDep(dg.AssetKey([zone, dataset.name, name]), origin) for zone, name, origin in origins
+            ]
+            for column, origins in dataset.column_lineage(table).items()
+        }
     )
-
-
-def _origins(dataset: Dataset, table: Table, column: Column) -> Iterator[dg.TableColumnDep]:
-    if isinstance(table, Mart):
-        for parent, name in column.table_columns:
-            yield dg.TableColumnDep(table_key(dataset, dataset.table(parent)), name)
-        return
-    for file in dataset.files_of(table):
-        for raw in column.raw_columns:
-            if raw in file.leaves:
-                yield dg.TableColumnDep(raw_key(dataset.name, file.name), raw)

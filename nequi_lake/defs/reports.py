@@ -3,7 +3,7 @@
 import logging
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ import dagster as dg
 import pandas as pd
 from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 
-from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.defs.failures import RELEASE, as_failure
 from nequi_lake.defs.names import IO_REPORTS, REPORTS, belongs_to, index_key, report_key, report_path, table_key
 from nequi_lake.lake.reader import Lake, LakeTable
@@ -19,7 +19,6 @@ from nequi_lake.profiling.dictionary import dictionary_page
 from nequi_lake.profiling.index import TableState, facts_of_report, index_page
 from nequi_lake.profiling.profile import profile
 from nequi_lake.profiling.report import CheckFound
-from nequi_lake.quality.audit import TABLE_CHECKS
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +59,12 @@ ProfileFrame = _profile_frame()
 
 def report_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
     """The reports of a dataset's tables, and its part in the index of all reports."""
-    return [*(report_asset(dataset, table) for table in dataset.tables_and_marts), index_asset(dataset)]
+    return [*(report_asset(dataset, table) for table in dataset.relations), index_asset(dataset)]
 
 
-def report_asset(dataset: Dataset, table: Table) -> dg.AssetsDefinition:
+def report_asset(dataset: Dataset, table: Relation) -> dg.AssetsDefinition:
     """The asset of a table's profiling report."""
-    source = table_key(dataset, table)
+    source, names = table_key(dataset, table), tuple(table.checks)
 
     @dg.asset(
         key=report_key(dataset.name, table.name),
@@ -82,7 +81,7 @@ def report_asset(dataset: Dataset, table: Table) -> dg.AssetsDefinition:
             log.info("%s: profiling %s rows", table.published.name, f"{table.published.rows:,}")
             began = time.monotonic()
             frame = profile(table)
-            checks = recorded_checks(context, source, table.published.release.id)
+            checks = recorded_checks(context, source, names, table.published.release.id)
             return dg.MaterializeResult(
                 value=frame,
                 metadata={
@@ -100,9 +99,11 @@ CHECKS = "checks"
 """Metadata of a report: what the checks of its table found, which the page shows too."""
 
 
-def recorded_checks(context: dg.AssetExecutionContext, table: dg.AssetKey, release: str) -> Sequence[CheckFound]:
+def recorded_checks(
+    context: dg.AssetExecutionContext, table: dg.AssetKey, names: Iterable[str], release: str
+) -> Sequence[CheckFound]:
     """What Dagster has recorded of a table's checks, where they were held against that release."""
-    keys = [dg.AssetCheckKey(table, name) for name in TABLE_CHECKS]
+    keys = [dg.AssetCheckKey(table, name) for name in names]
     records = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     found = []
     for key in keys:
@@ -123,7 +124,7 @@ def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=index_key(dataset.name),
-        deps=[report_key(dataset.name, table.name) for table in dataset.tables_and_marts],
+        deps=[report_key(dataset.name, table.name) for table in dataset.relations],
         description=f"The page that lists all reports of the lake and says how every table is, with {dataset.name} as "
         "it is now; and the data dictionary beside it.",
         kinds={"html"},
@@ -162,7 +163,7 @@ def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
 def _states(lake: Lake, dataset: Dataset) -> Iterator[TableState]:
     published = lake.published(dataset)
-    for table in dataset.tables_and_marts:
+    for table in dataset.relations:
         path = report_path(lake, dataset.name, table.name, "json")
         content = lake.storage.read(path) if lake.storage.exists(path) else None
         yield TableState(

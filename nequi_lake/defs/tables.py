@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import dagster as dg
 
+from nequi_lake.datasets.checks import UNIQUE_KEY
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.failures import as_failure
 from nequi_lake.defs.names import raw_key
@@ -18,7 +19,7 @@ from nequi_lake.lake.housekeeping import remove_orphans
 from nequi_lake.lake.raw import KeptFile
 from nequi_lake.lake.reader import Lake
 from nequi_lake.lake.release import Release
-from nequi_lake.quality.audit import UNIQUE_KEY, audit
+from nequi_lake.quality.audit import audit
 from nequi_lake.quality.check import Check
 
 log = logging.getLogger(__name__)

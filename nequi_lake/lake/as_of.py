@@ -38,7 +38,7 @@ def parse(as_of: datetime | str) -> datetime | str:
 
 def find(catalog: LakeCatalog, dataset: Dataset, release: str) -> list[ReleaseState]:
     """The releases of the dataset, and of its marts, whose id begins so."""
-    states = (state for unit in dataset.units for state in catalog.releases(dataset, unit))
+    states = (state for group in dataset.release_groups for state in catalog.releases(dataset, group.relations))
     return [state for state in states if state.release.id.startswith(release)]
 
 

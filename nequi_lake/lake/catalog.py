@@ -28,7 +28,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from nequi_lake.datasets.contract import arrow_schema
-from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import CatalogConflictError, CatalogError
 from nequi_lake.lake.patience import patiently
 from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
@@ -89,7 +89,7 @@ class LakeCatalog:
         Raises:
             CatalogConflictError: another writer changed the table at the same time.
         """
-        table = dataset.table(staged.table)
+        table = dataset.relation(staged.table)
         there = self.iceberg(dataset.name, table.name)
         if there and not there.location().startswith(self._storage.uri + "/"):
             raise CatalogError(
@@ -156,11 +156,11 @@ class LakeCatalog:
             before: leave out what was committed later than this.
         """
         found: dict[str, PublishedTable] = {}
-        wanted = {table.name for table in dataset.tables_and_marts} if names is None else set(names)
-        for unit in dataset.units:
-            if wanted.isdisjoint(table.name for table in unit):
+        wanted = {table.name for table in dataset.relations} if names is None else set(names)
+        for group in dataset.release_groups:
+            if wanted.isdisjoint(group.names):
                 continue
-            tables = self._icebergs(dataset, unit)
+            tables = self._icebergs(dataset, group.relations)
             whole = [commits for commits in commits_by_release(tables, before).values() if is_whole(commits, dataset)]
             if release:
                 same = [commits for commits in whole if release_of(commits).of_tables == release.of_tables]
@@ -173,7 +173,7 @@ class LakeCatalog:
             }
         return found
 
-    def releases(self, dataset: Dataset, unit: Sequence[Table] | None = None) -> list[ReleaseState]:
+    def releases(self, dataset: Dataset, unit: Sequence[Relation] | None = None) -> list[ReleaseState]:
         """The releases of the dataset's tables, or of another unit of it, the one that was committed last first.
 
         What readers see is the first whole one.
@@ -191,7 +191,7 @@ class LakeCatalog:
 
     def history(self, dataset: Dataset, table: str) -> list[HistoryEntry]:
         """The lake's commits to a table, the newest first."""
-        tables = self._icebergs(dataset, dataset.unit_of(table))
+        tables = self._icebergs(dataset, dataset.release_group_of(table).relations)
         iceberg = tables[table]
         releases = commits_by_release(tables)
         whole = {name: commits for name, commits in releases.items() if is_whole(commits, dataset)}
@@ -240,7 +240,7 @@ class LakeCatalog:
                 fix=f"Run it again: nequi-lake maintain {dataset}",
             ) from refused
 
-    def _icebergs(self, dataset: Dataset, unit: Sequence[Table]) -> dict[str, IcebergTable | None]:
+    def _icebergs(self, dataset: Dataset, unit: Sequence[Relation]) -> dict[str, IcebergTable | None]:
         return {table.name: self.iceberg(dataset.name, table.name) for table in unit}
 
     def iceberg(self, dataset: str, table: str) -> IcebergTable | None:
@@ -256,7 +256,7 @@ class LakeCatalog:
                 fix="A lake that was moved is not supported: move it back, or remove it and run it again where it is.",
             ) from gone
 
-    def _creation(self, table: Table, dataset: Dataset) -> Transaction:
+    def _creation(self, table: Relation, dataset: Dataset) -> Transaction:
         """A change that creates the table, to which its first snapshot can be added."""
         with suppress(NamespaceAlreadyExistsError, IntegrityError):
             self._catalog.create_namespace(dataset.name, {"Description": f"{dataset.title}. {dataset.use_case}"})
@@ -294,7 +294,7 @@ def _glue(options: dict[str, str]) -> MetastoreCatalog:
     return LakeGlueCatalog("nequi_lake", client=access().client("glue"), **options)
 
 
-def _properties(dataset: Dataset, table: Table) -> dict[str, str]:
+def _properties(dataset: Dataset, table: Relation) -> dict[str, str]:
     """What a table's catalog entry says of it, for whoever meets it in Athena or Glue first."""
     return {
         **_NO_RETRY,
@@ -303,7 +303,7 @@ def _properties(dataset: Dataset, table: Table) -> dict[str, str]:
         "nequi.kaggle": dataset.slug,
         "nequi.licence": dataset.licence,
         "nequi.use-case": dataset.use_case,
-        **({"nequi.made-of": ", ".join(table.reads)} if table.reads else {}),
+        **({"nequi.made-of": ", ".join(table.upstream)} if table.upstream else {}),
         "nequi.key": ", ".join(table.key),
         "nequi.foreign-keys": ", ".join(f"{column} -> {parent}" for column, parent in table.foreign_keys.items()),
     }

@@ -119,7 +119,7 @@ def _refuse_other_columns(
             fix=f"Read it as it is: nequi-lake tables --as-of {release.id}",
         )
     for name, table in target.items():
-        then, now = catalog.schema(table), arrow_schema(dataset.table(name).contract)
+        then, now = catalog.schema(table), arrow_schema(dataset.relation(name).contract)
         if then != now:
             differing = sorted({field.name for field in set(then) ^ set(now)}) or ["their order"]
             raise CatalogError(

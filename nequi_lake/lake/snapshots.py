@@ -66,7 +66,7 @@ def commits_by_release(
 
 def is_whole(commits: Mapping[str, Commit], dataset: Dataset) -> bool:
     """Whether each table of a release that is still declared has it; ``commits`` by table."""
-    declared = {table.name for table in dataset.tables_and_marts}
+    declared = {table.name for table in dataset.relations}
     return declared.intersection(release_of(commits).tables) <= set(commits)
 
 

@@ -13,7 +13,7 @@ import dataframely as dy
 import polars as pl
 
 from nequi_lake import Lake, LakeTable
-from nequi_lake.datasets.contract import about
+from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.spec import Table
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, PublishedTable, Release
 from nequi_lake.lake.settings import Settings
@@ -40,10 +40,10 @@ def lake_table(
         raw: whether it was made of a raw file.
     """
     columns: dict[str, dy.Column] = {
-        "row_id": dy.Int64(primary_key=True, description="Number.", metadata=about(unit="id", source="row_id"))
+        "row_id": dy.Int64(primary_key=True, description="Number.", metadata=column_meta(unit="id", source="row_id"))
     }
     for name, dtype in frame.schema.items():
-        told = about(unit="things", source=name, null_limit=1.0)
+        told = column_meta(unit="things", source=name, null_limit=1.0)
         columns[name] = _TYPES[dtype](nullable=True, description=f"What {name} is.", metadata=told)
     contract = type("Odd", (dy.Schema,), columns)
     path = folder / f"{release}.parquet"

@@ -18,7 +18,6 @@ from nequi_lake.defs.build import build
 from nequi_lake.errors import DeclarationError
 from nequi_lake.lake.settings import Settings
 from nequi_lake.profiling.index import TableState, index_page
-from nequi_lake.quality.audit import TABLE_CHECKS
 from nequi_lake_tests.conftest import Materialize, citation, only, write_citations
 from nequi_lake_tests.datasets.notes import NOTES, Notes
 from nequi_lake_tests.profiling.tables import problems
@@ -82,7 +81,7 @@ def test_a_report_of_another_release_is_called_so(made: Made) -> None:
     dataset = made.lake.datasets["cite_sum"]
     state = TableState(
         dataset=dataset,
-        table=dataset.table("papers"),
+        table=dataset.relation("papers"),
         published=made.lake.table("cite_sum.papers").published,
         report={**report, "release": "another"},
     )
@@ -93,7 +92,7 @@ def test_a_report_of_another_release_is_called_so(made: Made) -> None:
 
 def test_the_checks_that_the_run_recorded_are_in_the_report(made: Made) -> None:
     told = json.loads(made.page("cite_sum/papers.json"))
-    assert [check["name"] for check in told["checks"]] == list(TABLE_CHECKS)
+    assert [check["name"] for check in told["checks"]] == list(Table.checks)
     assert all(check["passed"] for check in told["checks"])
     page = made.page("cite_sum/papers.html")
     assert problems(page) == []

@@ -12,9 +12,8 @@ from functools import partial
 import dataframely as dy
 import polars as pl
 
-from nequi_lake.datasets.contract import about, one_of
+from nequi_lake.datasets.contract import column_meta, one_of
 from nequi_lake.datasets.credit_risk.marts import MARTS
-from nequi_lake.datasets.samples.credit_risk import sample
 from nequi_lake.datasets.spec import CsvFile, Dataset, Partition, RawFile, Table
 
 # Null limits are the whole file's share of missing values and a small margin, or what a file of old loans needs where
@@ -74,7 +73,7 @@ def _amount(
         min=within[0],
         max=within[1],
         description=description,
-        metadata=about(unit=unit, source=source, null_limit=null_limit),
+        metadata=column_meta(unit=unit, source=source, null_limit=null_limit),
     )
 
 
@@ -86,7 +85,7 @@ def _whole(
         min=within[0],
         max=within[1],
         description=description,
-        metadata=about(unit=unit, source=source, null_limit=null_limit),
+        metadata=column_meta(unit=unit, source=source, null_limit=null_limit),
     )
 
 
@@ -102,7 +101,7 @@ def _date(source: str, description: str, *, since: int = _LENDING_YEARS[0], null
         min=dt.date(since, 1, 1),
         max=dt.date(_LENDING_YEARS[1], 12, 31),
         description=description,
-        metadata=about(unit="date", source=source, null_limit=null_limit),
+        metadata=column_meta(unit="date", source=source, null_limit=null_limit),
     )
 
 
@@ -111,7 +110,7 @@ def _code(source: str, description: str, *values: str, null_limit: float | None 
         nullable=null_limit is not None,
         check=one_of(*values),
         description=description,
-        metadata=about(unit="code", source=source, null_limit=null_limit),
+        metadata=column_meta(unit="code", source=source, null_limit=null_limit),
     )
 
 
@@ -120,7 +119,7 @@ def _loan_id(description: str, *, references: str | None = None) -> dy.Int64:
         primary_key=True,
         min=1,
         description=description,
-        metadata=about(unit="id", source="id", references=references),
+        metadata=column_meta(unit="id", source="id", references=references),
     )
 
 
@@ -129,30 +128,30 @@ def _issue_year() -> dy.Int64:
         min=_LENDING_YEARS[0],
         max=_LENDING_YEARS[1],
         description="Year in which the loan was issued: its vintage.",
-        metadata=about(unit="year", source="issue_d"),
+        metadata=column_meta(unit="year", source="issue_d"),
     )
 
 
 class Borrowers(dy.Schema):
-    """One row a borrower."""
+    """One row per borrower."""
 
     member_id = dy.Int64(
         primary_key=True,
         min=1,
         description="Identifier that LendingClub gave the borrower.",
-        metadata=about(unit="id", source="member_id"),
+        metadata=column_meta(unit="id", source="member_id"),
     )
     emp_title = dy.String(
         nullable=True,
         description="Occupation in the borrower's own words; for loans listed before late September 2013 the employer.",
-        metadata=about(unit="text", source="emp_title", null_limit=0.08),
+        metadata=column_meta(unit="text", source="emp_title", null_limit=0.08),
     )
     emp_length_years = dy.Int64(
         nullable=True,
         min=0,
         max=10,
         description="Completed years in employment; 0 is less than one year, 10 is ten or more.",
-        metadata=about(unit="years", source="emp_length", null_limit=0.06, missing=["n/a"]),
+        metadata=column_meta(unit="years", source="emp_length", null_limit=0.06, null_tokens=["n/a"]),
     )
     home_ownership = _code(
         "home_ownership",
@@ -168,7 +167,7 @@ class Borrowers(dy.Schema):
     zip_code = dy.String(
         regex=r"^\d{3}xx$",
         description="First three digits of the borrower's postal code, the rest masked.",
-        metadata=about(unit="code", source="zip_code"),
+        metadata=column_meta(unit="code", source="zip_code"),
     )
     addr_state = _code(
         "addr_state",
@@ -201,13 +200,13 @@ class Borrowers(dy.Schema):
 
 
 class Loans(dy.Schema):
-    """One row a loan."""
+    """One row per loan."""
 
     loan_id = _loan_id("Identifier that LendingClub gave the loan.")
     member_id = dy.Int64(
         min=1,
         description="The borrower.",
-        metadata=about(unit="id", source="member_id", references="borrowers"),
+        metadata=column_meta(unit="id", source="member_id", references="borrowers"),
     )
     issue_date = _date("issue_d", "First day of the month in which the loan was paid out.")
     loan_amnt = _usd(
@@ -218,7 +217,7 @@ class Loans(dy.Schema):
     term_months = dy.Int64(
         is_in=[36, 60],
         description="Number of monthly payments agreed.",
-        metadata=about(unit="months", source="term"),
+        metadata=column_meta(unit="months", source="term"),
     )
     int_rate = _percent("int_rate", "Interest rate a year.", within=(1.0, 40.0))
     installment = _usd("installment", "Payment due each month.", within=(1.0, 2_000.0))
@@ -237,7 +236,7 @@ class Loans(dy.Schema):
     )
     pymnt_plan = dy.Bool(
         description="Whether a payment plan was agreed for the loan.",
-        metadata=about(unit="yes/no", source="pymnt_plan"),
+        metadata=column_meta(unit="yes/no", source="pymnt_plan"),
     )
     purpose = _code(
         "purpose",
@@ -248,12 +247,12 @@ class Loans(dy.Schema):
     title = dy.String(
         nullable=True,
         description="Title that the borrower gave the loan.",
-        metadata=about(unit="text", source="title", null_limit=_FEW),
+        metadata=column_meta(unit="text", source="title", null_limit=_FEW),
     )
     desc = dy.String(
         nullable=True,
         description="What the borrower told the investors about the loan, with its HTML tags and entities.",
-        metadata=about(unit="text", source="desc", null_limit=0.88),
+        metadata=column_meta(unit="text", source="desc", null_limit=0.88),
     )
     initial_list_status = _code(
         "initial_list_status", "Market of the loan's first listing: w for whole loans, f for fractions.", "f", "w"
@@ -265,12 +264,12 @@ class Loans(dy.Schema):
         min=1,
         max=2,
         description="LendingClub's code of the product: 1 is offered in public, 2 is not.",
-        metadata=about(unit="code", source="policy_code"),
+        metadata=column_meta(unit="code", source="policy_code"),
     )
 
 
 class CreditHistory(dy.Schema):
-    """One row a loan: what the credit bureau said of its borrower at the application."""
+    """One row per loan: what the credit bureau said of its borrower at the application."""
 
     loan_id = _loan_id("The loan that was applied for.", references="loans")
     issue_year = _issue_year()
@@ -351,7 +350,7 @@ class CreditHistory(dy.Schema):
 
 
 class Payments(dy.Schema):
-    """One row a loan: what was paid and what is owed when the file was made."""
+    """One row per loan: what was paid and what is owed when the file was made."""
 
     loan_id = _loan_id("The loan that is paid off.", references="loans")
     issue_year = _issue_year()
@@ -390,7 +389,6 @@ DATASET = Dataset(
     title="Credit risk: LendingClub loans",
     licence="GPL 2",
     use_case="Arrears, probability of default, utilisation, portfolio status and vintages of consumer loans.",
-    sample=sample,
     files=(
         CsvFile(
             name="loan.csv",

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import dataframely as dy
 
-from nequi_lake.datasets.contract import about, one_of
+from nequi_lake.datasets.contract import column_meta, one_of
 from nequi_lake.datasets.spec import Mart
 
 _STATES = (
@@ -31,7 +31,7 @@ def _grade() -> dy.String:
         primary_key=True,
         check=one_of(*"ABCDEFG"),
         description="LendingClub's rating of the loans' risk, A the best.",
-        metadata=about(unit="code", derived_from=["loans.grade"]),
+        metadata=column_meta(unit="code", derived_from=["loans.grade"]),
     )
 
 
@@ -41,16 +41,16 @@ def _issue_year() -> dy.Int64:
         min=2007,
         max=2020,
         description="Year in which the loans were issued: their vintage (cosecha).",
-        metadata=about(unit="year", derived_from=["loans.issue_date"]),
+        metadata=column_meta(unit="year", derived_from=["loans.issue_date"]),
     )
 
 
 def _count(description: str, *derived_from: str, least: int = 0) -> dy.Int64:
-    return dy.Int64(min=least, description=description, metadata=about(unit="count", derived_from=derived_from))
+    return dy.Int64(min=least, description=description, metadata=column_meta(unit="count", derived_from=derived_from))
 
 
 def _usd(description: str, *derived_from: str, least: float | None = 0.0) -> dy.Float64:
-    return dy.Float64(min=least, description=description, metadata=about(unit="USD", derived_from=derived_from))
+    return dy.Float64(min=least, description=description, metadata=column_meta(unit="USD", derived_from=derived_from))
 
 
 def _share(description: str, derived_from: Iterable[str], *, null_limit: float | None = None) -> dy.Float64:
@@ -59,12 +59,12 @@ def _share(description: str, derived_from: Iterable[str], *, null_limit: float |
         min=0,
         max=1,
         description=description,
-        metadata=about(unit="share, 0 to 1", derived_from=derived_from, null_limit=null_limit),
+        metadata=column_meta(unit="share, 0 to 1", derived_from=derived_from, null_limit=null_limit),
     )
 
 
 class PortfolioStatus(dy.Schema):
-    """One row a grade, year of issue and state that some loan has."""
+    """One row per grade, year of issue and state that some loan has."""
 
     grade = _grade()
     issue_year = _issue_year()
@@ -72,7 +72,7 @@ class PortfolioStatus(dy.Schema):
         primary_key=True,
         check=one_of(*_STATES),
         description="State of the loans when the file was made; days are days past due (días de mora).",
-        metadata=about(unit="code", derived_from=["loans.loan_status"]),
+        metadata=column_meta(unit="code", derived_from=["loans.loan_status"]),
     )
     loans = _count("Loans of the row.", "loans.loan_id", least=1)
     funded_usd = _usd("Amount paid out to the borrowers (monto desembolsado).", "loans.funded_amnt")
@@ -83,24 +83,24 @@ class PortfolioStatus(dy.Schema):
         min=0,
         max=100,
         description="Interest rate a year, each loan weighted by the amount paid out.",
-        metadata=about(unit="%", derived_from=["loans.int_rate", "loans.funded_amnt"]),
+        metadata=column_meta(unit="%", derived_from=["loans.int_rate", "loans.funded_amnt"]),
     )
 
 
 class ArrearsBuckets(dy.Schema):
-    """One row a bucket of arrears; all of them are there, also those without a loan."""
+    """One row per bucket of arrears; all of them are there, also those without a loan."""
 
     bucket = dy.String(
         primary_key=True,
         check=one_of("current", "grace period", "16-30 days", "31-120 days", "default", "charged off"),
         description="How late the loans' payments are (altura de mora), from current to written off (castigado).",
-        metadata=about(unit="code", derived_from=["loans.loan_status"]),
+        metadata=column_meta(unit="code", derived_from=["loans.loan_status"]),
     )
     position = dy.Int64(
         min=1,
         max=6,
         description="Place of the bucket, from 1 for current to 6 for charged off.",
-        metadata=about(unit="count", derived_from=["loans.loan_status"]),
+        metadata=column_meta(unit="count", derived_from=["loans.loan_status"]),
     )
     loans = _count("Loans in the bucket.", "loans.loan_id")
     loans_share = _share(
@@ -121,13 +121,13 @@ class ArrearsBuckets(dy.Schema):
 
 
 class DefaultRate(dy.Schema):
-    """One row a grade, purpose and year of issue that some loan has."""
+    """One row per grade, purpose and year of issue that some loan has."""
 
     grade = _grade()
     purpose = dy.String(
         primary_key=True,
         description="What the money is for, chosen by the borrower from a list.",
-        metadata=about(unit="code", derived_from=["loans.purpose"]),
+        metadata=column_meta(unit="code", derived_from=["loans.purpose"]),
     )
     issue_year = _issue_year()
     loans = _count("Loans of any state.", "loans.loan_id", least=1)
@@ -148,29 +148,31 @@ class DefaultRate(dy.Schema):
     )
     is_immature = dy.Bool(
         description="Whether some loans still run, so that the vintage's final default rate is not known yet.",
-        metadata=about(unit="yes/no", derived_from=["loans.loan_status"]),
+        metadata=column_meta(unit="yes/no", derived_from=["loans.loan_status"]),
     )
 
 
 class Vintages(dy.Schema):
-    """One row a quarter of issue and term."""
+    """One row per quarter of issue and term."""
 
     issue_quarter = dy.Date(
         primary_key=True,
         description="First day of the quarter in which the loans were issued: their vintage (cosecha).",
-        metadata=about(unit="date", derived_from=["loans.issue_date"]),
+        metadata=column_meta(unit="date", derived_from=["loans.issue_date"]),
     )
     term_months = dy.Int64(
         primary_key=True,
         is_in=[36, 60],
         description="Number of monthly payments agreed; longer loans mature later.",
-        metadata=about(unit="months", derived_from=["loans.term_months"]),
+        metadata=column_meta(unit="months", derived_from=["loans.term_months"]),
     )
     months_on_book = dy.Int64(
         nullable=True,
         description="Months from the quarter's first day to the newest month with a payment in the whole file; missing "
         "where no payment was made at all.",
-        metadata=about(unit="months", derived_from=["loans.issue_date", "payments.last_pymnt_date"], null_limit=1.0),
+        metadata=column_meta(
+            unit="months", derived_from=["loans.issue_date", "payments.last_pymnt_date"], null_limit=1.0
+        ),
     )
     loans = _count("Loans issued.", "loans.loan_id", least=1)
     funded_usd = _usd("Amount paid out to the borrowers (monto desembolsado).", "loans.funded_amnt")
@@ -188,7 +190,7 @@ class Vintages(dy.Schema):
         nullable=True,
         max=1,
         description="Net loss so far as a share of the amount paid out; missing where nothing was paid out.",
-        metadata=about(
+        metadata=column_meta(
             unit="share, 0 to 1",
             derived_from=[
                 *("loans.loan_status", "loans.funded_amnt", "payments.total_rec_prncp"),
@@ -200,20 +202,20 @@ class Vintages(dy.Schema):
 
 
 class Utilisation(dy.Schema):
-    """One row a band of utilisation and grade that some loan has."""
+    """One row per band of utilisation and grade that some loan has."""
 
     utilisation_band = dy.String(
         primary_key=True,
         check=one_of(*_BANDS),
         description="Balance of the borrower's revolving credit in % of its limits (utilización del cupo), in bands.",
-        metadata=about(unit="%", derived_from=["credit_history.revol_util"]),
+        metadata=column_meta(unit="%", derived_from=["credit_history.revol_util"]),
     )
     grade = _grade()
     position = dy.Int64(
         min=1,
         max=8,
         description="Place of the band, from 1 for the lowest; 8 is unknown.",
-        metadata=about(unit="count", derived_from=["credit_history.revol_util"]),
+        metadata=column_meta(unit="count", derived_from=["credit_history.revol_util"]),
     )
     borrowers = _count("Borrowers, each once however many loans they have.", "loans.member_id", least=1)
     loans = _count("Loans of the row.", "loans.loan_id", least=1)
@@ -225,7 +227,7 @@ class Utilisation(dy.Schema):
         nullable=True,
         min=0,
         description="Mean utilisation of the loans' borrowers; missing in the band unknown.",
-        metadata=about(unit="%", derived_from=["credit_history.revol_util"], null_limit=1.0),
+        metadata=column_meta(unit="%", derived_from=["credit_history.revol_util"], null_limit=1.0),
     )
     outstanding_usd = _usd("Principal of the loans that is still owed (saldo de capital).", "payments.out_prncp")
     defaulted_loans = _count("Loans in default: Default, or charged off under either policy.", "loans.loan_status")
