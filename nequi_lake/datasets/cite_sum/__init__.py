@@ -91,7 +91,7 @@ class PaperFields(dy.Schema):
     position = dy.Int64(
         primary_key=True,
         min=1,
-        description="Place of the field in the publisher's list, from 1, the closest first.",
+        description="Position of the field in the publisher's list, from 1, the closest first.",
         metadata=column_meta(unit="count", derived_from=["discipline.mag_field_of_study"]),
     )
     mag_field_of_study = dy.String(
@@ -108,19 +108,19 @@ class PaperFields(dy.Schema):
 def _without_repeats(rows: pl.LazyFrame) -> pl.LazyFrame:
     """The first of each set of equal rows.
 
-    Rows are told apart by a hash of 64 bits, so that memory holds eight bytes a paper and not its abstract. Two papers
-    of one hash would leave a paper too few, which the check ``rows_accounted_for`` refuses.
+    Rows are compared by a hash of 64 bits, so that memory holds eight bytes per paper and not its abstract. Two papers
+    with the same hash would lose one of them, which the check ``rows_accounted_for`` refuses.
     """
     return rows.with_columns(__hash=pl.struct(pl.all()).hash()).unique("__hash", maintain_order=True).drop("__hash")
 
 
 def papers(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Fold the records of each paper into one row. Records that disagree stay apart, and so are put aside."""
+    """Merge the records of each paper into one row. Records that disagree keep their rows, and so are quarantined."""
     return _without_repeats(records.select(list(Papers.columns())))
 
 
 def paper_fields(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Give each element of each paper's list of fields a row."""
+    """Make one row per element of each paper's list of fields."""
     return (
         _without_repeats(records.select("paper_id", mag_field_of_study="fields"))
         .with_columns(position=pl.int_ranges(1, pl.col("mag_field_of_study").list.len() + 1))
@@ -132,7 +132,7 @@ def paper_fields(records: pl.LazyFrame) -> pl.LazyFrame:
 def _split(name: str, *aliases: str) -> JsonLinesFile:
     return JsonLinesFile(
         name=f"{name}.json",
-        description=f"The {name} split: one citing sentence a line, with the paper that it cites.",
+        description=f"The {name} split: one citing sentence per line, with the paper that it cites.",
         aliases=aliases,
         schema=_SCHEMA,
         constants={"split": name},

@@ -11,8 +11,8 @@ from nequi_lake.datasets.contract import column_meta, one_of
 from nequi_lake.datasets.spec import Mart, Partition
 
 
-def _count(description: str, *derived_from: str, least: int = 0) -> dy.Int64:
-    return dy.Int64(min=least, description=description, metadata=column_meta(unit="count", derived_from=derived_from))
+def _count(description: str, *derived_from: str, minimum: int = 0) -> dy.Int64:
+    return dy.Int64(min=minimum, description=description, metadata=column_meta(unit="count", derived_from=derived_from))
 
 
 def _text(description: str, *derived_from: str, null_limit: float | None = None) -> dy.String:
@@ -50,11 +50,11 @@ class PublicationsByField(dy.Schema):
         description="Journal or venue in which the papers appeared, as the publisher writes it; unknown for none.",
         metadata=column_meta(unit="text", derived_from=["papers.journal", "papers.venue"]),
     )
-    papers = _count("Papers; one of several fields counts in each of them.", "papers.paper_id", least=1)
+    papers = _count("Papers; one of several fields counts in each of them.", "papers.paper_id", minimum=1)
     citations = _count("Sentences in the lake that cite these papers.", "citations.paper_id")
     citations_per_paper = dy.Float64(
         min=0,
-        description="Citing sentences a paper.",
+        description="Citing sentences per paper.",
         metadata=column_meta(unit="citations/paper", derived_from=["citations.paper_id", "papers.paper_id"]),
     )
 
@@ -98,14 +98,14 @@ class SummarisationTraining(dy.Schema):
     title = _text("Title of the paper, cleaned; missing where it has none.", "papers.title", null_limit=1.0)
     abstract = _text("What is to be summarised: the paper's abstract, cleaned.", "papers.src")
     summary = _text("The summary: the citing sentence, cleaned, with REF in place of the reference.", "citations.tgt")
-    abstract_words = _count("Words of the abstract, as spaces part them.", "papers.src", least=1)
-    summary_words = _count("Words of the summary, as spaces part them.", "citations.tgt", least=1)
+    abstract_words = _count("Words of the abstract, as spaces part them.", "papers.src", minimum=1)
+    summary_words = _count("Words of the summary, as spaces part them.", "citations.tgt", minimum=1)
     in_other_split = dy.Bool(
         description="Whether the same paper stands in another split too, so that a model may know its abstract: leave "
         "such pairs out of validation and test.",
         metadata=column_meta(unit="yes/no", derived_from=["citations.paper_id", "citations.split"]),
     )
-    split_size = _count("Pairs of the split in this table.", "citations.split", least=1)
+    split_size = _count("Pairs of the split in this table.", "citations.split", minimum=1)
 
 
 MARTS = (

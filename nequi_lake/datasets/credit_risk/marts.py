@@ -1,4 +1,4 @@
-"""What a credit risk team asks of the loans first: the state of the portfolio, arrears (mora), probability of default,
+"""What a credit risk team asks first about the loans: the state of the portfolio, arrears (mora), probability of default,
 vintages (cosechas) and utilisation.
 
 All of them are of one snapshot: the publisher's file has each loan as it stood when the file was made, and no history.
@@ -45,12 +45,12 @@ def _issue_year() -> dy.Int64:
     )
 
 
-def _count(description: str, *derived_from: str, least: int = 0) -> dy.Int64:
-    return dy.Int64(min=least, description=description, metadata=column_meta(unit="count", derived_from=derived_from))
+def _count(description: str, *derived_from: str, minimum: int = 0) -> dy.Int64:
+    return dy.Int64(min=minimum, description=description, metadata=column_meta(unit="count", derived_from=derived_from))
 
 
-def _usd(description: str, *derived_from: str, least: float | None = 0.0) -> dy.Float64:
-    return dy.Float64(min=least, description=description, metadata=column_meta(unit="USD", derived_from=derived_from))
+def _usd(description: str, *derived_from: str, minimum: float | None = 0.0) -> dy.Float64:
+    return dy.Float64(min=minimum, description=description, metadata=column_meta(unit="USD", derived_from=derived_from))
 
 
 def _share(description: str, derived_from: Iterable[str], *, null_limit: float | None = None) -> dy.Float64:
@@ -74,7 +74,7 @@ class PortfolioStatus(dy.Schema):
         description="State of the loans when the file was made; days are days past due (días de mora).",
         metadata=column_meta(unit="code", derived_from=["loans.loan_status"]),
     )
-    loans = _count("Loans of the row.", "loans.loan_id", least=1)
+    loans = _count("Loans of the row.", "loans.loan_id", minimum=1)
     funded_usd = _usd("Amount paid out to the borrowers (monto desembolsado).", "loans.funded_amnt")
     outstanding_usd = _usd("Principal still owed (saldo de capital).", "payments.out_prncp")
     principal_paid_usd = _usd("Principal that was paid back.", "payments.total_rec_prncp")
@@ -82,7 +82,7 @@ class PortfolioStatus(dy.Schema):
     int_rate_pct = dy.Float64(
         min=0,
         max=100,
-        description="Interest rate a year, each loan weighted by the amount paid out.",
+        description="Yearly interest rate, each loan weighted by the amount paid out.",
         metadata=column_meta(unit="%", derived_from=["loans.int_rate", "loans.funded_amnt"]),
     )
 
@@ -99,7 +99,7 @@ class ArrearsBuckets(dy.Schema):
     position = dy.Int64(
         min=1,
         max=6,
-        description="Place of the bucket, from 1 for current to 6 for charged off.",
+        description="Position of the bucket, from 1 for current to 6 for charged off.",
         metadata=column_meta(unit="count", derived_from=["loans.loan_status"]),
     )
     loans = _count("Loans in the bucket.", "loans.loan_id")
@@ -107,7 +107,7 @@ class ArrearsBuckets(dy.Schema):
         "Share of the loans that are not fully paid; missing where there is none.", ["loans.loan_id"], null_limit=1.0
     )
     outstanding_usd = _usd(
-        "Principal still owed (saldo en mora); of a loan that was charged off nothing is, in the books.",
+        "Principal still owed (saldo en mora); zero for a loan that was charged off, as the books have it.",
         "payments.out_prncp",
     )
     outstanding_share = _share(
@@ -116,7 +116,7 @@ class ArrearsBuckets(dy.Schema):
     unpaid_usd = _usd(
         "Principal that was not paid back, whether or not it was charged off; recoveries are not taken off.",
         *("loans.funded_amnt", "payments.total_rec_prncp"),
-        least=None,
+        minimum=None,
     )
 
 
@@ -130,7 +130,7 @@ class DefaultRate(dy.Schema):
         metadata=column_meta(unit="code", derived_from=["loans.purpose"]),
     )
     issue_year = _issue_year()
-    loans = _count("Loans of any state.", "loans.loan_id", least=1)
+    loans = _count("Loans of any state.", "loans.loan_id", minimum=1)
     defaulted_loans = _count(
         "Loans in default (en incumplimiento): Default, or charged off under either credit policy.", "loans.loan_status"
     )
@@ -174,7 +174,7 @@ class Vintages(dy.Schema):
             unit="months", derived_from=["loans.issue_date", "payments.last_pymnt_date"], null_limit=1.0
         ),
     )
-    loans = _count("Loans issued.", "loans.loan_id", least=1)
+    loans = _count("Loans issued.", "loans.loan_id", minimum=1)
     funded_usd = _usd("Amount paid out to the borrowers (monto desembolsado).", "loans.funded_amnt")
     defaulted_share = _share("Share of the loans in default or charged off by now.", ["loans.loan_status"])
     paid_share = _share("Share of the loans fully paid by now.", ["loans.loan_status"])
@@ -184,7 +184,7 @@ class Vintages(dy.Schema):
         "Net loss so far: principal of loans in default that was not paid back, less recoveries after fees.",
         *("loans.loan_status", "loans.funded_amnt", "payments.total_rec_prncp"),
         *("payments.recoveries", "payments.collection_recovery_fee"),
-        least=None,
+        minimum=None,
     )
     loss_rate = dy.Float64(
         nullable=True,
@@ -214,11 +214,11 @@ class Utilisation(dy.Schema):
     position = dy.Int64(
         min=1,
         max=8,
-        description="Place of the band, from 1 for the lowest; 8 is unknown.",
+        description="Position of the band, from 1 for the lowest; 8 is unknown.",
         metadata=column_meta(unit="count", derived_from=["credit_history.revol_util"]),
     )
-    borrowers = _count("Borrowers, each once however many loans they have.", "loans.member_id", least=1)
-    loans = _count("Loans of the row.", "loans.loan_id", least=1)
+    borrowers = _count("Borrowers, each once however many loans they have.", "loans.member_id", minimum=1)
+    loans = _count("Loans of the row.", "loans.loan_id", minimum=1)
     revolving_balance_usd = _usd(
         "Balance of the borrowers' revolving credit at the application, added up loan by loan.",
         "credit_history.revol_bal",

@@ -31,7 +31,7 @@ class Sessions(dy.Schema):
     )
     duration_s = dy.Float64(
         min=0,
-        description="Time from the session's first measurement to the end of its last, at two measurements a second.",
+        description="Time from the session's first measurement to the end of its last, at two measurements per second.",
         metadata=column_meta(unit="s", derived_from=["profile_id"]),
     )
 
@@ -50,7 +50,7 @@ class Measurements(dy.Schema):
         alias="sample",
         primary_key=True,
         min=0,
-        description="Place of the measurement within its session, from 0; a quarantined record leaves a gap.",
+        description="Position of the measurement within its session, from 0; a quarantined record leaves a gap.",
         metadata=column_meta(unit="count", derived_from=["profile_id"]),
     )
     elapsed_s = dy.Float64(
@@ -133,7 +133,7 @@ class Measurements(dy.Schema):
 
 
 def sessions(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Fold the measurements of each session into one row."""
+    """Aggregate the measurements of each session to one row."""
     return records.group_by("profile_id").agg(
         samples=pl.len().cast(pl.Int64), duration_s=(pl.col("sample").max() + 1) / SAMPLING_HZ
     )
@@ -149,12 +149,12 @@ DATASET = Dataset(
     files=(
         CsvFile(
             name="measures_v2.csv",
-            description="All measurements, one record each half second, session after session.",
+            description="All measurements, one record per half second, session after session.",
             columns=(
                 *("u_q", "coolant", "stator_winding", "u_d", "stator_tooth", "motor_speed", "i_d", "i_q"),
                 *("pm", "stator_yoke", "ambient", "torque", "profile_id"),
             ),
-            # A record whose profile cannot be read leaves a gap, and the records after it keep their place.
+            # A record whose profile cannot be read leaves a gap, and the records after it keep their position.
             session_by=pl.col("profile_id").str.strip_chars().cast(pl.Int64, strict=False),
         ),
     ),
@@ -169,7 +169,7 @@ DATASET = Dataset(
         ),
         Table(
             name="measurements",
-            description="Voltages, currents, speed, torque and temperatures, twice a second.",
+            description="Voltages, currents, speed, torque and temperatures, two rows per second.",
             contract=Measurements,
             parse={"sample": pl.col(POSITION_IN_SESSION), "elapsed_s": pl.col(POSITION_IN_SESSION) / SAMPLING_HZ},
             partition_by=Partition("profile_id"),
