@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 import dataframely as dy
 import polars as pl
 
-from nequi_lake.datasets.checks import RECORD_CHECKS, RELATION_CHECKS
+from nequi_lake.datasets.checks import RECORD_CHECKS, RELATION_CHECKS, ROWS_ACCOUNTED_FOR
 from nequi_lake.datasets.contract import Column, columns
 from nequi_lake.datasets.files import RawFile
 
@@ -81,6 +81,8 @@ class Relation(ABC):
 
     zone: ClassVar[str]
     """The zone of the lake in which it is."""
+    badge: ClassVar[str]
+    """What pages show beside its name; empty for nothing."""
     engine: ClassVar[str]
     """The engine that makes it."""
     checks: ClassVar[Mapping[str, str]]
@@ -104,6 +106,11 @@ class Relation(ABC):
     def foreign_keys(self) -> Mapping[str, str]:
         """Column → the relation whose key it holds."""
         return {name: column.references for name, column in self.columns.items() if column.references}
+
+    @property
+    def accounts_for_records(self) -> bool:
+        """Whether each raw record is published, quarantined or merged in it, so that those are counted."""
+        return ROWS_ACCOUNTED_FOR in self.checks
 
     @property
     @abstractmethod
@@ -155,6 +162,7 @@ class Table(Relation):
     quarantine_limit: float = 0.01
 
     zone: ClassVar[str] = "processed"
+    badge: ClassVar[str] = ""
     engine: ClassVar[str] = "polars"
     checks: ClassVar[Mapping[str, str]] = MappingProxyType({**RELATION_CHECKS, **RECORD_CHECKS})
     maker: ClassVar[str] = "The transform"
@@ -194,6 +202,7 @@ class Mart(Relation):
     """
 
     zone: ClassVar[str] = "marts"
+    badge: ClassVar[str] = "mart"
     engine: ClassVar[str] = "duckdb"
     checks: ClassVar[Mapping[str, str]] = RELATION_CHECKS
     maker: ClassVar[str] = "The mart's SQL"

@@ -89,7 +89,7 @@ class IcebergIOManager(dg.IOManager):
                         "quarantined": account.quarantined,
                         "merged": account.merged,
                     }
-                    if account.files
+                    if table.accounts_for_records
                     else {}
                 ),
                 "release": published.release.id,
@@ -164,7 +164,7 @@ class ReportIOManager(dg.IOManager):
                 "bytes": table.published.size_bytes,
                 "missing_percent": round(100 * made.missing_share, 4),
                 "columns_with_missing_values": int((obj["missing"] > 0).sum()),
-                **({"quarantined": account.quarantined} if account.files else {}),
+                **({"quarantined": account.quarantined} if table.table.accounts_for_records else {}),
                 "alerts": len(made.alerts),
                 "alerts_to_act_on": sum(alert.serious for alert in made.alerts),
             }

@@ -173,7 +173,7 @@ def _checks_of(earlier: bytes | None, release: str) -> list[CheckFound]:
 def _overview(table: LakeTable, source: str | None) -> Mapping[str, Any]:
     published = table.published
     account = published.accounting
-    of_raw = bool(account.files)
+    of_raw = table.table.accounts_for_records
     return {
         "table": published.name,
         "rows": published.rows,

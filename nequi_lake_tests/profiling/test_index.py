@@ -76,6 +76,14 @@ def test_every_table_is_listed_with_its_state(made: Made) -> None:
     assert 'href="electric_motor/' not in page
 
 
+def test_a_mart_is_marked_as_one() -> None:
+    dataset = only("cite_sum", marts=True)["cite_sum"]
+    states = [TableState(dataset=dataset, table=table, published=None, report=None) for table in dataset.relations]
+    page = index_page(states, datetime.now(UTC)).decode()
+    assert page.count('<span class="chip">mart</span>') == len(dataset.marts) == 3
+    assert 'publications_by_field <span class="chip">mart</span>' in page
+
+
 def test_a_report_of_another_release_is_called_so(made: Made) -> None:
     report = json.loads(made.page("cite_sum/papers.json"))
     dataset = made.lake.datasets["cite_sum"]

@@ -1,4 +1,4 @@
-"""What a credit risk team asks first about the loans: the state of the portfolio, arrears (mora), probability of default,
+"""What a credit risk team asks first about the loans: state of the portfolio, arrears (mora), probability of default,
 vintages (cosechas) and utilisation.
 
 All of them are of one snapshot: the publisher's file has each loan as it stood when the file was made, and no history.
