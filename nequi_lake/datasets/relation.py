@@ -167,7 +167,7 @@ class Table(Relation):
     checks: ClassVar[Mapping[str, str]] = MappingProxyType({**RELATION_CHECKS, **RECORD_CHECKS})
     maker: ClassVar[str] = "The transform"
     duplicate_key_fix: ClassVar[str] = (
-        "Records of one key are merged or put aside, so the transform made these rows: fix it, or change the key."
+        "Records of one key are merged or quarantined, so the transform made these rows: fix it, or change the key."
     )
 
     @property

@@ -258,7 +258,7 @@ MARTS = (
         name="vintages",
         description="Vintages (cosechas) by quarter of issue and term: what became of the loans by the day of the "
         "file, and the net loss. One snapshot has one point of each vintage's curve. How a vintage stood after 6 or 12 "
-        "months on book it does not tell, so that vintages of different age must not be compared.",
+        "months on book it does not show, so that vintages of different age must not be compared.",
         contract=Vintages,
     ),
     Mart(
