@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nequi_lake.datasets.samples
+import nequi_lake.samples
 from benchmarks.measure import ROOT
 from benchmarks.task import DATASET
 from nequi_lake.datasets import discover
@@ -22,7 +22,7 @@ _BLOCK_BYTES = 2**24
 
 def sample(scale: float) -> Path:
     """A folder source with the sample of credit_risk at that scale."""
-    code = sorted(Path(nequi_lake.datasets.samples.__file__).parent.glob("*.py"))
+    code = sorted(Path(nequi_lake.samples.__file__).parent.glob("*.py"))
     folder = CACHE / "inputs" / f"scale-{scale:g}-{_digest(code)}"
     if not folder.exists():
         draft = folder.with_name(folder.name + ".draft")

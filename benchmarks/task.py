@@ -35,7 +35,7 @@ def task(inputs: Path, out: Path, lake: Path | None = None) -> Task:
     (file,) = dataset.readable_files
     return {
         "csv": str(inputs / DATASET / FILE),
-        "header": list(file.leaves),
+        "header": list(file.field_paths),
         "tables": [_table(table) for table in dataset.tables],
         "out": str(out),
         "files": {table.name: parquet_of(written(lake) / table.name) for table in dataset.tables} if lake else {},

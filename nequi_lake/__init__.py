@@ -1,7 +1,12 @@
-"""A data lake: raw files kept as they came, contract-keeping Parquet tables, a report for each."""
+"""A data lake: raw files kept as they came, contract-keeping Parquet tables, a report for each.
+
+``from nequi_lake import …`` offers the words in which datasets are declared, and the lake for reading. Each name is
+loaded when it is first used.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +19,38 @@ os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:3000,muzzy_decay_ms:0
 os.environ.setdefault("POLARS_CSV_CHUNK_SIZE", "4000000")
 
 if TYPE_CHECKING:
+    from nequi_lake.datasets.contract import column_meta, one_of
+    from nequi_lake.datasets.spec import CsvFile, Dataset, JsonLinesFile, Mart, Partition, Table
     from nequi_lake.lake.reader import Lake, LakeTable
 
-__all__ = ["Lake", "LakeTable"]
+__all__ = [
+    "CsvFile",
+    "Dataset",
+    "JsonLinesFile",
+    "Lake",
+    "LakeTable",
+    "Mart",
+    "Partition",
+    "Table",
+    "column_meta",
+    "one_of",
+]
+
+_MODULES = {
+    "column_meta": "nequi_lake.datasets.contract",
+    "one_of": "nequi_lake.datasets.contract",
+    "Lake": "nequi_lake.lake.reader",
+    "LakeTable": "nequi_lake.lake.reader",
+}
+"""Name → the module that has it, where that is not the module of the words of declarations."""
 
 
 def __getattr__(name: str) -> Any:
-    # The reader brings Polars and PyIceberg with it, which `nequi-lake --help` need not wait for.
+    # These modules bring Polars and PyIceberg with them, which `nequi-lake --help` need not wait for.
     if name in __all__:
-        from nequi_lake.lake import reader
-
-        return getattr(reader, name)
+        return getattr(importlib.import_module(_MODULES.get(name, "nequi_lake.datasets.spec")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -25,11 +25,11 @@ def content(dataset: Dataset, tables: Mapping[str, Rows]) -> dict[str, pyarrow.d
     """Tables of these rows in the types of their contracts; a column that the rows do not name is missing in all."""
     found = {}
     for name, rows in tables.items():
-        types = {column.name: column.dtype for column in dataset.table(name).columns.values()}
+        types = {column.name: column.dtype for column in dataset.relation(name).columns.values()}
         found[name] = pyarrow.dataset.dataset(
             pl.DataFrame([{column: row.get(column) for column in types} for row in rows], schema=types)
             .to_arrow(compat_level=pl.CompatLevel.oldest())
-            .cast(pyarrow.schema(pyarrow.field(f.name, f.type) for f in arrow_schema(dataset.table(name).contract)))
+            .cast(pyarrow.schema(pyarrow.field(f.name, f.type) for f in arrow_schema(dataset.relation(name).contract)))
         )
     return found
 
@@ -39,8 +39,7 @@ def stage_mart(
 ) -> tuple[Mart, StagedTable, Storage]:
     """A mart ``<dataset>.<mart>`` of these rows as the engine leaves it, in a lake in ``folder``."""
     dataset = discover()[name.split(".")[0]]
-    mart = dataset.table(name.split(".")[1])
-    assert isinstance(mart, Mart)
+    mart = dataset.mart(name.split(".")[1])
     storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder)}))
     staged = make(dataset, mart, content(dataset, tables), RELEASE, storage, memory_limit=memory_limit)
     return mart, staged, storage

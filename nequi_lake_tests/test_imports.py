@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import nequi_lake
 
 PACKAGE = Path(nequi_lake.__file__).parent
 FLOORS = (
-    ("errors", "progress"),
+    ("errors", "progress", "samples"),
     ("datasets",),
     ("lake",),
     ("quality", "profiling", "sources", "cloud"),
@@ -107,3 +109,40 @@ def test_only_the_dagster_layer_imports_dagster_at_all() -> None:
         if room_of(p) not in ("defs", "definitions")
         and any(n.split(".")[0].startswith("dagster") for n in imports_of(p))
     ] == []
+
+
+def test_only_sources_load_samples() -> None:
+    assert {room_of(path) for path in MODULES if "samples" in rooms_seen(path)} == {"sources"}
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded after the code."""
+    told = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    return set(told.stdout.split())
+
+
+def test_the_package_itself_loads_no_library() -> None:
+    loaded = loaded_by("import nequi_lake")
+    assert {name for name in loaded if name.split(".")[0] == "nequi_lake"} == {"nequi_lake"}
+    assert loaded.isdisjoint({"polars", "pyarrow", "dataframely"})
+
+
+@pytest.mark.parametrize("name", nequi_lake.__all__)
+def test_a_name_that_the_package_offers_loads_neither_dagster_nor_an_engine(name: str) -> None:
+    assert name in dir(nequi_lake)
+    loaded = loaded_by(f"from nequi_lake import {name}")
+    assert {part for part in loaded if part.startswith(("dagster", "nequi_lake.engines", "nequi_lake.defs"))} == set()
+    assert loaded.isdisjoint({"duckdb", "pyspark"})
+
+
+def test_the_words_of_declarations_load_no_lake() -> None:
+    words = ", ".join(name for name in nequi_lake.__all__ if not name.startswith("Lake"))
+    loaded = loaded_by(f"from nequi_lake import {words}")
+    assert {name for name in loaded if name.startswith(("nequi_lake.lake", "nequi_lake.samples", "pyiceberg"))} == set()
+
+
+def test_the_package_offers_nothing_else() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Storage'"):
+        nequi_lake.Storage  # noqa: B018

@@ -18,8 +18,7 @@ from nequi_lake.errors import UsageError, needs_extra
 if TYPE_CHECKING:
     from nequi_lake.datasets.spec import Dataset
     from nequi_lake.lake.exports import Written
-    from nequi_lake.lake.reader import Lake
-    from nequi_lake.lake.release import PublishedTable
+    from nequi_lake.lake.reader import Lake, LakeTable
 
 
 def run(
@@ -83,7 +82,7 @@ def tables(form: FormatOption = Format.TABLE, as_of: AsOfOption = None) -> None:
     """List the published tables."""
     from nequi_lake.lake.reader import Lake
 
-    print_rows(_table_rows(table.published for table in Lake.from_env(as_of=as_of).tables()), form)
+    print_rows(_table_rows(Lake.from_env(as_of=as_of).tables()), form)
 
 
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write into this file, whole or not at all.")]
@@ -297,24 +296,24 @@ def _named(lake: Lake, names: Sequence[str]) -> list[Dataset]:
     return [lake.datasets[name] for name in names or lake.datasets]
 
 
-def _table_rows(tables: Iterable[PublishedTable]) -> list[dict[str, Any]]:
+def _table_rows(tables: Iterable[LakeTable]) -> list[dict[str, Any]]:
     return [
         {
-            "table": published.name,
-            "rows": published.rows,
-            "bytes": published.size_bytes,
-            "partitions": published.partitions,
-            "quarantined": published.accounting.quarantined if published.accounting.files else None,
-            "release": published.release.id,
-            "source_release": published.release.source_release,
-            "published_at": published.published_at.isoformat(timespec="seconds"),
+            "table": table.published.name,
+            "rows": table.published.rows,
+            "bytes": table.published.size_bytes,
+            "partitions": table.published.partitions,
+            "quarantined": table.published.accounting.quarantined if table.table.accounts_for_records else None,
+            "release": table.published.release.id,
+            "source_release": table.published.release.source_release,
+            "published_at": table.published.published_at.isoformat(timespec="seconds"),
         }
-        for published in tables
+        for table in tables
     ]
 
 
 def _summary(lake: Lake, datasets: Sequence[str]) -> None:
-    rows = _table_rows(table for name in datasets for table in lake.published(lake.datasets[name]).values())
+    rows = _table_rows(table for name in datasets for table in lake.tables_of(lake.datasets[name]).values())
     if rows:
         print_rows(rows, Format.TABLE)
 

@@ -1,4 +1,4 @@
-"""WHAT the lake holds: one module a dataset, found by itself. No IO and no Dagster in this package.
+"""WHAT the lake holds: one module per dataset, found by itself. No IO and no Dagster in this package.
 
 A dataset's module defines ``DATASET``. Adding one is adding a module here; nothing else is edited.
 """

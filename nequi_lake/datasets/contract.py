@@ -1,7 +1,7 @@
-"""Reads a table's contract, and renders it for whoever needs a schema.
+"""Reads a relation's contract: columns, constraints, Arrow schema.
 
-A contract is a ``dataframely.Schema`` class. It is the table's one schema: row rules, Arrow, Parquet and Iceberg
-types, asset metadata and the data dictionary are all made from it by the functions here. No table is described here.
+A contract is a ``dataframely.Schema`` class. It is the one schema of a table or mart: row rules, Arrow, Parquet and
+Iceberg types, asset metadata and the data dictionary are all made from it. No table is described here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 import pyarrow as pa
-from polars._typing import PolarsDataType
 
+from nequi_lake.datasets.constraints import BY_TYPE, Constraint, Kind, describe
 from nequi_lake.errors import DeclarationError
 
 
@@ -39,14 +39,14 @@ def one_of(*values: str) -> OneOf:
     return OneOf(values)
 
 
-def about(
+def column_meta(
     *,
     unit: str,
     source: str | None = None,
     derived_from: Iterable[str] = (),
     null_limit: float | None = None,
     references: str | None = None,
-    missing: Iterable[str] = (),
+    null_tokens: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The ``metadata=`` of a contract's column.
 
@@ -55,9 +55,9 @@ def about(
         source: the raw column that it is parsed from, dotted for a nested JSON field.
         derived_from: the raw columns that the table's transform makes it from, where there is no ``source``; of a
             mart's column, the ``<table>.<column>`` that its SQL makes it from.
-        null_limit: share of rows, 0 to 1, that may miss a value; required where the column is nullable.
+        null_limit: share of rows, 0 to 1, that may lack a value; required where the column is nullable.
         references: the table of the same dataset whose key this column holds.
-        missing: raw texts that stand for "no value".
+        null_tokens: raw texts that stand for "no value".
     """
     return {
         "unit": unit,
@@ -65,7 +65,7 @@ def about(
         "derived_from": tuple(derived_from),
         "null_limit": null_limit,
         "references": references,
-        "missing": tuple(missing),
+        "null_tokens": tuple(null_tokens),
     }
 
 
@@ -83,28 +83,14 @@ class Column:
     derived_from: tuple[str, ...]
     null_limit: float
     references: str | None
-    missing: tuple[str, ...]
-    allowed: tuple[str, ...]
+    null_tokens: tuple[str, ...]
     declared: dy.Column
 
-    def rules(self, value: pl.Expr) -> dict[str, pl.Expr]:
-        """Rule in words → expression that is true, or null for a missing value, where ``value`` keeps it."""
+    def rules(self, value: pl.Expr) -> dict[Constraint, pl.Expr]:
+        """Constraint → expression that is true, or null for a missing value, where ``value`` satisfies it."""
         # The key's uniqueness is a question for the whole table, so the audit asks it: here are only rules of one row.
         by_row = self.declared.with_primary_key(False).validation_rules(value)
-        return {self._in_words(name): keeps for name, keeps in by_row.items()}
-
-    def _in_words(self, rule: str) -> str:
-        limit = getattr(self.declared, rule, None)
-        if rule in _SIGNS:
-            return f"must be {_SIGNS[rule]} {limit}"
-        return {
-            "nullability": MISSING,
-            "inf": "is infinite",
-            "nan": "is not a number",
-            "regex": f"must match {limit}",
-            "is_in": f"must be one of {', '.join(map(str, limit or ()))}",
-            "check__one_of": f"must be one of {', '.join(self.allowed)}",
-        }.get(rule, f"must keep {rule} {'' if limit is None else limit}".rstrip())
+        return {_constraint(self.declared, name): keeps for name, keeps in by_row.items()}
 
     @property
     def raw_columns(self) -> tuple[str, ...]:
@@ -117,21 +103,52 @@ class Column:
         return tuple((table, column) for table, _, column in (name.partition(".") for name in self.derived_from))
 
     @cached_property
-    def constraints(self) -> tuple[str, ...]:
-        """The contract in words, for a person: key, reference, range, allowed values."""
-        words = [rule for rule in self.rules(pl.col(self.name)) if rule.startswith("must ")]
-        if self.is_key:
-            words.insert(0, "key")
-        if self.references:
-            words.append(f"references {self.references}")
-        if self.nullable:
-            words.append(f"missing in at most {100 * self.null_limit:.4g} % of rows")
-        return tuple(words)
+    def constraints(self) -> tuple[Constraint, ...]:
+        """All that the contract demands of the column: key, demands on each value, reference, share of nulls."""
+        return (
+            *([Constraint(Kind.KEY)] if self.is_key else []),
+            *self.rules(pl.col(self.name)),
+            *([Constraint(Kind.REFERENCES, self.references)] if self.references else []),
+            *([Constraint(Kind.NULL_SHARE, self.null_limit)] if self.nullable else []),
+        )
+
+    @cached_property
+    def constraint_texts(self) -> tuple[str, ...]:
+        """The constraints in words, without those that nearly every column has."""
+        return tuple(describe(constraint) for constraint in self.constraints if constraint.kind not in BY_TYPE)
+
+    @cached_property
+    def allowed(self) -> tuple[Any, ...]:
+        """The values of a column that admits only a fixed set; empty for any other column."""
+        return next((constraint.limit for constraint in self.constraints if constraint.kind is Kind.ONE_OF), ())
 
 
-MISSING = "is missing"
-"""The rule of a column that may not miss a value, in words."""
-_SIGNS = {"min": ">=", "max": "<=", "min_exclusive": ">", "max_exclusive": "<"}
+_KINDS = {
+    "nullability": Kind.NOT_NULL,
+    "inf": Kind.FINITE,
+    "nan": Kind.NOT_NAN,
+    "min": Kind.MIN,
+    "max": Kind.MAX,
+    "min_exclusive": Kind.MIN_EXCLUSIVE,
+    "max_exclusive": Kind.MAX_EXCLUSIVE,
+    "regex": Kind.MATCHES,
+    "is_in": Kind.ONE_OF,
+    "check__one_of": Kind.ONE_OF,
+}
+"""Name of a rule in dataframely → the kind of constraint that it is."""
+
+
+def _constraint(column: dy.Column, rule: str) -> Constraint:
+    """The constraint that a rule of dataframely's checks."""
+    kind = _KINDS.get(rule, Kind.OTHER)
+    if kind in BY_TYPE:
+        return Constraint(kind)
+    if isinstance(column.check, OneOf) and rule == "check__one_of":
+        return Constraint(kind, column.check.values)
+    limit = getattr(column, rule, None)
+    if kind is Kind.OTHER:
+        return Constraint(kind, (rule, limit))
+    return Constraint(kind, tuple(limit) if kind is Kind.ONE_OF and limit is not None else limit)
 
 
 def columns(contract: type[dy.Schema]) -> dict[str, Column]:
@@ -150,23 +167,25 @@ def _column(contract: type[dy.Schema], name: str, column: dy.Column) -> Column:
         raise DeclarationError(
             "A column has no description or unit.",
             where=where,
-            fix="Give it description= and metadata=about(unit=…).",
+            fix="Give it description= and metadata=column_meta(unit=…).",
         )
-    if facts.keys() != about(unit="").keys():
-        raise DeclarationError("A column's metadata is not from about().", where=where, fix="Give metadata=about(…).")
+    if facts.keys() != column_meta(unit="").keys():
+        raise DeclarationError(
+            "A column's metadata is not from column_meta().", where=where, fix="Give metadata=column_meta(…)."
+        )
     if not 0 <= (facts["null_limit"] or 0) <= 1:
         raise DeclarationError("A null limit is a share from 0 to 1.", where=where)
     if bool(facts["source"]) == bool(facts["derived_from"]):
         raise DeclarationError(
             "A column must say where it comes from, in one way.",
             where=where,
-            fix="Give about() either source= or derived_from=.",
+            fix="Give column_meta() either source= or derived_from=.",
         )
     if column.nullable != (facts["null_limit"] is not None):
         raise DeclarationError(
             "A column that may be missing needs a null limit, and no other column has one.",
             where=where,
-            fix="Give nullable=True together with about(null_limit=…).",
+            fix="Give nullable=True together with column_meta(null_limit=…).",
         )
     return Column(
         name=name,
@@ -179,8 +198,7 @@ def _column(contract: type[dy.Schema], name: str, column: dy.Column) -> Column:
         derived_from=facts["derived_from"],
         null_limit=facts["null_limit"] or 0.0,
         references=facts["references"],
-        missing=facts["missing"],
-        allowed=column.check.values if isinstance(column.check, OneOf) else (),
+        null_tokens=facts["null_tokens"],
         declared=column,
     )
 
@@ -195,30 +213,3 @@ def arrow_schema(contract: type[dy.Schema]) -> pa.Schema:
         pa.field(field.name, field.type, nullable=column.nullable, metadata={"doc": column.description})
         for field, column in zip(plain, declared.values(), strict=True)
     )
-
-
-_SQL_TYPES: dict[PolarsDataType, str] = {
-    pl.Boolean: "boolean",
-    pl.Int8: "int",
-    pl.Int16: "int",
-    pl.Int32: "int",
-    pl.Int64: "bigint",
-    pl.Float32: "float",
-    pl.Float64: "double",
-    pl.String: "string",
-    pl.Binary: "binary",
-    pl.Date: "date",
-    pl.Time: "time",
-    pl.Datetime: "timestamp",
-}
-
-
-def sql_type(dtype: PolarsDataType) -> str:
-    """A type's name for people, as Athena, Glue and DuckDB have it; Polars' own where those have no such type."""
-    if isinstance(dtype, pl.Decimal):
-        return f"decimal({dtype.precision},{dtype.scale})"
-    if isinstance(dtype, pl.List):
-        return f"array<{sql_type(dtype.inner)}>"
-    if isinstance(dtype, pl.Struct):
-        return f"struct<{','.join(f'{field.name}:{sql_type(field.dtype)}' for field in dtype.fields)}>"
-    return _SQL_TYPES.get(dtype.base_type(), str(dtype))

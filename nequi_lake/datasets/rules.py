@@ -10,21 +10,22 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from nequi_lake.datasets.contract import MISSING, Column
-from nequi_lake.datasets.spec import Table
+from nequi_lake.datasets.constraints import Kind, describe
+from nequi_lake.datasets.contract import Column
+from nequi_lake.datasets.relation import Table
 
 BLANKS = ("", " ")
-"""Fields of a CSV file that say nothing, quoted or not: the engine reads them as missing values."""
+"""Fields of a CSV file, quoted or not, that the engine reads as missing values."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that a record may break.
+    """One rule of a contract that a record may break.
 
     Attributes:
-        table: the table whose contract it is.
-        text: the rule, for a person, with its column.
-        keeps: true, or null, where the record keeps it.
+        table: the table whose contract demands it.
+        text: its column, and what must hold or what is wrong, in words.
+        keeps: expression that is true, or null, where a record keeps it.
     """
 
     table: str
@@ -33,7 +34,7 @@ class Rule:
 
 
 def typed_name(table: str, column: str) -> str:
-    """The name of a table's column among the typed columns of a raw record."""
+    """The name of a table's column among the typed columns of raw records."""
     return f"{table}.{column}"
 
 
@@ -46,28 +47,29 @@ def raw_value(dotted: str) -> pl.Expr:
     return value
 
 
-def typed_columns(table: Table, *, hastily: bool = False) -> Mapping[str, pl.Expr]:
-    """Column → expression over raw values, for each column that a single record gives, helpers included.
+def typed_columns(table: Table, *, fast_cast: bool = False) -> Mapping[str, pl.Expr]:
+    """Column → expression over raw values, for each column that comes from a single record, helper columns included.
 
     Args:
         table: whose columns.
-        hastily: read a number only where nothing is around it, for half of the cost. What is read so is right; of what
-            is not, the rules of the table say that it cannot be read, and a second look has to tell.
+        fast_cast: cast numbers without stripping spaces first, at half of the cost. A value that this reads is
+            right. A number with spaces around it counts as unreadable, so records that break a rule have to be
+            cast again without it.
     """
-    plain = {name: _cast(column, hastily) for name, column in table.columns.items() if column.source}
+    plain = {name: _cast(column, fast_cast) for name, column in table.columns.items() if column.source}
     return {**plain, **table.parse}
 
 
-def _cast(column: Column, hastily: bool) -> pl.Expr:
+def _cast(column: Column, fast_cast: bool) -> pl.Expr:
     assert column.source is not None
-    # Text already in a CSV file; numbers and truths of a JSON file are read as they are written.
+    # A CSV file has text already; numbers and booleans of a JSON file are cast from their text.
     raw = raw_value(column.source).cast(pl.String)
-    if column.missing:
-        raw = pl.when(raw.is_in(column.missing).not_()).then(raw)
-    text = raw if hastily and column.dtype.is_numeric() else raw.str.strip_chars()
+    if column.null_tokens:
+        raw = pl.when(raw.is_in(column.null_tokens).not_()).then(raw)
+    text = raw if fast_cast and column.dtype.is_numeric() else raw.str.strip_chars()
     match column.dtype:
         case pl.String():
-            # Longer blanks than the engine takes for missing values are one only in free text.
+            # A blank that is longer than those of BLANKS is a missing value only in free text.
             return raw if column.allowed else pl.when(text != "").then(raw)
         case pl.Date():
             return text.str.to_date("%Y-%m-%d", strict=False)
@@ -83,11 +85,11 @@ def _cast(column: Column, hastily: bool) -> pl.Expr:
 
 
 def _read(column: Column, value: pl.Expr) -> pl.Expr:
-    """Whether ``value`` was read from the raw text, or there was nothing to read."""
+    """True where ``value`` was read from the raw text, or the raw text is missing."""
     assert column.source is not None
     raw = raw_value(column.source)
     read = value.is_not_null() | raw.is_null()
-    return read | raw.is_in(column.missing) if column.missing else read
+    return read | raw.is_in(column.null_tokens) if column.null_tokens else read
 
 
 def rules_of(table: Table) -> list[Rule]:
@@ -101,9 +103,9 @@ def rules_of(table: Table) -> list[Rule]:
         is_parsed = column.source and (column.dtype != pl.String or name in table.parse)
         if is_parsed:
             rules.append(Rule(table.name, f"{name}: cannot be read as {column.dtype}", _read(column, value)))
-        for text, keeps in column.rules(value).items():
-            if text == MISSING and column.source and is_parsed:
+        for constraint, keeps in column.rules(value).items():
+            if constraint.kind is Kind.NOT_NULL and column.source and is_parsed:
                 # A value that could not be read is not missing.
                 keeps |= raw_value(column.source).is_not_null()
-            rules.append(Rule(table.name, f"{name}: {text}", keeps))
+            rules.append(Rule(table.name, f"{name}: {describe(constraint)}", keeps))
     return rules

@@ -32,11 +32,12 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
 
     Args:
         settings: where the lake is and what fills it; the environment's by default.
-        datasets: what it holds; all that are declared by default, of which a sample lake has those with a sample.
+        datasets: what it holds; all that are declared by default. A sample lake has those of them with a sample.
     """
     settings = settings or Settings.from_env()
     lake = Lake(settings, datasets)
-    part = [dataset for dataset in lake.datasets.values() if settings.source != "sample" or dataset.sample]
+    source = open_source(settings)
+    part = [dataset for dataset in lake.datasets.values() if settings.source != "sample" or source.offers(dataset)]
     jobs = {dataset.name: dataset_job(dataset) for dataset in part}
     maintenance = maintenance_job()
     return dg.Definitions(
@@ -58,7 +59,7 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
         resources={
             **resources_of(lake.storage),
             "lake": lake,
-            "source": open_source(settings),
+            "source": source,
             IO_RAW: RawFileIOManager(lake),
             IO_TABLES: IcebergIOManager(lake),
             IO_REPORTS: ReportIOManager(lake),

@@ -66,7 +66,7 @@ class IcebergIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: PendingCommit) -> None:
         dataset = obj.group.dataset
-        table = dataset.table(obj.name)
+        table = dataset.relation(obj.name)
         with as_failure(self._lake.settings.uri):
             published = obj.commit()
         account = published.accounting
@@ -85,7 +85,7 @@ class IcebergIOManager(dg.IOManager):
                         "quarantined": account.quarantined,
                         "merged": account.merged,
                     }
-                    if account.files
+                    if table.accounts_for_records
                     else {}
                 ),
                 "release": published.release.id,
@@ -161,7 +161,7 @@ class ReportIOManager(dg.IOManager):
                 "bytes": table.published.size_bytes,
                 "missing_percent": round(100 * made.missing_share, 4),
                 "columns_with_missing_values": int((obj["missing"] > 0).sum()),
-                **({"quarantined": account.quarantined} if account.files else {}),
+                **({"quarantined": account.quarantined} if table.table.accounts_for_records else {}),
                 "alerts": len(made.alerts),
                 "alerts_to_act_on": sum(alert.serious for alert in made.alerts),
             }

@@ -4,8 +4,7 @@ import dagster as dg
 
 from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.defs.failures import as_failure
-from nequi_lake.defs.names import table_key
-from nequi_lake.defs.publishing import Results, check_specs, results, selection_of, table_spec
+from nequi_lake.defs.publishing import Results, check_specs, relation_spec, results, selection_of
 from nequi_lake.lake.reader import Lake
 from nequi_lake.pipeline.mart import stage_mart
 
@@ -15,9 +14,7 @@ def mart_asset(dataset: Dataset, mart: Mart) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=f"{dataset.name}_{mart.name}",
-        specs=[
-            table_spec(dataset, mart, [table_key(dataset, dataset.table(name)) for name in mart.reads], "duckdb"),
-        ],
+        specs=[relation_spec(dataset, mart)],
         check_specs=check_specs(dataset, [mart]),
         can_subset=True,
         op_tags={"dataset": dataset.name},

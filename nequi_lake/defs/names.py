@@ -8,7 +8,7 @@ from typing import TypedDict
 
 import dagster as dg
 
-from nequi_lake.datasets.spec import INDEX, Dataset, Table
+from nequi_lake.datasets.spec import INDEX, Dataset, Relation
 from nequi_lake.lake.reader import Lake
 
 RAW, REPORTS = "raw", "profiling_reports"
@@ -20,7 +20,7 @@ def raw_key(dataset: str, file: str) -> dg.AssetKey:
     return dg.AssetKey([RAW, dataset, file])
 
 
-def table_key(dataset: Dataset, table: Table) -> dg.AssetKey:
+def table_key(dataset: Dataset, table: Relation) -> dg.AssetKey:
     """The key of a table or mart."""
     return dg.AssetKey([table.zone, dataset.name, table.name])
 

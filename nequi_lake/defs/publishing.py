@@ -5,29 +5,29 @@ alone acts at the end of the step, when everything is committed, and not at all 
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from nequi_lake.datasets.contract import Column, sql_type
-from nequi_lake.datasets.spec import Dataset, Mart, Table
+from nequi_lake.datasets.contract import Column
+from nequi_lake.datasets.spec import Dataset, Relation
+from nequi_lake.datasets.types import sql_type
 from nequi_lake.defs.failures import as_markdown, check_result
-from nequi_lake.defs.names import IO_TABLES, belongs_to, raw_key, table_key
+from nequi_lake.defs.names import IO_TABLES, belongs_to, table_key
 from nequi_lake.pipeline.publish import PendingCommit, Selection, StagedGroup
-from nequi_lake.quality.audit import checks_of
 
 Results = Iterator[dg.AssetCheckResult | dg.MaterializeResult[PendingCommit]]
 """What a step yields that makes relations: what their checks found, and then the relations, unless it fails."""
 
 
-def table_spec(dataset: Dataset, table: Table, deps: Iterable[dg.AssetKey], engine: str) -> dg.AssetSpec:
+def relation_spec(dataset: Dataset, table: Relation) -> dg.AssetSpec:
     """The asset of a table or mart."""
     return dg.AssetSpec(
         table_key(dataset, table),
         skippable=True,
-        deps=list(deps),
+        deps=[dg.AssetKey([zone, dataset.name, name]) for zone, name, _ in dataset.sources_of(table)],
         description=f"{table.description}\n\nFor: {dataset.use_case}",
-        kinds={"iceberg", "parquet", engine},
+        kinds={"iceberg", "parquet", table.engine},
         metadata={
             "dagster/table_name": f"{dataset.name}.{table.name}",
             "dagster/column_schema": column_schema(table),
@@ -37,16 +37,16 @@ def table_spec(dataset: Dataset, table: Table, deps: Iterable[dg.AssetKey], engi
     ).with_io_manager_key(IO_TABLES)
 
 
-def check_specs(dataset: Dataset, unit: Sequence[Table]) -> list[dg.AssetCheckSpec]:
+def check_specs(dataset: Dataset, unit: Sequence[Relation]) -> list[dg.AssetCheckSpec]:
     """The checks of tables that are released together."""
     return [
         dg.AssetCheckSpec(name, asset=table_key(dataset, table), blocking=True, description=description)
         for table in unit
-        for name, description in checks_of(table).items()
+        for name, description in table.checks.items()
     ]
 
 
-def selection_of(context: dg.AssetExecutionContext, dataset: Dataset, group: Sequence[Table]) -> Selection:
+def selection_of(context: dg.AssetExecutionContext, dataset: Dataset, group: Sequence[Relation]) -> Selection:
     """What a step is to publish of a release group, and whose checks it is to run without publishing."""
     names = {table_key(dataset, table): table.name for table in group}
     return Selection(
@@ -64,13 +64,13 @@ def results(context: dg.AssetExecutionContext, group: StagedGroup) -> Results:
     began = time.monotonic()
     wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
     for check, release in group.checks:
-        key = table_key(group.dataset, group.dataset.table(check.relation))
+        key = table_key(group.dataset, group.dataset.relation(check.relation))
         if (key, check.name) in wanted:
             yield check_result(check, key, release)
     group.approve()
     for name in group.relations:
         yield dg.MaterializeResult(
-            asset_key=table_key(group.dataset, group.dataset.table(name)),
+            asset_key=table_key(group.dataset, group.dataset.relation(name)),
             value=PendingCommit(group, name),
             metadata={
                 "seconds": round(time.monotonic() - began, 3),
@@ -82,7 +82,7 @@ def results(context: dg.AssetExecutionContext, group: StagedGroup) -> Results:
         )
 
 
-def column_schema(table: Table) -> dg.TableSchema:
+def column_schema(table: Relation) -> dg.TableSchema:
     """The contract as Dagster shows it."""
     return dg.TableSchema(columns=[_column(column) for column in table.columns.values()])
 
@@ -92,23 +92,19 @@ def _column(column: Column) -> dg.TableColumn:
         name=column.name,
         type=sql_type(column.dtype),
         description=f"{column.description} Unit: {column.unit}.",
-        constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=False, other=list(column.constraints)),
+        constraints=dg.TableColumnConstraints(
+            nullable=column.nullable, unique=False, other=list(column.constraint_texts)
+        ),
     )
 
 
-def column_lineage(dataset: Dataset, table: Table) -> dg.TableColumnLineage:
+def column_lineage(dataset: Dataset, table: Relation) -> dg.TableColumnLineage:
     """The raw columns that each column comes from; of a mart's columns, those of the tables that it reads."""
     return dg.TableColumnLineage(
-        {name: list(_origins(dataset, table, column)) for name, column in table.columns.items()}
+        {
+            column: [
+                dg.TableColumnDep(dg.AssetKey([zone, dataset.name, name]), origin) for zone, name, origin in origins
+            ]
+            for column, origins in dataset.column_lineage(table).items()
+        }
     )
-
-
-def _origins(dataset: Dataset, table: Table, column: Column) -> Iterator[dg.TableColumnDep]:
-    if isinstance(table, Mart):
-        for parent, name in column.table_columns:
-            yield dg.TableColumnDep(table_key(dataset, dataset.table(parent)), name)
-        return
-    for file in dataset.files_of(table):
-        for raw in column.raw_columns:
-            if raw in file.leaves:
-                yield dg.TableColumnDep(raw_key(dataset.name, file.name), raw)

@@ -159,14 +159,14 @@ def _received(
         parts=parts,
         folder=folder,
     )
-    content = f"{structure.records:,} records in" if file.leaves else "kept and not read,"
+    content = f"{structure.records:,} records in" if file.field_paths else "kept and not read,"
     size = f"{fetched.size_bytes:,} bytes" + (f" in {len(parts)} parts" if len(parts) > 1 else "")
     log.info("%s: %s, %s %s", dataset.name, file.name, content, size)
     return file, structure, fetched
 
 
 def _spec(dataset: Dataset, file: RawFile) -> dg.AssetSpec:
-    schema = dg.TableSchema(columns=[dg.TableColumn(name=leaf, type="text") for leaf in file.leaves])
+    schema = dg.TableSchema(columns=[dg.TableColumn(name=leaf, type="text") for leaf in file.field_paths])
     return dg.AssetSpec(
         raw_key(dataset.name, file.name),
         skippable=True,
@@ -175,7 +175,7 @@ def _spec(dataset: Dataset, file: RawFile) -> dg.AssetSpec:
         metadata={
             "kaggle": dg.MetadataValue.url(f"https://www.kaggle.com/datasets/{dataset.slug}"),
             "licence": dataset.licence,
-            **({"dagster/column_schema": schema} if file.leaves else {}),
+            **({"dagster/column_schema": schema} if file.field_paths else {}),
         },
         **belongs_to(dataset, RAW),
     ).with_io_manager_key(IO_RAW)

@@ -11,7 +11,7 @@ import dagster as dg
 import pandas as pd
 from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 
-from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.defs.failures import as_failure
 from nequi_lake.defs.names import IO_REPORTS, REPORTS, belongs_to, index_key, report_key, report_path, table_key
 from nequi_lake.lake.reader import Lake, LakeTable
@@ -60,10 +60,10 @@ ProfileFrame = _profile_frame()
 
 def report_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
     """The reports of a dataset's tables, and its part in the index of all reports."""
-    return [*(report_asset(dataset, table) for table in dataset.tables_and_marts), index_asset(dataset)]
+    return [*(report_asset(dataset, table) for table in dataset.relations), index_asset(dataset)]
 
 
-def report_asset(dataset: Dataset, table: Table) -> dg.AssetsDefinition:
+def report_asset(dataset: Dataset, table: Relation) -> dg.AssetsDefinition:
     """The asset of a table's profiling report."""
     source = table_key(dataset, table)
 
@@ -110,7 +110,7 @@ def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=index_key(dataset.name),
-        deps=[report_key(dataset.name, table.name) for table in dataset.tables_and_marts],
+        deps=[report_key(dataset.name, table.name) for table in dataset.relations],
         description=f"The page that lists all reports of the lake and says how every table is, with {dataset.name} as "
         "it is now; and the data dictionary beside it.",
         kinds={"html"},
@@ -149,7 +149,7 @@ def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
 
 def _states(lake: Lake, dataset: Dataset) -> Iterator[TableState]:
     published = lake.published(dataset)
-    for table in dataset.tables_and_marts:
+    for table in dataset.relations:
         path = report_path(lake, dataset.name, table.name, "json")
         content = lake.storage.read(path) if lake.storage.exists(path) else None
         yield TableState(

@@ -5,7 +5,7 @@ import dagster as dg
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.failures import as_failure
 from nequi_lake.defs.names import raw_key
-from nequi_lake.defs.publishing import Results, check_specs, results, selection_of, table_spec
+from nequi_lake.defs.publishing import Results, check_specs, relation_spec, results, selection_of
 from nequi_lake.lake.reader import Lake
 from nequi_lake.pipeline.tables import stage_tables
 
@@ -15,10 +15,7 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=f"{dataset.name}_tables",
-        specs=[
-            table_spec(dataset, table, [raw_key(dataset.name, file.name) for file in dataset.files_of(table)], "polars")
-            for table in dataset.tables
-        ],
+        specs=[relation_spec(dataset, table) for table in dataset.tables],
         check_specs=check_specs(dataset, dataset.tables),
         can_subset=True,
         op_tags={"dataset": dataset.name},

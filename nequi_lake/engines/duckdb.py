@@ -73,7 +73,7 @@ def make(
         StageError: the query cannot be run, or gives other columns or types than the contract, or misses values
             that it must have.
     """
-    content = {(dataset.name, name): tables[name] for name in mart.reads}
+    content = {(dataset.name, name): tables[name] for name in mart.upstream}
     where = str(sql_path(mart))
     writer = TableWriter(storage)
     with storage.scratch(dataset.name) as folder:

@@ -96,7 +96,7 @@ def find_duplicates(dataset: Dataset, files: Mapping[str, KeptFile], storage: St
 
 def _own_key(table: Table) -> list[str]:
     """The columns of the key that a single record gives."""
-    return list(table.fold_by or [name for name in table.key if name in typed_columns(table)])
+    return list(table.group_by or [name for name in table.key if name in typed_columns(table)])
 
 
 def _spool(
@@ -147,7 +147,7 @@ def _sharing_a_key(table: Table, records: pl.LazyFrame) -> pl.DataFrame:
 
 def _conflicting(table: Table, sharing: pl.DataFrame) -> pl.DataFrame:
     """Of records that share a key, those that differ. Where records fold into a row, all whose key repeats do."""
-    differ = pl.lit(True) if table.fold_by else pl.struct(_VALUES).n_unique().over(_own_key(table)) > 1
+    differ = pl.lit(True) if table.group_by else pl.struct(_VALUES).n_unique().over(_own_key(table)) > 1
     return sharing.filter(differ)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import polars as pl
 
 from nequi_lake.datasets.contract import arrow_schema
-from nequi_lake.datasets.spec import Dataset, Partition, Table
+from nequi_lake.datasets.spec import Dataset, Partition, Relation
 from nequi_lake.lake.release import DataFile, Release, StagedTable
 from nequi_lake.lake.storage import Storage
 
@@ -22,7 +22,7 @@ _PARTITION = "__partition"
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
-def prefix(dataset: Dataset, table: Table, release: Release, storage: Storage) -> str:
+def prefix(dataset: Dataset, table: Relation, release: Release, storage: Storage) -> str:
     """The folder of the files that a run stages for a table."""
     return storage.path(table.zone, dataset.name, table.name, "data", release.run_id)
 
@@ -31,7 +31,7 @@ def prefix(dataset: Dataset, table: Table, release: Release, storage: Storage) -
 class _Held:
     """Rows of one partition that wait to be written."""
 
-    table: Table
+    table: Relation
     rows: list[pl.DataFrame] = field(default_factory=list)
     size_bytes: int = 0
 
@@ -51,7 +51,7 @@ class TableWriter:
         self._begun: dict[str, int] = defaultdict(int)
         self._files: dict[str, list[DataFile]] = defaultdict(list)
 
-    def add(self, table: Table, rows: pl.DataFrame, prefix: str) -> None:
+    def add(self, table: Relation, rows: pl.DataFrame, prefix: str) -> None:
         """Take some of a table's rows.
 
         Args:
@@ -73,7 +73,7 @@ class TableWriter:
                 if held_bytes <= self._limit // 2:
                     break
 
-    def write(self, table: Table, rows: pl.LazyFrame, prefix: str) -> None:
+    def write(self, table: Relation, rows: pl.LazyFrame, prefix: str) -> None:
         """Run a query for all rows of a table; arguments as for :meth:`add`."""
         if table.partition_by is None:
             self._write_into(f"{prefix}/{_name(0)}", table, rows)
@@ -85,11 +85,11 @@ class TableWriter:
         for folder in list(self._held):
             self._write(folder)
 
-    def files(self, table: Table) -> tuple[DataFile, ...]:
+    def files(self, table: Relation) -> tuple[DataFile, ...]:
         """What was written of a table, by path."""
         return tuple(sorted(self._files[table.name], key=lambda file: file.path))
 
-    def _hold(self, table: Table, rows: pl.DataFrame, folder: str) -> None:
+    def _hold(self, table: Relation, rows: pl.DataFrame, folder: str) -> None:
         if rows.is_empty():
             return
         held = self._held.setdefault(folder, _Held(table))
@@ -102,7 +102,7 @@ class TableWriter:
         self._write_into(f"{folder}/{_name(self._begun[folder])}", held.table, pl.concat(held.rows).lazy())
         self._begun[folder] += 1
 
-    def _write_into(self, path: str, table: Table, rows: pl.LazyFrame) -> None:
+    def _write_into(self, path: str, table: Relation, rows: pl.LazyFrame) -> None:
         def note(sunk: object) -> None:
             for written in sunk.paths:  # type: ignore[attr-defined]
                 file = DataFile(path=str(written.path), rows=written.num_rows, size_bytes=written.num_bytes)
@@ -186,4 +186,4 @@ def _name(number: int) -> str:
 def discard(dataset: Dataset, staged: Mapping[str, StagedTable], storage: Storage) -> None:
     """Remove the files of staged tables that will not be published."""
     for name, table in staged.items():
-        storage.remove(prefix(dataset, dataset.table(name), table.release, storage))
+        storage.remove(prefix(dataset, dataset.relation(name), table.release, storage))

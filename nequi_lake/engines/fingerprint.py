@@ -12,13 +12,17 @@ from nequi_lake.engines.duckdb import sql_of
 from nequi_lake.lake.raw import KeptFile
 
 _SHARED = (
-    "nequi_lake.datasets.spec",
+    "nequi_lake.datasets.constraints",
     "nequi_lake.datasets.contract",
+    "nequi_lake.datasets.dataset",
+    "nequi_lake.datasets.files",
+    "nequi_lake.datasets.relation",
+    "nequi_lake.datasets.rules",
+    "nequi_lake.datasets.types",
     "nequi_lake.engines.duplicates",
     "nequi_lake.engines.files",
     "nequi_lake.engines.polars",
     "nequi_lake.engines.records",
-    "nequi_lake.datasets.rules",
     "nequi_lake.lake.damage",
     "nequi_lake.lake.lines",
 )
@@ -31,6 +35,9 @@ def release_id(dataset: Dataset, files: Iterable[KeptFile]) -> str:
     for file in sorted(files, key=lambda file: file.file):
         digest.update(f"{file.file}\0{file.sha256}\n".encode())
     own = {part.__module__ for table in dataset.tables for part in (table.contract, table.transform)}
+    # A dataset in several modules has its contracts in one of them, and the declaration in the package itself.
+    packages = {name.rpartition(".")[0] for name in own}
+    own |= {name for name in packages if hasattr(sys.modules.get(name), "DATASET")}
     return _with_code(digest, own.union(_SHARED))
 
 

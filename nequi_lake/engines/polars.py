@@ -162,7 +162,7 @@ class _Staging:
 def _expected(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:
     """One row: records after folding, rows that these must give."""
     rows_of_record = pl.col(table.explode).list.len().cast(pl.Int64) if table.explode else pl.lit(1, pl.Int64)
-    counted = records.select(RECORD, *table.fold_by, rows=rows_of_record)
-    if table.fold_by:
-        counted = counted.group_by(table.fold_by).agg(pl.col("rows").max())
+    counted = records.select(RECORD, *table.group_by, rows=rows_of_record)
+    if table.group_by:
+        counted = counted.group_by(table.group_by).agg(pl.col("rows").max())
     return counted.select(pl.len().cast(pl.Int64), pl.col("rows").sum().cast(pl.Int64))

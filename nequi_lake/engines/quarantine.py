@@ -94,7 +94,7 @@ def _lines_of(part: Part, path: str, storage: Storage) -> Iterator[Callable[[pl.
 def _described(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataFrame) -> pl.DataFrame:
     """Records that break a rule: where they are, the first table and all the rules that they break, raw values."""
     broken = [(rule, rule.keeps.fill_null(True).not_()) for rule in rules]
-    raw = list(dict.fromkeys(leaf.split(".")[0] for leaf in file.leaves))
+    raw = list(dict.fromkeys(leaf.split(".")[0] for leaf in file.field_paths))
     return bad.select(
         dataset=pl.lit(dataset.name),
         file=pl.lit(file.name),

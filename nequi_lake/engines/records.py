@@ -14,7 +14,7 @@ import polars as pl
 import polars.exceptions
 
 from nequi_lake.datasets.rules import BLANKS, Rule, rules_of, typed_columns, typed_name
-from nequi_lake.datasets.spec import PLACE, RECORD, CsvFile, Dataset, JsonLinesFile, RawFile, Table
+from nequi_lake.datasets.spec import POSITION_IN_SESSION, RECORD, CsvFile, Dataset, JsonLinesFile, RawFile, Table
 from nequi_lake.errors import StageError
 from nequi_lake.lake.damage import Mended, mend
 from nequi_lake.lake.raw import KeptFile
@@ -108,8 +108,8 @@ def _scan(file: RawFile, paths: Sequence[str], options: Mapping[str, Any]) -> pl
             )
         case _:
             raise StageError(f"{file.name} is kept as it is, and no table is made of it.")
-    literals = [pl.lit(value).alias(name) for name, value in file.literals.items()]
-    return frame.with_columns(pl.col(RECORD).cast(pl.Int64), *literals)
+    constants = [pl.lit(value).alias(name) for name, value in file.constants.items()]
+    return frame.with_columns(pl.col(RECORD).cast(pl.Int64), *constants)
 
 
 def _places(records: pl.LazyFrame, block: pl.Expr) -> pl.Expr:
@@ -138,23 +138,23 @@ def flagged(
 ) -> pl.LazyFrame:
     """Raw and typed values of every record that can be read, and whether it keeps every table's contract.
 
-    This is done hastily: the records that keep it are right; of the others, :func:`take_in` tells.
+    Numbers are cast fast: records that keep every contract are right, the others are cast again by :func:`take_in`.
     """
     records = _scan_parts(file, kept, copies, storage)
-    if file.block is not None:
-        records = records.with_columns(_places(records, file.block).alias(PLACE))
+    if file.session_by is not None:
+        records = records.with_columns(_places(records, file.session_by).alias(POSITION_IN_SESSION))
     if copies:
         records = records.filter(is_none_of(damaged_records(kept, copies)["record"]))
-    return _judged(dataset, file, rules, records, hastily=True)
+    return _judged(dataset, file, rules, records, fast_cast=True)
 
 
 def _judged(
-    dataset: Dataset, file: RawFile, rules: list[Rule], records: pl.LazyFrame, *, hastily: bool
+    dataset: Dataset, file: RawFile, rules: list[Rule], records: pl.LazyFrame, *, fast_cast: bool
 ) -> pl.LazyFrame:
     typed = [
         value.alias(typed_name(table.name, name))
         for table in dataset.tables_of(file)
-        for name, value in typed_columns(table, hastily=hastily).items()
+        for name, value in typed_columns(table, fast_cast=fast_cast).items()
     ]
     # A rule over a missing value is null, which breaks nothing: that it may not be missing is a rule of its own.
     keeps = pl.all_horizontal(rule.keeps for rule in rules).fill_null(True)
@@ -164,11 +164,11 @@ def _judged(
 def _sorted_out(
     dataset: Dataset, file: RawFile, rules: list[Rule], batch: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """A batch of hastily flagged records, judged for good, and those of them that break a contract."""
+    """A batch of records, flagged with fast casts, judged for good, and those of them that break a contract."""
     if batch[KEEPS].all():
         return batch, batch.clear()
     doubtful = batch.lazy().filter(pl.col(KEEPS).not_())
-    judged = _judged(dataset, file, rules, doubtful, hastily=False).collect()
+    judged = _judged(dataset, file, rules, doubtful, fast_cast=False).collect()
     sound, bad = judged.filter(KEEPS), judged.filter(pl.col(KEEPS).not_())
     if not sound.is_empty():
         batch = pl.concat([batch.filter(KEEPS), sound]).sort(RECORD)

@@ -39,7 +39,7 @@ def parse(as_of: datetime | str) -> datetime | str:
 def find(catalog: LakeCatalog, dataset: Dataset, release: str) -> list[ReleaseState]:
     """The releases of the dataset, and of its marts, whose id begins so; of one id, the newest complete one."""
     found: dict[str, ReleaseState] = {}
-    for group in dataset.units:
+    for group in dataset.release_groups:
         for state in catalog.releases(dataset, group):
             known = found.get(state.release.id)
             if state.release.id.startswith(release) and not (known and known.complete):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
@@ -28,7 +28,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from nequi_lake.datasets.contract import arrow_schema
-from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Relation, ReleaseGroup
 from nequi_lake.errors import CatalogConflictError, CatalogError
 from nequi_lake.lake.patience import patiently
 from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
@@ -97,7 +97,7 @@ class LakeCatalog:
         Raises:
             CatalogConflictError: another writer changed the table at the same time.
         """
-        table = dataset.table(staged.table)
+        table = dataset.relation(staged.table)
         there = self.iceberg(dataset.name, table.name)
         if there and not there.location().startswith(self._storage.uri + "/"):
             raise CatalogError(
@@ -166,9 +166,9 @@ class LakeCatalog:
             before: leave out what was committed later than this, by the clock of whoever committed it.
         """
         found: dict[str, PublishedTable] = {}
-        wanted = {table.name for table in dataset.tables_and_marts} if names is None else set(names)
-        for group in dataset.units:
-            if wanted.isdisjoint(table.name for table in group):
+        wanted = {table.name for table in dataset.relations} if names is None else set(names)
+        for group in dataset.release_groups:
+            if wanted.isdisjoint(group.names):
                 continue
             tables = self._icebergs(dataset, group)
             newest = _select(self._complete(dataset, tables, before), release)
@@ -179,12 +179,12 @@ class LakeCatalog:
             }
         return found
 
-    def releases(self, dataset: Dataset, group: Sequence[Table] | None = None) -> Iterator[ReleaseState]:
+    def releases(self, dataset: Dataset, group: ReleaseGroup | None = None) -> Iterator[ReleaseState]:
         """The releases of the dataset's tables, or of another release group, the highest sequence first.
 
         What readers see is the first complete one.
         """
-        tables = self._icebergs(dataset, dataset.tables if group is None else group)
+        tables = self._icebergs(dataset, group or dataset.release_groups[0])
         for commits in commits_by_release(tables):
             yield ReleaseState(
                 release=release_of(commits),
@@ -192,7 +192,7 @@ class LakeCatalog:
                 committed_at=committed_at(commits),
             )
 
-    def next_sequence(self, dataset: Dataset, group: Sequence[Table], release: str) -> int:
+    def next_sequence(self, dataset: Dataset, group: ReleaseGroup, release: str) -> int:
         """The sequence that a release of this id gets now; that of the newest release where it is the same.
 
         Only for a caller that holds the dataset's lock.
@@ -204,7 +204,7 @@ class LakeCatalog:
 
     def history(self, dataset: Dataset, table: str) -> list[HistoryEntry]:
         """The lake's commits to a table, the newest first."""
-        tables = self._icebergs(dataset, dataset.unit_of(table))
+        tables = self._icebergs(dataset, dataset.release_group_of(table))
         iceberg = tables[table]
         complete = [commits for commits in commits_by_release(tables) if is_complete(commits, dataset)]
         seen = complete[0].get(table) if complete else None
@@ -253,8 +253,8 @@ class LakeCatalog:
                 fix=f"Run it again: nequi-lake maintain {dataset}",
             ) from refused
 
-    def _icebergs(self, dataset: Dataset, group: Sequence[Table]) -> dict[str, IcebergTable | None]:
-        return {table.name: self.iceberg(dataset.name, table.name) for table in group}
+    def _icebergs(self, dataset: Dataset, group: ReleaseGroup) -> dict[str, IcebergTable | None]:
+        return {name: self.iceberg(dataset.name, name) for name in group.names}
 
     def _complete(
         self, dataset: Dataset, tables: Mapping[str, IcebergTable | None], before: datetime | None
@@ -274,7 +274,7 @@ class LakeCatalog:
                 fix="A lake that was moved is not supported: move it back, or remove it and run it again where it is.",
             ) from gone
 
-    def _creation(self, table: Table, dataset: Dataset) -> Transaction:
+    def _creation(self, table: Relation, dataset: Dataset) -> Transaction:
         """A change that creates the table, to which its first snapshot can be added."""
         with suppress(NamespaceAlreadyExistsError, IntegrityError):
             self._catalog.create_namespace(dataset.name, {"Description": f"{dataset.title}. {dataset.use_case}"})
@@ -324,7 +324,7 @@ def _glue(options: dict[str, str]) -> MetastoreCatalog:
     return LakeGlueCatalog("nequi_lake", client=access().client("glue"), **options)
 
 
-def _properties(dataset: Dataset, table: Table) -> dict[str, str]:
+def _properties(dataset: Dataset, table: Relation) -> dict[str, str]:
     """What a table's catalog entry says of it, for whoever meets it in Athena or Glue first."""
     return {
         **_NO_RETRY,
@@ -333,7 +333,7 @@ def _properties(dataset: Dataset, table: Table) -> dict[str, str]:
         "nequi.kaggle": dataset.slug,
         "nequi.licence": dataset.licence,
         "nequi.use-case": dataset.use_case,
-        **({"nequi.made-of": ", ".join(table.reads)} if table.reads else {}),
+        "nequi.sources": ", ".join(source.name for source in dataset.sources_of(table)),
         "nequi.key": ", ".join(table.key),
         "nequi.foreign-keys": ", ".join(f"{column} -> {parent}" for column, parent in table.foreign_keys.items()),
     }

@@ -16,6 +16,7 @@ import polars as pl
 from polars._typing import PolarsDataType
 
 from nequi_lake.datasets.spec import CsvFile, JsonLinesFile, RawFile
+from nequi_lake.datasets.types import json_type
 from nequi_lake.lake.lines import Record, csv_records
 from nequi_lake.progress import bar
 
@@ -175,9 +176,6 @@ def _excerpt(text: bytes) -> str:
     return repr(text[:60].decode(errors="replace").rstrip("\r\n"))
 
 
-_JSON_TYPES: Mapping[type[pl.DataType], type] = {pl.String: str, pl.Int64: int, pl.Float64: float, pl.Boolean: bool}
-
-
 def _json_struct(name: str, schema: Mapping[str, PolarsDataType]) -> type:
     """A strict type of exactly these keys, each of them null or of its type."""
     fields = [(key, _json_type(key, dtype) | None) for key, dtype in schema.items()]
@@ -195,4 +193,4 @@ def _json_type(key: str, dtype: PolarsDataType) -> Any:
         return _json_struct(key, dtype.to_schema())
     if isinstance(dtype, pl.List):
         return list[_json_type(key, dtype.inner)]  # type: ignore[misc]
-    return _JSON_TYPES[type(dtype)]
+    return json_type(dtype)

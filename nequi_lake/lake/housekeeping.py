@@ -30,7 +30,7 @@ def remove_orphans(dataset: Dataset, catalog: LakeCatalog, storage: Storage) -> 
     """
     remove_drafts(dataset, storage)
     removed = 0
-    for table in dataset.tables_and_marts:
+    for table in dataset.relations:
         folder = storage.path(table.zone, dataset.name, table.name, "data")
         for run_id in set(storage.list(folder)) - catalog.run_ids(dataset.name, table.name):
             storage.remove(f"{folder}/{run_id}")

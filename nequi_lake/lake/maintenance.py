@@ -130,7 +130,7 @@ def maintain(
     Raises:
         CatalogError: a file that a kept snapshot needs is not there; nothing was changed.
     """
-    published = any(catalog.iceberg(dataset.name, table.name) for table in dataset.tables_and_marts)
+    published = any(catalog.iceberg(dataset.name, table.name) for table in dataset.relations)
     if not (published or storage.exists(storage.path("raw", dataset.name))):
         return Removed(dataset=dataset.name)
     with storage.alone(dataset.name):
@@ -163,8 +163,8 @@ def maintain(
 def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, now: datetime) -> _Plan:
     oldest = now - keep.age
     releases: set[str] = set()
-    for unit in dataset.units:
-        states = list(catalog.releases(dataset, unit))
+    for group in dataset.release_groups:
+        states = list(catalog.releases(dataset, group))
         complete = [state.release.id for state in states if state.complete]
         # What readers see is the first complete one.
         releases |= {
@@ -174,7 +174,7 @@ def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, 
     runs = {newest_run(storage, dataset.name)}
     expired: dict[str, set[int]] = {}
     removable: dict[str, FileFacts] = {}
-    for table in dataset.tables_and_marts:
+    for table in dataset.relations:
         iceberg = catalog.iceberg(dataset.name, table.name)
         if iceberg is None:
             continue

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from nequi_lake.datasets.contract import sql_type
+from nequi_lake.datasets.types import sql_type
 from nequi_lake.errors import NequiLakeError
 
 if TYPE_CHECKING:

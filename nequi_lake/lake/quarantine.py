@@ -13,7 +13,7 @@ import json
 
 import polars as pl
 
-from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.lake.storage import Storage
 
 COLUMNS = {
@@ -44,7 +44,7 @@ def newest_run(storage: Storage, dataset: str) -> str | None:
     return str(json.loads(storage.read(pointer))["run_id"]) if storage.exists(pointer) else None
 
 
-def newest_quarantine(storage: Storage, dataset: Dataset, table: Table) -> pl.LazyFrame:
+def newest_quarantine(storage: Storage, dataset: Dataset, table: Relation) -> pl.LazyFrame:
     """The records that the newest run put aside of the files that feed ``table``; whether it published or not."""
     empty = pl.LazyFrame(schema=COLUMNS)
     run_id = newest_run(storage, dataset.name)

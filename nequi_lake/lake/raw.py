@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 
-from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import RawZoneError
 from nequi_lake.lake.storage import FileFacts, Storage
 from nequi_lake.progress import blocks
@@ -221,7 +221,7 @@ class RawZone:
             return None
         return str(json.loads(self._storage.read(pointer))["version"])
 
-    def source_of(self, dataset: Dataset, version: str, table: Table) -> str | None:
+    def source_of(self, dataset: Dataset, version: str, table: Relation) -> str | None:
         """Where the files of a version that feed ``table`` came from, for a person; None where they are not kept."""
         names = [file.name for file in dataset.files_of(table)]
         kept = (file for file in self._kept(dataset, version) if file.file in names)

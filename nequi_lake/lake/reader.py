@@ -7,14 +7,15 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
 
 from nequi_lake.datasets import discover
 from nequi_lake.datasets.contract import arrow_schema
-from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Relation
+from nequi_lake.datasets.types import pandas_type
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.as_of import find, parse, resolve_single
 from nequi_lake.lake.query import connected, the_query
@@ -46,7 +47,7 @@ class LakeTable:
         published: its release, files and counts.
     """
 
-    def __init__(self, table: Table, published: PublishedTable, lake: Lake) -> None:
+    def __init__(self, table: Relation, published: PublishedTable, lake: Lake) -> None:
         self.table = table
         self.published = published
         self._catalog = lake.catalog
@@ -82,8 +83,11 @@ class LakeTable:
         """The table as a pandas frame: dates as datetime64, whole numbers and booleans as nullable types."""
         import pandas as pd
 
-        nullable = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
-        frame: pd.DataFrame = self.to_arrow().to_pandas(types_mapper=nullable.get, date_as_object=False)
+        def nullable(kind: pa.DataType) -> Any:
+            name = pandas_type(kind)
+            return pd.api.types.pandas_dtype(name) if name else None
+
+        frame: pd.DataFrame = self.to_arrow().to_pandas(types_mapper=nullable, date_as_object=False)
         return frame
 
     def to_dataset(self) -> pa.dataset.Dataset:
@@ -144,7 +148,7 @@ class LakeDataset:
         return self._names()
 
     def _names(self) -> list[str]:
-        return [table.name for table in self._dataset.tables_and_marts]
+        return [table.name for table in self._dataset.relations]
 
 
 class Lake:
@@ -242,7 +246,7 @@ class Lake:
                 where=self.settings.uri,
                 fix=f"Make it: nequi-lake run {dataset.name}. Is NEQUI_LAKE_URI the lake that you mean?",
             )
-        return {name: LakeTable(dataset.table(name), table, self) for name, table in published.items()}
+        return {name: LakeTable(dataset.relation(name), table, self) for name, table in published.items()}
 
     def published(self, dataset: Dataset, names: Collection[str] | None = None) -> dict[str, PublishedTable]:
         """The dataset's tables and marts that this lake reads, by name; only those of ``names`` where they are given.
@@ -275,22 +279,20 @@ class Lake:
         dataset, table = self.declared(name)
         return self.tables_of(dataset, [table.name])[table.name]
 
-    def declared(self, name: str) -> tuple[Dataset, Table]:
+    def declared(self, name: str) -> tuple[Dataset, Relation]:
         """The declaration of the table ``<dataset>.<table>``.
 
         Raises:
             CatalogError: no dataset declares it.
         """
         for dataset in self.datasets.values():
-            for table in dataset.tables_and_marts:
+            for table in dataset.relations:
                 if f"{dataset.name}.{table.name}" == name:
                     return dataset, table
         raise CatalogError(f"There is no table {name}.", fix=f"Name one of: {', '.join(self._names())}.")
 
     def _names(self) -> list[str]:
-        return [
-            f"{dataset.name}.{table.name}" for dataset in self.datasets.values() for table in dataset.tables_and_marts
-        ]
+        return [f"{dataset.name}.{table.name}" for dataset in self.datasets.values() for table in dataset.relations]
 
     def sql(self, query: str) -> pa.Table:
         """Run one DuckDB query over the lake's tables, each under its name ``<dataset>.<table>``.

@@ -63,9 +63,9 @@ def roll_back(dataset: Dataset, release: str, catalog: LakeCatalog, storage: Sto
             )
         seen = catalog.published(dataset)
         marts = _usable_marts(dataset, together, catalog, storage)
-        changed: list[str] = []
-        for group in dataset.units:
-            for old in [{**target, **marts}[table.name] for table in group if table.name in {**target, **marts}]:
+        found, changed = {**target, **marts}, list[str]()
+        for group in dataset.release_groups:
+            for old in [found[name] for name in group.names if name in found]:
                 release_again = replace(old.release, sequence=catalog.next_sequence(dataset, group, old.release.id))
                 newest = catalog.newest(dataset.name, old.table)
                 # It is current already, or an earlier call was stopped after it.
@@ -116,7 +116,7 @@ def _refuse_other_columns(
             fix=f"Read it as it is: nequi-lake tables --as-of {release.id}",
         )
     for name, table in target.items():
-        then, now = catalog.schema(table), arrow_schema(dataset.table(name).contract)
+        then, now = catalog.schema(table), arrow_schema(dataset.relation(name).contract)
         if then != now:
             differing = sorted({field.name for field in set(then) ^ set(now)}) or ["their order"]
             raise CatalogError(

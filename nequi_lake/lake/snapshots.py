@@ -81,7 +81,7 @@ def commits_by_release(
 
 def is_complete(commits: Mapping[str, Commit], dataset: Dataset) -> bool:
     """Whether each relation of a release that is still declared has it; ``commits`` by relation."""
-    declared = {table.name for table in dataset.tables_and_marts}
+    declared = {table.name for table in dataset.relations}
     return declared.intersection(release_of(commits).tables) <= set(commits)
 
 

@@ -38,12 +38,12 @@ def stage_mart(
         StageError: the query cannot be run, or contradicts the contract.
     """
     # Asked before the lock is taken, which would make a lake where there is none.
-    lake.table(f"{dataset.name}.{mart.reads[0]}")
+    lake.table(f"{dataset.name}.{mart.upstream[0]}")
     ensure_identity(lake.storage)
     title = f"{dataset.name}.{mart.name}"
     with lake.storage.alone(dataset.name) as lock:
         tables = lake.tables_of(dataset, [table.name for table in dataset.tables])
-        content = {name: tables[name].to_dataset() for name in mart.reads}
+        content = {name: tables[name].to_dataset() for name in mart.upstream}
         source = next(iter(tables.values())).published.release
         release = Release(
             id=mart_release_id(mart, source.id),
@@ -63,7 +63,16 @@ def stage_mart(
                 discard(dataset, staged, lake.storage)
                 raise
 
-        yield stage_group(lake, dataset, [mart], release, selection, lock, title=title, stage_and_audit=stage_and_audit)
+        yield stage_group(
+            lake,
+            dataset,
+            dataset.release_group_of(mart.name),
+            release,
+            selection,
+            lock,
+            title=title,
+            stage_and_audit=stage_and_audit,
+        )
 
 
 def publish_mart(lake: Lake, dataset: Dataset, mart: Mart, run_id: str) -> dict[str, PublishedTable]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.datasets.spec import Dataset, ReleaseGroup
 from nequi_lake.engines.files import discard
 from nequi_lake.errors import AuditError
 from nequi_lake.lake.reader import Lake
@@ -148,7 +148,7 @@ def attempt_id(run_id: str) -> str:
 def stage_group(
     lake: Lake,
     dataset: Dataset,
-    group: Sequence[Table],
+    group: ReleaseGroup,
     release: Release,
     selection: Selection,
     lock: DatasetLock,
@@ -170,7 +170,7 @@ def stage_group(
         title: what people call the group.
         stage_and_audit: stages the missing relations and audits all that are to be.
     """
-    names = [table.name for table in group]
+    names = group.names
     release = replace(release, sequence=lake.catalog.next_sequence(dataset, group, release.id))
     newest = {name: lake.catalog.newest(dataset.name, name) for name in names}
     current = {name: table for name, table in newest.items() if table and _has(table, release, lake)}

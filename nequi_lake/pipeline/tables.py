@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
+from nequi_lake.datasets.checks import UNIQUE_KEY
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.engines.duplicates import find_duplicates
 from nequi_lake.engines.files import discard
@@ -18,7 +19,7 @@ from nequi_lake.lake.raw import KeptFile, RawZone
 from nequi_lake.lake.reader import Lake
 from nequi_lake.lake.release import PublishedTable, Release
 from nequi_lake.pipeline.publish import EVERYTHING, Selection, Stage, Staged, StagedGroup, attempt_id, stage_group
-from nequi_lake.quality.audit import UNIQUE_KEY, audit
+from nequi_lake.quality.audit import audit
 from nequi_lake.quality.check import Check
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ def stage_tables(
         yield stage_group(
             lake,
             dataset,
-            dataset.tables,
+            dataset.release_groups[0],
             release,
             selection,
             lock,

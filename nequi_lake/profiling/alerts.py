@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nequi_lake.datasets.contract import Column
-from nequi_lake.datasets.spec import Table
+from nequi_lake.datasets.spec import Relation
 from nequi_lake.lake.release import PublishedTable
 from nequi_lake.profiling.numbers import count_text, cut, number_text, share_text
 from nequi_lake.profiling.profile import ColumnProfile
@@ -37,7 +37,7 @@ class Alert:
     columns: tuple[tuple[str, str], ...] = ()
 
 
-def alerts(table: Table, published: PublishedTable, columns: Sequence[ColumnProfile]) -> list[Alert]:
+def alerts(table: Relation, published: PublishedTable, columns: Sequence[ColumnProfile]) -> list[Alert]:
     """The alerts of a published table, the serious ones first; one for all columns that have the same."""
     found = []
     account = published.accounting

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from nequi_lake.datasets.contract import Column, sql_type
-from nequi_lake.datasets.spec import Table
+from nequi_lake.datasets.contract import Column
+from nequi_lake.datasets.spec import Relation
+from nequi_lake.datasets.types import sql_type
 
 _ROW = 20.0
 _LETTER = 7.3
@@ -21,13 +22,13 @@ _GUTTER = 18.0
 class Reference:
     """A column of ``child`` that holds the key of ``parent``; ``single`` where a parent has at most one such row."""
 
-    parent: Table
-    child: Table
+    parent: Relation
+    child: Relation
     column: str
     single: bool
 
 
-def references(tables: Sequence[Table]) -> list[Reference]:
+def references(tables: Sequence[Relation]) -> list[Reference]:
     """All references among the tables, child by child."""
     by_name = {table.name: table for table in tables}
     return [
@@ -37,7 +38,7 @@ def references(tables: Sequence[Table]) -> list[Reference]:
     ]
 
 
-def mermaid(tables: Sequence[Table]) -> str:
+def mermaid(tables: Sequence[Relation]) -> str:
     """The tables as a Mermaid ``erDiagram``, each with its keys and references."""
     lines = ["erDiagram"]
     for reference in references(tables):
@@ -50,7 +51,7 @@ def mermaid(tables: Sequence[Table]) -> str:
     return "\n".join(lines)
 
 
-def svg(tables: Sequence[Table], label: str) -> str:
+def svg(tables: Sequence[Relation], label: str) -> str:
     """The tables as an inline SVG, parents above their children, coloured by the page's CSS variables.
 
     A line ends in a crow's foot where a parent may have many rows, in a bar where it has at most one.
@@ -82,7 +83,7 @@ class _Place:
         return self.y + self.height
 
 
-def _shown(table: Table) -> list[Column]:
+def _shown(table: Relation) -> list[Column]:
     return [column for column in table.columns.values() if column.is_key or column.references]
 
 
@@ -95,12 +96,12 @@ def _word(text: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "(),_-" else "_" for letter in text)
 
 
-def _rest(table: Table) -> str:
+def _rest(table: Relation) -> str:
     count = len(table.columns) - len(_shown(table))
     return f"{count} more column{'' if count == 1 else 's'}" if count else "no other column"
 
 
-def _places(tables: Sequence[Table]) -> dict[str, _Place]:
+def _places(tables: Sequence[Relation]) -> dict[str, _Place]:
     """Each table's box: a row of boxes for each level, centred."""
     levels: dict[str, int] = {}
     for table in tables:
@@ -122,12 +123,12 @@ def _places(tables: Sequence[Table]) -> dict[str, _Place]:
     return places
 
 
-def _size(table: Table) -> tuple[float, float]:
+def _size(table: Relation) -> tuple[float, float]:
     rows = [table.name, _rest(table), *(f"{column.name}  {' '.join(_marks(column))}" for column in _shown(table))]
     return max(map(len, rows)) * _LETTER + 28, (len(rows) + 0.8) * _ROW
 
 
-def _box(table: Table, place: _Place) -> str:
+def _box(table: Relation, place: _Place) -> str:
     left, right = place.x + 12, place.x + place.width - 12
     parts = [
         f'<rect class="box" x="{place.x:.1f}" y="{place.y:.1f}" width="{place.width:.1f}" '

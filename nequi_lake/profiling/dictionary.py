@@ -15,18 +15,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
-from nequi_lake.datasets.contract import Column, sql_type
-from nequi_lake.datasets.spec import Dataset, RawFile, Table
+from nequi_lake.datasets.constraints import BY_RECORD, BY_TYPE, Kind, describe
+from nequi_lake.datasets.contract import Column
+from nequi_lake.datasets.spec import Dataset, RawFile, Relation
+from nequi_lake.datasets.types import sql_type, used_types
 from nequi_lake.profiling import diagram
-
-_TYPES = (
-    ("bigint", "whole number of 64 bits", "long", "Int64"),
-    ("double", "floating point number of 64 bits", "double", "Float64"),
-    ("string", "text in UTF-8", "string", "String"),
-    ("boolean", "true or false", "boolean", "Boolean"),
-    ("date", "day without a time", "date", "Date"),
-)
-"""Of the types that the tables use most: SQL's name, meaning, Iceberg's name, Polars' name."""
 
 
 def dictionary_page(datasets: Iterable[Dataset], reports: Collection[str] = ()) -> bytes:
@@ -43,8 +36,9 @@ def dictionary_page(datasets: Iterable[Dataset], reports: Collection[str] = ()) 
         loader=PackageLoader("nequi_lake", "profiling"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     pages.filters["inline"] = _as_html
+    told = [_about(dataset) for dataset in datasets]
     page = pages.get_template("dictionary.html.jinja").render(
-        datasets=[_about(dataset) for dataset in datasets], reports=reports, types=_TYPES, how_to_read=_HOW_TO_READ
+        datasets=told, reports=reports, types=_types(told), how_to_read=_HOW_TO_READ
     )
     return page.encode()
 
@@ -60,7 +54,8 @@ def dictionary_markdown(datasets: Iterable[Dataset]) -> str:
         f"{_HOW_TO_READ} A key is marked PK, a reference to another table's key FK.",
         "",
         *_grid(
-            ("type", "meaning", "in Iceberg", "in Polars"), ((f"`{t}`", m, f"`{i}`", f"`{p}`") for t, m, i, p in _TYPES)
+            ("type", "meaning", "in Iceberg", "in Polars"),
+            ((f"`{t}`", m, f"`{i}`", f"`{p}`") for t, m, i, p in _types(told)),
         ),
     ]
     for dataset in told:
@@ -79,7 +74,7 @@ _HOW_TO_READ = (
 class _Told:
     """What both forms say of a table."""
 
-    table: Table
+    table: Relation
     name: str
     facts: Mapping[str, str]
     columns: Sequence[Mapping[str, str]]
@@ -92,7 +87,7 @@ class _ToldDataset:
     marts: Sequence[_Told]
     files: Sequence[Mapping[str, str]]
     dropped: Sequence[tuple[str, str, str]]
-    entities: Sequence[Table]
+    entities: Sequence[Relation]
 
     @property
     def kaggle(self) -> str:
@@ -108,11 +103,23 @@ class _ToldDataset:
         return Markup(diagram.svg(self.entities, f"How the tables of {self.dataset.name} refer to each other"))  # noqa: S704
 
 
+def _types(told: Iterable[_ToldDataset]) -> list[tuple[str, str, str, str]]:
+    """Of the types that the relations have: SQL's name, meaning, Iceberg's name, Polars' name."""
+    columns = (column for one in told for relation in one.dataset.relations for column in relation.columns.values())
+    return [
+        (known.sql, known.meaning, known.iceberg, known.polars.__name__)
+        for known in used_types(column.dtype for column in columns)
+    ]
+
+
 def _about(dataset: Dataset) -> _ToldDataset:
     return _ToldDataset(
         dataset=dataset,
-        tables=[_tell(dataset, table) for table in dataset.tables],
-        marts=[_tell(dataset, mart) for mart in dataset.marts],
+        tables=[
+            _tell(dataset, table, {"Refused above": f"{100 * table.quarantine_limit:.4g} % bad records in a file"})
+            for table in dataset.tables
+        ],
+        marts=[_tell(dataset, mart, {}) for mart in dataset.marts],
         files=[_file(file) for file in dataset.files],
         dropped=[(file.name, column, why) for file in dataset.files for column, why in file.dropped.items()],
         entities=(*dataset.tables, *(mart for mart in dataset.marts if mart.foreign_keys)),
@@ -121,30 +128,27 @@ def _about(dataset: Dataset) -> _ToldDataset:
 
 def _file(file: RawFile) -> dict[str, str]:
     also = f" A source may also have it as {_codes(file.aliases)}." if file.aliases else ""
-    read = f"{len(file.leaves)} columns" if file.leaves else "kept, not read"
+    read = f"{len(file.field_paths)} columns" if file.field_paths else "kept, not read"
     return {"file": f"`{file.name}`", "format": file.kind.upper(), "what": f"{file.description}{also}", "read": read}
 
 
-def _tell(dataset: Dataset, table: Table) -> _Told:
-    implied = {name for file in dataset.files for name in file.literals}
-    facts = {"One row is": _row_of(table), "Key": _codes(table.key)}
+def _tell(dataset: Dataset, table: Relation, more: Mapping[str, str]) -> _Told:
+    implied = {name for file in dataset.files for name in file.constants}
+    facts = {"One row per": _row_of(table), "Key": _codes(table.key)}
     if table.partition_by:
         cut = "year of " if table.partition_by.by_year else ""
         facts["Partitions"] = f"{cut}`{table.partition_by.column}`"
     if table.foreign_keys:
         facts["References"] = ", ".join(f"`{column}` → `{parent}`" for column, parent in table.foreign_keys.items())
-    if table.reads:
-        facts["Made from"] = _codes(table.reads)
-    else:
-        facts["Made from"] = _codes(file.name for file in dataset.files_of(table))
-        facts["Refused above"] = f"{100 * table.quarantine_limit:.4g} % bad records in a file"
+    facts["Made from"] = _codes(source.name for source in dataset.sources_of(table))
+    facts |= more
     return _Told(table, f"{dataset.name}.{table.name}", facts, [_column(c, implied) for c in table.columns.values()])
 
 
-def _row_of(table: Table) -> str:
-    """What one row is, as the contract's docstring has it: ``One row a loan.``, and what follows it."""
+def _row_of(table: Relation) -> str:
+    """What there is one row of, as the contract's docstring says it: ``One row per loan.``, and what follows it."""
     said = " ".join((table.contract.__doc__ or "").split())
-    return said.removeprefix("One row ").rstrip(".") or "not said"
+    return said.removeprefix("One row per ").rstrip(".") or "not stated"
 
 
 def _column(column: Column, implied: Collection[str]) -> dict[str, str]:
@@ -171,24 +175,26 @@ def _origin(column: Column, implied: Collection[str]) -> str:
     if column.source in implied:
         return "the file's name"
     origin = f"`{column.source}`" if column.source else f"made from {_codes(column.derived_from)}"
-    return origin + (f"; {_codes(column.missing)} counts as missing" if column.missing else "")
+    return origin + (f"; {_codes(column.null_tokens)} counts as missing" if column.null_tokens else "")
 
 
 def _values(column: Column) -> str:
     """Range and allowed values."""
-    allowed = column.allowed or tuple(map(str, getattr(column.declared, "is_in", None) or ()))
-    if allowed:
-        return _codes(allowed)
-    low, high = getattr(column.declared, "min", None), getattr(column.declared, "max", None)
+    if column.allowed:
+        return _codes(map(str, column.allowed))
+    limits = {constraint.kind: constraint.limit for constraint in column.constraints}
+    low, high = limits.get(Kind.MIN), limits.get(Kind.MAX)
     words = []
     if low is not None and high is not None:
         words.append(f"{_number(low)} to {_number(high)}")
-    elif low is not None or high is not None:
-        words.append(f"{_number(low)} or more" if high is None else f"{_number(high)} or less")
-    if regex := getattr(column.declared, "regex", None):
-        words.append(f"matches `{regex}`")
-    said = ("must be >= ", "must be <= ", "must match ", "must be one of ")
-    words += [rule for rule in column.constraints if rule.startswith("must ") and not rule.startswith(said)]
+    elif low is not None:
+        words.append(f"{_number(low)} or more")
+    elif high is not None:
+        words.append(f"{_number(high)} or less")
+    if Kind.MATCHES in limits:
+        words.append(f"matches `{limits[Kind.MATCHES]}`")
+    told = {Kind.MIN, Kind.MAX, Kind.MATCHES} | BY_TYPE
+    words += [describe(c) for c in column.constraints if c.kind in BY_RECORD - told]
     return "; ".join(words)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.lake.release import PublishedTable
 from nequi_lake.profiling.pages import page
 
@@ -24,7 +24,7 @@ class TableState:
     """
 
     dataset: Dataset
-    table: Table
+    table: Relation
     published: PublishedTable | None
     report: Mapping[str, Any] | None
 

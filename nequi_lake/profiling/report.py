@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import polars as pl
 
-from nequi_lake.datasets.spec import Table
+from nequi_lake.datasets.spec import Relation
 from nequi_lake.lake.exports import harmless
 from nequi_lake.lake.reader import LakeTable
 from nequi_lake.profiling import charts
@@ -57,7 +57,7 @@ class Report:
         changes: what changed since the release before; None where this is the first.
     """
 
-    table: Table
+    table: Relation
     overview: Mapping[str, Any]
     columns: Sequence[ColumnProfile]
     checks: Sequence[CheckFound]
@@ -173,7 +173,7 @@ def _checks_of(earlier: bytes | None, release: str) -> list[CheckFound]:
 def _overview(table: LakeTable, source: str | None) -> Mapping[str, Any]:
     published = table.published
     account = published.accounting
-    of_raw = bool(account.files)
+    of_raw = table.table.accounts_for_records
     return {
         "table": published.name,
         "rows": published.rows,

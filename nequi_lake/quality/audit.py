@@ -10,39 +10,25 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nequi_lake.datasets.checks import (
+    COLUMNS_AND_TYPES,
+    FOREIGN_KEYS,
+    NULL_LIMITS,
+    QUARANTINE_LIMIT,
+    ROWS_ACCOUNTED_FOR,
+    UNIQUE_KEY,
+)
+from nequi_lake.datasets.constraints import describe
 from nequi_lake.datasets.contract import arrow_schema
-from nequi_lake.datasets.rules import typed_columns
-from nequi_lake.datasets.spec import Dataset, Mart, Table
+from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.lake.release import StagedTable
 from nequi_lake.lake.scan import scan_files
 from nequi_lake.lake.storage import Storage
 from nequi_lake.quality.check import Check
 
-COLUMNS_AND_TYPES = "columns_and_types"
-NULL_LIMITS = "null_limits"
-UNIQUE_KEY = "unique_key"
-FOREIGN_KEYS = "foreign_keys"
-QUARANTINE_LIMIT = "quarantine_limit"
-ROWS_ACCOUNTED_FOR = "rows_accounted_for"
-TABLE_CHECKS = {
-    COLUMNS_AND_TYPES: "Every file has exactly the contract's columns and types, and derived values keep its rules.",
-    NULL_LIMITS: "No column misses more values than its limit.",
-    UNIQUE_KEY: "No two rows have the same key.",
-    FOREIGN_KEYS: "Every reference is the key of a row of the parent table in the same release.",
-    QUARANTINE_LIMIT: "No raw file had more bad records than the table's limit.",
-    ROWS_ACCOUNTED_FOR: "Every raw record is published, quarantined or merged.",
-}
-"""Check name → what it asks, the same on every table."""
-MART_CHECKS = {name: TABLE_CHECKS[name] for name in (COLUMNS_AND_TYPES, NULL_LIMITS, UNIQUE_KEY, FOREIGN_KEYS)}
-"""The same for every mart: no raw record becomes a row of it, so that there is none to account for."""
 _SHOWN = 5
 _ROWS_AT_ONCE = 2_000_000
 """Keys that are held in memory together, so that it stays flat however many there are."""
-
-
-def checks_of(table: Table) -> Mapping[str, str]:
-    """The checks of a table or mart: name → what it asks."""
-    return MART_CHECKS if isinstance(table, Mart) else TABLE_CHECKS
 
 
 def audit(
@@ -60,7 +46,7 @@ def audit(
     known = {**parents, **tables}
     return [
         check
-        for table in dataset.tables_and_marts
+        for table in dataset.relations
         if table.name in tables
         for check in _TableAudit(dataset, table, tables[table.name], known, storage).run()
     ]
@@ -69,7 +55,7 @@ def audit(
 @dataclass(frozen=True)
 class _TableAudit:
     dataset: Dataset
-    table: Table
+    table: Relation
     staged: StagedTable
     known: Mapping[str, StagedTable]
     storage: Storage
@@ -84,23 +70,19 @@ class _TableAudit:
             QUARANTINE_LIMIT: self._quarantine_limit,
             ROWS_ACCOUNTED_FOR: lambda: self._rows_accounted_for(sum(footer.num_rows for footer in footers)),
         }
-        yield from (answers[name]() for name in checks_of(self.table))
-
-    @property
-    def _maker(self) -> str:
-        return "The mart's SQL" if self.table.reads else "The transform"
+        yield from (answers[name]() for name in self.table.checks)
 
     @property
     def _sources(self) -> str:
-        """What the columns come from, for a person."""
-        return ", ".join(self.table.reads or [file.name for file in self.dataset.files_of(self.table)])
+        """What the columns come from, in words."""
+        return ", ".join(source.name for source in self.dataset.sources_of(self.table))
 
     def _footer(self, path: str) -> pq.FileMetaData:
         with self.storage.open(path) as stream:
             return pq.read_metadata(stream)
 
     def _scan(self, staged: StagedTable) -> pl.LazyFrame:
-        return scan_files(self.dataset.table(staged.table), staged.paths, self.storage)
+        return scan_files(self.dataset.relation(staged.table), staged.paths, self.storage)
 
     def _answer(
         self, name: str, problems: list[str], well: str, numbers: dict[str, int | float | str], fix: str
@@ -127,16 +109,14 @@ class _TableAudit:
             problems,
             f"{len(contract)} columns as in the contract",
             {"columns": len(contract), "files": len(footers), "problems": len(problems)},
-            f"{self._maker} and the contract disagree: mend the one that is wrong.",
+            f"{self.table.maker} and the contract disagree: mend the one that is wrong.",
         )
 
     def _derived_values(self) -> Iterator[str]:
         """The rules of the columns that no single record gave, so that the row pass could not hold them."""
-        from_records = typed_columns(self.table)
-        derived = [c for name, c in self.table.columns.items() if name not in from_records]
         broken = {
-            f"{column.name} {rule}": keeps.fill_null(True).not_().sum()
-            for column in derived
+            f"{column.name} {describe(rule)}": keeps.fill_null(True).not_().sum()
+            for column in self.table.derived_columns
             for rule, keeps in column.rules(pl.col(column.name)).items()
         }
         if broken:
@@ -190,10 +170,7 @@ class _TableAudit:
             problems,
             f"no two rows have the same {', '.join(key)}",
             {"repeated_keys": repeated, "repeated_keys_allowed": 0},
-            "The mart's SQL gives one thing several rows: mend its grouping or its joins."
-            if self.table.reads
-            else "Records of one key are merged or put aside, so the transform made these rows: mend it, or change the "
-            "key.",
+            self.table.duplicate_key_fix,
         )
 
     def _foreign_keys(self) -> Check:
@@ -202,7 +179,7 @@ class _TableAudit:
             if parent not in self.known:
                 problems.append(f"{parent} is not published in this release, so {column} cannot be held against it")
                 continue
-            parent_key = self.dataset.table(parent).key[0]
+            parent_key = self.dataset.relation(parent).key[0]
             count, examples = 0, list[Any]()
             for mine, theirs in zip(
                 _slices(pl.col(column), self.known[parent].rows),
@@ -238,7 +215,7 @@ class _TableAudit:
         )
 
     def _quarantine_limit(self) -> Check:
-        limit = self.table.quarantine_limit
+        limit = self.dataset.table(self.table.name).quarantine_limit
         problems, numbers = [], dict[str, int | float | str](limit=limit)
         for name, file in self.staged.accounting.files.items():
             share = file.quarantined / file.records if file.records else 0.0

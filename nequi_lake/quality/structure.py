@@ -105,7 +105,7 @@ def inspect(file: RawFile, path: Path) -> Structure:
 
 def together(file: RawFile, parts: Mapping[str, Structure]) -> Structure:
     """The structure of a whole file: part → the part's."""
-    if file.leaves and all(part.whole and not part.records for part in parts.values()):
+    if file.field_paths and all(part.whole and not part.records for part in parts.values()):
         return _refused("the file has a header and no records")
     if len(parts) == 1:
         return next(iter(parts.values()))

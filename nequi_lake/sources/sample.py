@@ -2,55 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from nequi_lake import samples
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
 from nequi_lake.progress import bar
+from nequi_lake.samples import Sample
 from nequi_lake.sources.base import Delivered
 
 
 class SampleSource:
-    """Datasets that their own module can make up.
+    """A source that makes up the raw files of datasets.
 
     Args:
         scale: share of the full size on Kaggle.
         seed: what the randomness begins from.
+        own: dataset name → sample, in place of the samples that the package has.
     """
 
-    def __init__(self, *, scale: float, seed: int) -> None:
+    def __init__(self, *, scale: float, seed: int, own: Mapping[str, Sample] | None = None) -> None:
         self._scale = scale
         self._seed = seed
+        self._own = own
 
     def describe(self) -> str:
-        """The source, for a person."""
+        """The source's name, scale and seed."""
         return f"sample (scale {self._scale:g}, seed {self._seed})"
 
     def account(self) -> str:
-        """Where it is."""
+        """The same as :meth:`describe`: a sample needs no credentials."""
         return self.describe()
 
     def offers(self, dataset: Dataset) -> bool:
-        """Whether the dataset's module carries a sample."""
-        return dataset.sample is not None
+        """Whether there is a sample of the dataset. Does not load it."""
+        return dataset.name in (samples.names() if self._own is None else self._own)
 
     def version(self, _dataset: Dataset, /) -> str | None:
-        """None: the sample is made anew, and its content tells its version."""
+        """None: a sample has no version but its content."""
         return None
 
     def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
         """Write the dataset's made-up files into ``into``.
 
         Raises:
-            SourceError: the dataset's module carries no sample, or its sample lacks a file.
+            SourceError: there is no sample of the dataset, or the sample lacks a file.
         """
-        made = dataset.sample(self._scale, self._seed) if dataset.sample else {}
+        made = self._sample_of(dataset)(self._scale, self._seed)
         delivered = []
         for file in dataset.files:
             if file.name not in made:
                 raise SourceError(
                     f"The sample has no {dataset.name}/{file.name}.",
-                    where=f"the declaration of {dataset.name}",
+                    where=f"the sample of {dataset.name}",
                     fix="Set NEQUI_LAKE_SOURCE to a folder that holds the dataset.",
                 )
             path = into / file.name
@@ -60,3 +65,12 @@ class SampleSource:
                     progress.update(len(chunk))
             delivered.append(Delivered(file=file.name, part=file.name, path=path, source=self.describe()))
         return delivered
+
+    def _sample_of(self, dataset: Dataset) -> Sample:
+        if not self.offers(dataset):
+            raise SourceError(
+                f"There is no sample of {dataset.name}.",
+                where=self.describe(),
+                fix="Set NEQUI_LAKE_SOURCE to a folder that holds the dataset.",
+            )
+        return samples.load(dataset.name) if self._own is None else self._own[dataset.name]

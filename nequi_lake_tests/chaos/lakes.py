@@ -154,7 +154,7 @@ def leftovers(lake: Lake) -> list[str]:
     found += [f"in the scratch folder: {folder}" for folder in scratch if folder.exists()]
     found += [f"a lock that is held: {path}" for path in files if "/.locks/" in path and _is_held(path)]
     for dataset in lake.datasets.values():
-        for table in dataset.tables_and_marts:
+        for table in dataset.relations:
             iceberg = lake.catalog.iceberg(dataset.name, table.name)
             snapshots = iceberg.snapshots() if iceberg else []
             named = {

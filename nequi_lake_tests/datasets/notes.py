@@ -8,7 +8,7 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
-from nequi_lake.datasets.contract import about
+from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.spec import CsvFile, Dataset, JsonLinesFile, Table
 from nequi_lake.engines.polars import stage
 from nequi_lake.lake.quarantine import newest_quarantine
@@ -20,11 +20,13 @@ from nequi_lake_tests.datasets.kept import kept_file
 
 
 class Notes(dy.Schema):
-    """One row a note."""
+    """One row per note."""
 
-    id = dy.Int64(primary_key=True, min=0, description="Number of the note.", metadata=about(unit="id", source="id"))
+    id = dy.Int64(
+        primary_key=True, min=0, description="Number of the note.", metadata=column_meta(unit="id", source="id")
+    )
     text = dy.String(
-        nullable=True, description="What it says.", metadata=about(unit="text", source="text", null_limit=0.5)
+        nullable=True, description="What it says.", metadata=column_meta(unit="text", source="text", null_limit=0.5)
     )
 
 
@@ -40,14 +42,16 @@ NOTES = Dataset(
 
 
 class Cards(dy.Schema):
-    """One row a card."""
+    """One row per card."""
 
-    id = dy.Int64(primary_key=True, min=0, description="Number of the card.", metadata=about(unit="id", source="id"))
+    id = dy.Int64(
+        primary_key=True, min=0, description="Number of the card.", metadata=column_meta(unit="id", source="id")
+    )
     text = dy.String(
-        nullable=True, description="What it says.", metadata=about(unit="text", source="text", null_limit=0.5)
+        nullable=True, description="What it says.", metadata=column_meta(unit="text", source="text", null_limit=0.5)
     )
     score = dy.Float64(
-        nullable=True, description="How good.", metadata=about(unit="1", source="more.score", null_limit=0.5)
+        nullable=True, description="How good.", metadata=column_meta(unit="1", source="more.score", null_limit=0.5)
     )
 
 
@@ -87,7 +91,7 @@ def staged_notes(kept: KeptFile, storage: Storage) -> tuple[StagedTable, list[di
     assert kept.whole
     staged = stage(NOTES, {kept.file: kept}, ["notes"], RELEASE, storage)
     assert [check for check in audit(NOTES, staged, {}, storage) if not check.passed] == []
-    bad = newest_quarantine(storage, NOTES, NOTES.table("notes")).collect().to_dicts()
+    bad = newest_quarantine(storage, NOTES, NOTES.relation("notes")).collect().to_dicts()
     table = staged["notes"]
     assert table.accounting.quarantined == len(bad) == kept.records - table.rows
     return table, bad

@@ -6,25 +6,27 @@ from collections.abc import Iterable
 
 import dataframely as dy
 
-from nequi_lake.datasets.contract import about
+from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.spec import CsvFile, Dataset, Table
 
 COLUMNS = ("order", "client", "town", "usd")
 
 
 class Clients(dy.Schema):
-    """One row a client."""
+    """One row per client."""
 
-    client = dy.Int64(primary_key=True, description="Client.", metadata=about(unit="id", source="client"))
-    town = dy.String(nullable=True, description="Town.", metadata=about(unit="text", source="town", null_limit=1.0))
+    client = dy.Int64(primary_key=True, description="Client.", metadata=column_meta(unit="id", source="client"))
+    town = dy.String(
+        nullable=True, description="Town.", metadata=column_meta(unit="text", source="town", null_limit=1.0)
+    )
 
 
 class Orders(dy.Schema):
-    """One row an order."""
+    """One row per order."""
 
-    order = dy.Int64(primary_key=True, description="Order.", metadata=about(unit="id", source="order"))
-    client = dy.Int64(description="Client.", metadata=about(unit="id", source="client", references="clients"))
-    usd = dy.Float64(min=0, description="Sum.", metadata=about(unit="USD", source="usd"))
+    order = dy.Int64(primary_key=True, description="Order.", metadata=column_meta(unit="id", source="order"))
+    client = dy.Int64(description="Client.", metadata=column_meta(unit="id", source="client", references="clients"))
+    usd = dy.Float64(min=0, description="Sum.", metadata=column_meta(unit="USD", source="usd"))
 
 
 def orders(limit: float) -> Dataset:

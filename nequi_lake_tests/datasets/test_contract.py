@@ -14,8 +14,9 @@ import pyarrow as pa
 import pytest
 
 from nequi_lake.datasets import discover
-from nequi_lake.datasets.contract import Column, about, arrow_schema, columns, one_of
-from nequi_lake.datasets.spec import CsvFile, Dataset, Mart, Partition, Table
+from nequi_lake.datasets.constraints import Constraint, Kind
+from nequi_lake.datasets.contract import Column, arrow_schema, column_meta, columns, one_of
+from nequi_lake.datasets.spec import CsvFile, Dataset, Mart, Partition, Relation, Table
 from nequi_lake.engines.duckdb import sql_of
 from nequi_lake.errors import DeclarationError
 from nequi_lake_tests.conftest import declared
@@ -29,14 +30,14 @@ def contract(**changes: dy.Column | None) -> type[dy.Schema]:
     """A sound contract over the orders' columns; ``changes`` replaces or, with None, leaves out columns."""
     sound = {
         "order_id": dy.Int64(
-            primary_key=True, description="Number of the order.", metadata=about(unit="id", source="order_id")
+            primary_key=True, description="Number of the order.", metadata=column_meta(unit="id", source="order_id")
         ),
         "amount_usd": dy.Float64(
             nullable=True,
             min=0,
             max=1000,
             description="What was paid.",
-            metadata=about(unit="USD", source="amount_usd", null_limit=0.1),
+            metadata=column_meta(unit="USD", source="amount_usd", null_limit=0.1),
         ),
     }
     kept = {name: column for name, column in {**sound, **changes}.items() if column is not None}
@@ -51,7 +52,7 @@ def table(**changes: Any) -> Table:
 def mart(name: str = "spending", **changes: Any) -> Mart:
     """A sound mart of orders, but for the changes of it, or of its column ``spent``."""
     key = dy.Int64(
-        primary_key=True, description="The order.", metadata=about(unit="id", derived_from=["orders.order_id"])
+        primary_key=True, description="The order.", metadata=column_meta(unit="id", derived_from=["orders.order_id"])
     )
     spent = changes.pop("spent", number(source=None, derived_from=["orders.amount_usd"]))
     facts = {"description": "Spending.", "contract": type("Spending", (dy.Schema,), {"order_id": key, "spent": spent})}
@@ -74,21 +75,23 @@ def dataset(*tables: Table, file: CsvFile = ORDERS, marts: tuple[Mart, ...] = ()
 
 def number(**facts: Any) -> dy.Column:
     """A column of numbers with these facts in place of sound ones."""
-    return dy.Float64(description="What was paid.", metadata=about(**{"unit": "USD", "source": "amount_usd", **facts}))
+    return dy.Float64(
+        description="What was paid.", metadata=column_meta(**{"unit": "USD", "source": "amount_usd", **facts})
+    )
 
 
 def every_column(datasets: Declared) -> Iterator[tuple[str, Column]]:
     """Each declared column, under its full name."""
     for dataset in datasets.values():
-        for each in dataset.tables_and_marts:
+        for each in dataset.relations:
             for name, column in each.columns.items():
                 yield f"{dataset.name}.{each.name}.{name}", column
 
 
-def every_table(datasets: Declared) -> Iterator[tuple[str, Dataset, Table]]:
+def every_table(datasets: Declared) -> Iterator[tuple[str, Dataset, Relation]]:
     """Each declared table, under its full name, and its dataset."""
     for dataset in datasets.values():
-        yield from ((f"{dataset.name}.{each.name}", dataset, each) for each in dataset.tables_and_marts)
+        yield from ((f"{dataset.name}.{each.name}", dataset, each) for each in dataset.relations)
 
 
 def test_every_column_is_described_in_a_sentence_of_its_own(datasets: Declared) -> None:
@@ -120,12 +123,12 @@ def test_every_table_has_a_key_that_is_never_missing(datasets: Declared) -> None
 
 def test_every_foreign_key_holds_the_key_of_a_table_declared_before(datasets: Declared) -> None:
     for name, dataset, each in every_table(datasets):
-        before = dataset.tables_and_marts[: dataset.tables_and_marts.index(each)]
+        before = dataset.relations[: dataset.relations.index(each)]
         for column, parent in each.foreign_keys.items():
             assert parent in [other.name for other in before], name
-            parent_key = dataset.table(parent).key
+            parent_key = dataset.relation(parent).key
             assert len(parent_key) == 1, name
-            assert each.columns[column].dtype == dataset.table(parent).columns[parent_key[0]].dtype, name
+            assert each.columns[column].dtype == dataset.relation(parent).columns[parent_key[0]].dtype, name
 
 
 def test_only_a_column_that_may_be_missing_has_a_null_limit(datasets: Declared) -> None:
@@ -138,8 +141,8 @@ def test_every_raw_column_is_in_a_table_or_dropped_with_a_reason(datasets: Decla
         for file in dataset.readable_files:
             used = {
                 raw for each in dataset.tables_of(file) for c in each.columns.values() for raw in c.raw_columns
-            } - file.literals.keys()
-            assert used | file.dropped.keys() == set(file.leaves), file.name
+            } - file.constants.keys()
+            assert used | file.dropped.keys() == set(file.field_paths), file.name
             assert not used & file.dropped.keys(), file.name
             assert [raw for raw, reason in file.dropped.items() if len(reason.split()) < 3] == [], file.name
 
@@ -154,8 +157,8 @@ def test_the_arrow_schema_has_required_fields_and_descriptions(datasets: Declare
 def test_the_arrow_schema_has_the_types_that_iceberg_knows() -> None:
     found = arrow_schema(
         contract(
-            note=dy.String(description="Words on it.", metadata=about(unit="text", source="order_id")),
-            placed_on=dy.Date(description="When it came.", metadata=about(unit="date", source="order_id")),
+            note=dy.String(description="Words on it.", metadata=column_meta(unit="text", source="order_id")),
+            placed_on=dy.Date(description="When it came.", metadata=column_meta(unit="date", source="order_id")),
         )
     )
     assert found.types == [pa.int64(), pa.float64(), pa.large_string(), pa.date32()]
@@ -165,16 +168,16 @@ def test_constraints_are_told_in_words() -> None:
     found = columns(
         contract(
             status=dy.String(
-                check=one_of("open", "paid"), description="State.", metadata=about(unit="code", source="order_id")
+                check=one_of("open", "paid"), description="State.", metadata=column_meta(unit="code", source="order_id")
             ),
             buyer_id=dy.String(
                 regex=r"^\d+$",
                 description="Who ordered.",
-                metadata=about(unit="id", source="order_id", references="buyers"),
+                metadata=column_meta(unit="id", source="order_id", references="buyers"),
             ),
         )
     )
-    assert {name: column.constraints for name, column in found.items()} == {
+    assert {name: column.constraint_texts for name, column in found.items()} == {
         "order_id": ("key",),
         "amount_usd": ("must be >= 0", "must be <= 1000", "missing in at most 10 % of rows"),
         "status": ("must be one of open, paid",),
@@ -183,7 +186,7 @@ def test_constraints_are_told_in_words() -> None:
 
 
 def test_no_declared_constraint_is_told_in_the_words_of_a_library(datasets: Declared) -> None:
-    words = {name: " ".join(column.constraints) for name, column in every_column(datasets)}
+    words = {name: " ".join(column.constraint_texts) for name, column in every_column(datasets)}
     assert {
         name: text for name, text in words.items() if any(bit in text for bit in ("__", "lambda", "pl.", "None"))
     } == {}
@@ -192,7 +195,7 @@ def test_no_declared_constraint_is_told_in_the_words_of_a_library(datasets: Decl
 WRONG: Mapping[str, tuple[Callable[[], object], str, str]] = {
     "a column without a description": (
         lambda: dataset(
-            table(contract=contract(amount_usd=dy.Float64(metadata=about(unit="USD", source="amount_usd"))))
+            table(contract=contract(amount_usd=dy.Float64(metadata=column_meta(unit="USD", source="amount_usd"))))
         ),
         "no description or unit",
         "Orders.amount_usd",
@@ -212,7 +215,9 @@ WRONG: Mapping[str, tuple[Callable[[], object], str, str]] = {
             table(
                 contract=contract(
                     amount_usd=dy.Float64(
-                        nullable=True, description="What was paid.", metadata=about(unit="USD", source="amount_usd")
+                        nullable=True,
+                        description="What was paid.",
+                        metadata=column_meta(unit="USD", source="amount_usd"),
                     )
                 )
             )
@@ -262,7 +267,7 @@ WRONG: Mapping[str, tuple[Callable[[], object], str, str]] = {
         lambda: dataset(
             table(
                 contract=contract(
-                    order_id=dy.Int64(description="Its number.", metadata=about(unit="id", source="order_id"))
+                    order_id=dy.Int64(description="Its number.", metadata=column_meta(unit="id", source="order_id"))
                 )
             )
         ),
@@ -314,15 +319,10 @@ WRONG: Mapping[str, tuple[Callable[[], object], str, str]] = {
         "column spent references first",
         "shop.spending",
     ),
-    "a mart that has a transform": (
-        lambda: dataset(marts=(mart(transform=lambda records: records),)),
-        "transform= is about raw records",
-        "shop.spending",
-    ),
-    "a mart that has parsed columns": (
-        lambda: dataset(marts=(mart(parse={"spent": pl.lit(1.0)}),)),
-        "parse= is about raw records",
-        "shop.spending",
+    "a mart that is called as the dataset is": (
+        lambda: dataset(marts=(mart("shop"),)),
+        "two release groups are called shop",
+        "shop",
     ),
     "a mart without a key": (
         lambda: dataset(marts=(mart(contract=contract(order_id=None)),)),
@@ -339,16 +339,20 @@ WRONG: Mapping[str, tuple[Callable[[], object], str, str]] = {
 
 def test_a_mart_says_which_tables_and_files_it_is_made_of() -> None:
     shop = dataset(marts=(mart(),))
-    assert shop.table("spending").reads == ("orders",)
-    assert shop.files_of(shop.table("spending")) == (ORDERS,)
-    assert [[each.name for each in unit] for unit in shop.units] == [["orders"], ["spending"]]
+    assert shop.relation("spending").upstream == ("orders",)
+    assert shop.files_of(shop.relation("spending")) == (ORDERS,)
+    assert {group.name: group.names for group in shop.release_groups} == {
+        "shop": ("orders",),
+        "spending": ("spending",),
+    }
+    assert [shop.release_group_of(name).name for name in ("orders", "spending")] == ["shop", "spending"]
 
 
 def test_every_mart_has_its_sql_and_reads_only_what_it_declares(datasets: Declared) -> None:
     for declared_dataset in datasets.values():
         for each in declared_dataset.marts:
             read = set(re.findall(rf"\b{declared_dataset.name}\.(\w+)", sql_of(each)))
-            assert read == set(each.reads), each.name
+            assert read == set(each.upstream), each.name
 
 
 @pytest.mark.parametrize("case", WRONG)
@@ -358,6 +362,46 @@ def test_a_declaration_is_refused_for(case: str) -> None:
         declare()
     assert what in refusal.value.what
     assert where in str(refusal.value.where)
+
+
+@pytest.mark.parametrize("field", ["parse", "transform", "group_by", "explode", "files", "quarantine_limit"])
+def test_a_mart_has_nothing_that_is_about_raw_records(field: str) -> None:
+    with pytest.raises(TypeError, match=field):
+        mart("spending", **{field: None})
+
+
+def test_the_upstream_of_each_column_is_a_raw_column_or_a_column_of_a_table() -> None:
+    split = dy.String(description="Its half.", metadata=column_meta(unit="code", source="half"))
+    file = replace(ORDERS, constants={"half": "first"})
+    shop = dataset(table(contract=contract(half=split)), file=file, marts=(mart(),))
+    assert shop.column_lineage(shop.relation("orders")) == {
+        "order_id": (("raw", "orders.csv", "order_id"),),
+        "amount_usd": (("raw", "orders.csv", "amount_usd"),),
+        "half": (),
+    }
+    assert shop.column_lineage(shop.relation("spending")) == {
+        "order_id": (("processed", "orders", "order_id"),),
+        "spent": (("processed", "orders", "amount_usd"),),
+    }
+
+
+def test_a_table_of_some_files_comes_from_those_alone() -> None:
+    other = replace(ORDERS, name="returns.csv")
+    shop = replace(dataset(), files=(ORDERS, other), tables=(table(), table(name="returned", files=("returns.csv",))))
+    assert [source.name for source in shop.sources_of(shop.table("orders"))] == ["orders.csv", "returns.csv"]
+    assert shop.column_lineage(shop.table("returned"))["order_id"] == (("raw", "returns.csv", "order_id"),)
+
+
+def test_only_a_table_is_had_as_a_table() -> None:
+    shop = dataset(marts=(mart(),))
+    assert [relation.name for relation in shop.relations] == ["orders", "spending"]
+    assert shop.relation("spending") is shop.mart("spending")
+    with pytest.raises(KeyError):
+        shop.table("spending")
+    with pytest.raises(KeyError):
+        shop.mart("orders")
+    with pytest.raises(KeyError):
+        shop.release_group_of("nothing")
 
 
 def test_a_raw_column_may_be_dropped_with_a_reason() -> None:
@@ -388,13 +432,13 @@ def test_a_module_that_declares_no_dataset_is_passed_over(tmp_path: Path, datase
 def test_a_rule_of_a_column_holds_for_each_value_on_its_own() -> None:
     rules = columns(contract())["amount_usd"].rules(pl.col("amount_usd"))
     values = pl.DataFrame({"amount_usd": [-1.0, 0.0, 1000.0, 1001.0]})
-    assert values.select(rules["must be >= 0"]).to_series().to_list() == [False, True, True, True]
-    assert values.select(rules["must be <= 1000"]).to_series().to_list() == [True, True, True, False]
+    assert values.select(rules[Constraint(Kind.MIN, 0)]).to_series().to_list() == [False, True, True, True]
+    assert values.select(rules[Constraint(Kind.MAX, 1000)]).to_series().to_list() == [True, True, True, False]
 
 
 CONTRADICTIONS: dict[str, Callable[[], object]] = {
     "unknown file": lambda: dataset(table(), table(name="other", files=("nope.csv",))),
-    "fold_by": lambda: dataset(table(fold_by=("zz",))),
+    "group_by": lambda: dataset(table(group_by=("zz",))),
     "explode": lambda: dataset(table(explode="zz")),
     "two tables of a name": lambda: dataset(table(), table()),
     "dropped unknown": lambda: dataset(file=replace(ORDERS, dropped={"zz": "a good reason here"})),
@@ -409,7 +453,7 @@ CONTRADICTIONS: dict[str, Callable[[], object]] = {
                 amount_usd=dy.Float64(
                     nullable=True,
                     description="What was paid.",
-                    metadata=about(unit="USD", source="amount_usd", null_limit=30),
+                    metadata=column_meta(unit="USD", source="amount_usd", null_limit=30),
                 )
             )
         )

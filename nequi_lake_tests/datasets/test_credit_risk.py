@@ -12,9 +12,9 @@ import pytest
 
 from nequi_lake import Lake
 from nequi_lake.datasets.credit_risk import emp_length_years, term_months
-from nequi_lake.datasets.samples.credit_risk import sample
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.settings import Settings
+from nequi_lake.samples.credit_risk import sample
 from nequi_lake_tests.conftest import Materialize, failed_checks, failures, only
 
 TABLES = ("borrowers", "loans", "credit_history", "payments")

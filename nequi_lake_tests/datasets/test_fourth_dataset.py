@@ -13,10 +13,10 @@ import pytest
 
 from nequi_lake import Lake
 from nequi_lake.datasets import discover
+from nequi_lake.datasets.spec import Table
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import Outcome, run
 from nequi_lake.lake.settings import Settings
-from nequi_lake.quality.audit import TABLE_CHECKS
 from nequi_lake.quality.structure import FILE_IS_WHOLE
 from nequi_lake_tests.conftest import declared
 
@@ -26,35 +26,37 @@ MODULE = '''\
 import dataframely as dy
 import polars as pl
 
-from nequi_lake.datasets.contract import about, one_of
+from nequi_lake.datasets.contract import column_meta, one_of
 from nequi_lake.datasets.spec import CsvFile, Dataset, Partition, Table
 
 
 class Shops(dy.Schema):
-    """One row a shop."""
+    """One row per shop."""
 
     shop_id = dy.Int64(
-        primary_key=True, min=1, description="Number of the shop.", metadata=about(unit="id", source="shop_id")
+        primary_key=True, min=1, description="Number of the shop.", metadata=column_meta(unit="id", source="shop_id")
     )
-    city = dy.String(description="City in which the shop is.", metadata=about(unit="text", source="city"))
+    city = dy.String(description="City in which the shop is.", metadata=column_meta(unit="text", source="city"))
 
 
 class Sales(dy.Schema):
-    """One row a cup."""
+    """One row per cup."""
 
-    sale_id = dy.Int64(primary_key=True, description="Number of the sale.", metadata=about(unit="id", source="sale"))
-    shop_id = dy.Int64(
-        description="Shop that sold it.", metadata=about(unit="id", source="shop_id", references="shops")
+    sale_id = dy.Int64(
+        primary_key=True, description="Number of the sale.", metadata=column_meta(unit="id", source="sale")
     )
-    sold_on = dy.Date(description="Day of the sale.", metadata=about(unit="date", source="day"))
+    shop_id = dy.Int64(
+        description="Shop that sold it.", metadata=column_meta(unit="id", source="shop_id", references="shops")
+    )
+    sold_on = dy.Date(description="Day of the sale.", metadata=column_meta(unit="date", source="day"))
     size = dy.String(
-        check=one_of("small", "large"), description="Size of the cup.", metadata=about(unit="code", source="size")
+        check=one_of("small", "large"), description="Size of the cup.", metadata=column_meta(unit="code", source="size")
     )
     price_usd = dy.Float64(
         nullable=True,
         min=0,
         description="Price of the cup.",
-        metadata=about(unit="USD", source="price", null_limit=0.5),
+        metadata=column_meta(unit="USD", source="price", null_limit=0.5),
     )
 
 
@@ -79,7 +81,7 @@ DATASET = Dataset(
         ),
     ),
     tables=(
-        Table(name="shops", description="Shops.", contract=Shops, transform=shops, fold_by=("shop_id",)),
+        Table(name="shops", description="Shops.", contract=Shops, transform=shops, group_by=("shop_id",)),
         Table(
             name="sales",
             description="Cups sold.",
@@ -143,7 +145,7 @@ def test_it_has_every_check(fourth: Fourth) -> None:
     keys = fourth.definitions.resolve_asset_graph().asset_check_keys
     checks = {(key.asset_key.to_user_string(), key.name) for key in keys if "coffee" in key.asset_key.path}
     assert checks == {("raw/coffee/sales.csv", FILE_IS_WHOLE)} | {
-        (f"processed/coffee/{table}", check) for table in ("shops", "sales") for check in TABLE_CHECKS
+        (f"processed/coffee/{table}", check) for table in ("shops", "sales") for check in Table.checks
     }
 
 

@@ -8,9 +8,9 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from nequi_lake.datasets.contract import about, one_of
+from nequi_lake.datasets.contract import column_meta, one_of
 from nequi_lake.datasets.rules import BLANKS, rules_of, typed_columns, typed_name
-from nequi_lake.datasets.spec import PLACE, RECORD, CsvFile, Dataset, JsonLinesFile, Table
+from nequi_lake.datasets.spec import POSITION_IN_SESSION, RECORD, CsvFile, Dataset, JsonLinesFile, Table
 
 COUNT, SHARE, GRADE, NOTE = "count", "share", "grade", "note"
 
@@ -18,24 +18,28 @@ COUNT, SHARE, GRADE, NOTE = "count", "share", "grade", "note"
 class Loans(dy.Schema):
     """A column of each kind, each of which but the key may be missing."""
 
-    id = dy.Int64(primary_key=True, min=1, description="Key.", metadata=about(unit="id", source="id"))
+    id = dy.Int64(primary_key=True, min=1, description="Key.", metadata=column_meta(unit="id", source="id"))
     count = dy.Int64(
-        nullable=True, min=0, max=10, description="Count.", metadata=about(unit="count", source="count", null_limit=1)
+        nullable=True,
+        min=0,
+        max=10,
+        description="Count.",
+        metadata=column_meta(unit="count", source="count", null_limit=1),
     )
     share = dy.Float64(
         nullable=True,
         min=-1,
         max=1,
         description="Share.",
-        metadata=about(unit="1", source="share", null_limit=1, missing=["unknown"]),
+        metadata=column_meta(unit="1", source="share", null_limit=1, null_tokens=["unknown"]),
     )
     grade = dy.String(
         nullable=True,
         check=one_of("A", "B"),
         description="Grade.",
-        metadata=about(unit="code", source="grade", null_limit=1, missing=["n/a", "none"]),
+        metadata=column_meta(unit="code", source="grade", null_limit=1, null_tokens=["n/a", "none"]),
     )
-    note = dy.String(nullable=True, description="Note.", metadata=about(unit="text", source="note", null_limit=1))
+    note = dy.String(nullable=True, description="Note.", metadata=column_meta(unit="text", source="note", null_limit=1))
 
 
 TABLE = Table(name="loans", description="Loans.", contract=Loans)
@@ -189,9 +193,11 @@ def test_a_parsed_value_that_comes_to_nothing_breaks_a_rule_where_the_raw_one_is
 def test_every_declared_column_is_typed_as_its_contract_says(datasets: Mapping[str, Dataset]) -> None:
     for dataset in datasets.values():
         for file in dataset.readable_files:
-            schema = file.schema if isinstance(file, JsonLinesFile) else dict.fromkeys(file.leaves, pl.String())
-            literals = {name: pl.lit(value) for name, value in file.literals.items()}
-            raw = pl.LazyFrame(schema={**schema, RECORD: pl.Int64(), PLACE: pl.Int64()}).with_columns(**literals)
+            schema = file.schema if isinstance(file, JsonLinesFile) else dict.fromkeys(file.field_paths, pl.String())
+            constants = {name: pl.lit(value) for name, value in file.constants.items()}
+            raw = pl.LazyFrame(schema={**schema, RECORD: pl.Int64(), POSITION_IN_SESSION: pl.Int64()}).with_columns(
+                **constants
+            )
             for table in dataset.tables_of(file):
                 typed = raw.select(**typed_columns(table)).collect_schema()
                 contract = {name: table.columns[name].dtype for name in typed if name in table.columns}
@@ -203,7 +209,7 @@ def test_every_declared_column_is_typed_as_its_contract_says(datasets: Mapping[s
     [(dy.Date, "2024-12-31"), (dy.Bool, "true"), (dy.Datetime, "2024-12-31 10:00:00"), (dy.Int16, "3.0")],
 )
 def test_a_plain_column_of_any_type_is_read(column: type[dy.Column], cell: str) -> None:
-    of = column(nullable=True, description="Some column.", metadata=about(unit="x", source="value", null_limit=1))
+    of = column(nullable=True, description="Some column.", metadata=column_meta(unit="x", source="value", null_limit=1))
     contract = type("Some", (dy.Schema,), {"value": of})
     typed = typed_columns(Table(name="some", description="Some.", contract=contract))
     assert pl.DataFrame({"value": [cell]}).select(typed["value"]).item() is not None

@@ -12,7 +12,6 @@ from nequi_lake import Lake
 from nequi_lake.datasets import discover
 from nequi_lake.defs.build import build
 from nequi_lake.lake.settings import Settings
-from nequi_lake.quality.audit import MART_CHECKS, TABLE_CHECKS
 from nequi_lake_tests.conftest import Materialize, citation, failures, write_citations
 
 
@@ -120,9 +119,9 @@ def test_every_check_is_there_and_blocks(settings: Settings) -> None:
         for file in dataset.files:
             assert checks.pop(f"raw/{dataset.name}/{file.name}") == {"file_is_whole"}
         for table in dataset.tables:
-            assert checks.pop(f"processed/{dataset.name}/{table.name}") == set(TABLE_CHECKS)
+            assert checks.pop(f"processed/{dataset.name}/{table.name}") == set(table.checks)
         for mart in dataset.marts:
-            assert checks.pop(f"marts/{dataset.name}/{mart.name}") == set(MART_CHECKS)
+            assert checks.pop(f"marts/{dataset.name}/{mart.name}") == set(mart.checks)
     assert checks == {}
 
 

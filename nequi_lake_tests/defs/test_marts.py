@@ -23,7 +23,6 @@ from nequi_lake.lake.catalog import LakeCatalog
 from nequi_lake.lake.maintenance import Keep, maintain
 from nequi_lake.lake.rollback import roll_back
 from nequi_lake.lake.settings import Settings
-from nequi_lake.quality.audit import MART_CHECKS
 from nequi_lake_tests.chaos.lakes import leftovers
 from nequi_lake_tests.conftest import citation, failed_checks, failures, only, write_citations
 from nequi_lake_tests.lake.test_old_versions import LATER, KilledError
@@ -201,7 +200,7 @@ def test_each_mart_has_its_checks_and_comes_after_the_tables_that_it_reads(paper
     assert {parent.to_user_string() for parent in node.parent_keys} == {
         f"processed/cite_sum/{table}" for table in ("papers", "citations", "paper_fields")
     }
-    assert {check.name for check in graph.asset_check_keys if check.asset_key == key} == set(MART_CHECKS)
+    assert {check.name for check in graph.asset_check_keys if check.asset_key == key} == set(Mart.checks)
     assert node.kinds == {"iceberg", "parquet", "duckdb"}
 
 
@@ -223,8 +222,7 @@ def test_marts_are_made_anew_where_their_tables_or_their_sql_changed(papers: Pap
 
 def sql_of_mart(name: str) -> str:
     """The SQL of a mart of papers, as it is in the file."""
-    mart = CITE_SUM.table(name)
-    assert isinstance(mart, Mart)
+    mart = CITE_SUM.mart(name)
     return sql_of(mart)
 
 

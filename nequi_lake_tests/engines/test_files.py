@@ -9,12 +9,12 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from nequi_lake.datasets.contract import about
+from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.spec import Partition, Table
 from nequi_lake.engines.files import Spool, TableWriter
 from nequi_lake.lake.storage import Storage
 
-FACTS = about(unit="x", source="x")
+FACTS = column_meta(unit="x", source="x")
 
 
 class Readings(dy.Schema):

@@ -16,13 +16,13 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
-from nequi_lake.datasets.contract import about, arrow_schema
+from nequi_lake.datasets.contract import arrow_schema, column_meta
 from nequi_lake.datasets.spec import Dataset, Mart, Partition
 from nequi_lake.engines import duckdb as engine
 from nequi_lake.errors import DeclarationError, StageError
 from nequi_lake.lake.release import StagedTable
 from nequi_lake.lake.storage import Storage
-from nequi_lake.quality.audit import MART_CHECKS, audit
+from nequi_lake.quality.audit import audit
 from nequi_lake_tests.datasets.notes import NOTES
 from nequi_lake_tests.marts import RELEASE
 
@@ -32,13 +32,13 @@ def column(kind: Callable[..., dy.Column], null_limit: float | None = None, **op
     return kind(
         nullable=null_limit is not None,
         description="Something of the notes.",
-        metadata=about(unit="text", derived_from=["notes.id", "notes.text"], null_limit=null_limit),
+        metadata=column_meta(unit="text", derived_from=["notes.id", "notes.text"], null_limit=null_limit),
         **options,
     )
 
 
 class Lengths(dy.Schema):
-    """One row a note."""
+    """One row per note."""
 
     id = column(dy.Int64, primary_key=True)
     text = column(dy.String, null_limit=0.5)
@@ -169,7 +169,7 @@ AUDITED = {
 def test_the_audit_finds(check: str, make: Make, storage: Storage) -> None:
     sql, told = AUDITED[check]
     checks = audit(DATASET, {"lengths": make(sql)}, {}, storage)
-    assert [each.name for each in checks] == list(MART_CHECKS)
+    assert [each.name for each in checks] == list(Mart.checks)
     (failed,) = [each for each in checks if not each.passed]
     assert failed.name == check
     assert told in failed.found
@@ -180,7 +180,7 @@ def test_the_audit_holds_references_against_the_published_parent(make: Make, sto
     reference = dy.Int64(
         primary_key=True,
         description="The note.",
-        metadata=about(unit="id", derived_from=["notes.id"], references="notes"),
+        metadata=column_meta(unit="id", derived_from=["notes.id"], references="notes"),
     )
     contract = type("References", (dy.Schema,), {"id": reference})
     dataset = replace(NOTES, marts=(replace(MART, contract=contract),))

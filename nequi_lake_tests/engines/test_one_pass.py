@@ -27,7 +27,7 @@ def kept(dataset: Dataset, folder: Path) -> dict[str, KeptFile]:
     found = {}
     for file in dataset.readable_files:
         path = folder / file.name
-        path.write_text(",".join(file.leaves) + "\n" if file.kind == "csv" else "")
+        path.write_text(",".join(file.field_paths) + "\n" if file.kind == "csv" else "")
         found[file.name] = KeptFile(
             dataset=dataset.name,
             file=file.name,

@@ -16,6 +16,7 @@ from typing import Any
 from hypothesis import event
 from hypothesis import strategies as st
 
+from nequi_lake.datasets.checks import ROWS_ACCOUNTED_FOR
 from nequi_lake.datasets.rules import BLANKS
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.engines.polars import stage
@@ -25,7 +26,7 @@ from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.release import Release, StagedTable
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
-from nequi_lake.quality.audit import ROWS_ACCOUNTED_FOR, audit
+from nequi_lake.quality.audit import audit
 from nequi_lake.quality.structure import as_check, inspect
 from nequi_lake.sources.unzip import Limits, unzip
 from nequi_lake_tests.datasets.kept import kept_file

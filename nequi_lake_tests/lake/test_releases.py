@@ -149,7 +149,7 @@ def _with_tables(dataset: Dataset, count: int) -> Dataset:
             name=file.name,
             description=file.description,
             schema=file.schema,
-            literals=file.literals,
+            constants=file.constants,
             dropped={"discipline.mag_field_of_study": "A test."},
         )
         for file in dataset.files

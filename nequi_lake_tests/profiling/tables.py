@@ -13,8 +13,8 @@ import dataframely as dy
 import polars as pl
 
 from nequi_lake import Lake, LakeTable
-from nequi_lake.datasets.contract import about
-from nequi_lake.datasets.spec import Table
+from nequi_lake.datasets.contract import column_meta
+from nequi_lake.datasets.spec import Mart, Table
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, PublishedTable, Release
 from nequi_lake.lake.settings import Settings
 
@@ -37,13 +37,13 @@ def lake_table(
         frame: the rows.
         release: of which release it is.
         quarantined: records that were put aside.
-        raw: whether it was made of a raw file.
+        raw: whether it is a table, made of a raw file, and not a mart.
     """
     columns: dict[str, dy.Column] = {
-        "row_id": dy.Int64(primary_key=True, description="Number.", metadata=about(unit="id", source="row_id"))
+        "row_id": dy.Int64(primary_key=True, description="Number.", metadata=column_meta(unit="id", source="row_id"))
     }
     for name, dtype in frame.schema.items():
-        told = about(unit="things", source=name, null_limit=1.0)
+        told = column_meta(unit="things", source=name, null_limit=1.0)
         columns[name] = _TYPES[dtype](nullable=True, description=f"What {name} is.", metadata=told)
     contract = type("Odd", (dy.Schema,), columns)
     path = folder / f"{release}.parquet"
@@ -61,7 +61,8 @@ def lake_table(
         published_at=datetime(2026, 1, 2, tzinfo=UTC),
     )
     lake = Lake(Settings.from_env({"NEQUI_LAKE_URI": str(folder)}), {})
-    return LakeTable(Table(name="things", description="Things.", contract=contract), published, lake)
+    relation = (Table if raw else Mart)(name="things", description="Things.", contract=contract)
+    return LakeTable(relation, published, lake)
 
 
 class _Page(HTMLParser):

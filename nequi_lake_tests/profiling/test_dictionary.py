@@ -13,8 +13,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from nequi_lake.datasets.contract import about, one_of, sql_type
+from nequi_lake.datasets.contract import column_meta, one_of
 from nequi_lake.datasets.spec import CsvFile, Dataset, Table
+from nequi_lake.datasets.types import sql_type
 from nequi_lake.profiling import diagram
 from nequi_lake.profiling.dictionary import dictionary_markdown, dictionary_page
 
@@ -26,16 +27,20 @@ def table(name: str, *parents: str, key: bool = False) -> Table:
     """A table of a key and of references; where ``key``, the reference is the key."""
     columns: dict[str, object] = {
         f"{parent}_id": dy.Int64(
-            primary_key=key, description="Parent.", metadata=about(unit="id", source="id", references=parent)
+            primary_key=key, description="Parent.", metadata=column_meta(unit="id", source="id", references=parent)
         )
         for parent in parents
     }
     if not key:
-        columns[f"{name}_id"] = dy.Int64(primary_key=True, description="Key.", metadata=about(unit="id", source="id"))
+        columns[f"{name}_id"] = dy.Int64(
+            primary_key=True, description="Key.", metadata=column_meta(unit="id", source="id")
+        )
     columns["text"] = dy.String(
-        description=HOSTILE, check=one_of("a|b", "<i>"), metadata=about(unit="text", source="text", missing=["n/a"])
+        description=HOSTILE,
+        check=one_of("a|b", "<i>"),
+        metadata=column_meta(unit="text", source="text", null_tokens=["n/a"]),
     )
-    contract = type(name, (dy.Schema,), {**columns, "__doc__": "One row a thing."})
+    contract = type(name, (dy.Schema,), {**columns, "__doc__": "One row per thing."})
     return Table(name=name, description=HOSTILE, contract=contract)
 
 
@@ -65,7 +70,7 @@ def test_every_table_and_column_has_an_anchor_and_every_link_leads_to_one(datase
     anchors = Counter(re.findall(r' id="([^"]+)"', page))
     assert max(anchors.values()) == 1
     for dataset in datasets.values():
-        for table in dataset.tables_and_marts:
+        for table in dataset.relations:
             name = f"{dataset.name}.{table.name}"
             assert [a for a in (name, *(f"{name}.{column}" for column in table.columns)) if a not in anchors] == []
     links = set(re.findall(r'href="([^"]+)"', page))
@@ -179,9 +184,7 @@ def test_types_are_named_as_in_sql(dtype: pl.DataType, name: str) -> None:
 
 
 def test_duckdb_understands_the_names(datasets: Mapping[str, Dataset]) -> None:
-    names = {
-        sql_type(c.dtype) for dataset in datasets.values() for t in dataset.tables_and_marts for c in t.columns.values()
-    }
+    names = {sql_type(c.dtype) for dataset in datasets.values() for t in dataset.relations for c in t.columns.values()}
     for name in names:
         duckdb.execute(f"SELECT NULL::{name}")
     assert {"bigint", "double", "string", "boolean", "date"} <= names

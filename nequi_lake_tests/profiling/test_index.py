@@ -18,7 +18,6 @@ from nequi_lake.defs.build import build
 from nequi_lake.errors import DeclarationError
 from nequi_lake.lake.settings import Settings
 from nequi_lake.profiling.index import TableState, index_page
-from nequi_lake.quality.audit import TABLE_CHECKS
 from nequi_lake_tests.conftest import Materialize, citation, only, write_citations
 from nequi_lake_tests.datasets.notes import NOTES, Notes
 from nequi_lake_tests.profiling.tables import problems
@@ -77,12 +76,20 @@ def test_every_table_is_listed_with_its_state(made: Made) -> None:
     assert 'href="electric_motor/' not in page
 
 
+def test_a_mart_is_marked_as_one() -> None:
+    dataset = only("cite_sum", marts=True)["cite_sum"]
+    states = [TableState(dataset=dataset, table=table, published=None, report=None) for table in dataset.relations]
+    page = index_page(states, datetime.now(UTC)).decode()
+    assert page.count('<span class="chip">mart</span>') == len(dataset.marts) == 3
+    assert 'publications_by_field <span class="chip">mart</span>' in page
+
+
 def test_a_report_of_another_release_is_called_so(made: Made) -> None:
     report = json.loads(made.page("cite_sum/papers.json"))
     dataset = made.lake.datasets["cite_sum"]
     state = TableState(
         dataset=dataset,
-        table=dataset.table("papers"),
+        table=dataset.relation("papers"),
         published=made.lake.table("cite_sum.papers").published,
         report={**report, "release": "another"},
     )
@@ -93,7 +100,7 @@ def test_a_report_of_another_release_is_called_so(made: Made) -> None:
 
 def test_the_checks_that_the_run_recorded_are_in_the_report(made: Made) -> None:
     told = json.loads(made.page("cite_sum/papers.json"))
-    assert [check["name"] for check in told["checks"]] == list(TABLE_CHECKS)
+    assert [check["name"] for check in told["checks"]] == list(Table.checks)
     assert all(check["passed"] for check in told["checks"])
     page = made.page("cite_sum/papers.html")
     assert problems(page) == []

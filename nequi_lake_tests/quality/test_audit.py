@@ -9,29 +9,33 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from nequi_lake.datasets.contract import about, arrow_schema
+from nequi_lake.datasets.contract import arrow_schema, column_meta
 from nequi_lake.datasets.spec import CsvFile, Dataset, Table
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
 from nequi_lake.lake.storage import Storage
-from nequi_lake.quality.audit import TABLE_CHECKS, audit
+from nequi_lake.quality.audit import audit
 from nequi_lake.quality.check import Check
 
 
 class Shops(dy.Schema):
-    """One row a shop."""
+    """One row per shop."""
 
-    shop_id = dy.Int64(primary_key=True, description="Number of the shop.", metadata=about(unit="id", source="shop"))
+    shop_id = dy.Int64(
+        primary_key=True, description="Number of the shop.", metadata=column_meta(unit="id", source="shop")
+    )
 
 
 class Sales(dy.Schema):
-    """One row a sale."""
+    """One row per sale."""
 
-    sale_id = dy.Int64(primary_key=True, description="Number of the sale.", metadata=about(unit="id", source="sale"))
-    shop_id = dy.Int64(description="Where it was.", metadata=about(unit="id", source="shop", references="shops"))
-    note = dy.String(
-        nullable=True, description="What was said.", metadata=about(unit="text", source="note", null_limit=0.5)
+    sale_id = dy.Int64(
+        primary_key=True, description="Number of the sale.", metadata=column_meta(unit="id", source="sale")
     )
-    weight = dy.Int64(min=1, description="Derived weight.", metadata=about(unit="count", derived_from=["sale"]))
+    shop_id = dy.Int64(description="Where it was.", metadata=column_meta(unit="id", source="shop", references="shops"))
+    note = dy.String(
+        nullable=True, description="What was said.", metadata=column_meta(unit="text", source="note", null_limit=0.5)
+    )
+    weight = dy.Int64(min=1, description="Derived weight.", metadata=column_meta(unit="count", derived_from=["sale"]))
 
 
 DATASET = Dataset(
@@ -42,7 +46,7 @@ DATASET = Dataset(
     use_case="Tests.",
     files=(CsvFile(name="sales.csv", description="Sales.", columns=("sale", "shop", "note")),),
     tables=(
-        Table(name="shops", description="Shops.", contract=Shops, fold_by=("shop_id",)),
+        Table(name="shops", description="Shops.", contract=Shops, group_by=("shop_id",)),
         Table(name="sales", description="Sales.", contract=Sales),
     ),
 )
@@ -90,7 +94,7 @@ def failed(checks: dict[str, Check]) -> list[str]:
 
 def test_a_sound_table_passes_every_check(storage: Storage) -> None:
     checks = answers(storage, staged(storage, "sales", pl.DataFrame(SALES), records=4))
-    assert list(checks) == list(TABLE_CHECKS)
+    assert list(checks) == list(Table.checks)
     assert failed(checks) == []
     assert checks["rows_accounted_for"].numbers["rows"] == 4
     assert checks["null_limits"].numbers["note: missing share, limit 50.00%"] == 0.25

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
+from nequi_lake.samples import Sample
 from nequi_lake.sources.sample import SampleSource
 
 
@@ -18,24 +21,30 @@ def made(scale: float, seed: int) -> Mapping[str, Iterator[bytes]]:
     return {"measures_v2.csv": iter([b"scale %g " % scale, b"seed %d" % seed])}
 
 
+OWN = {"electric_motor": made}
+
+
 @pytest.fixture
 def motor(datasets: Mapping[str, Dataset]) -> Dataset:
-    """A dataset of one file with a small sample."""
-    return replace(datasets["electric_motor"], sample=made)
+    """A dataset of one file."""
+    return datasets["electric_motor"]
 
 
-def fetch(dataset: Dataset, into: Path, scale: float = 0.0001, seed: int = 1) -> dict[str, bytes]:
+def fetch(
+    dataset: Dataset, into: Path, scale: float = 0.0001, seed: int = 1, own: Mapping[str, Sample] | None = None
+) -> dict[str, bytes]:
     """File → bytes of a sample."""
     into.mkdir()
-    return {each.file: each.path.read_bytes() for each in SampleSource(scale=scale, seed=seed).fetch(dataset, into)}
+    source = SampleSource(scale=scale, seed=seed, own=own)
+    return {each.file: each.path.read_bytes() for each in source.fetch(dataset, into)}
 
 
 def test_a_file_is_written_whole_at_its_scale_and_seed(tmp_path: Path, motor: Dataset) -> None:
-    assert fetch(motor, tmp_path / "into", scale=0.5, seed=7) == {"measures_v2.csv": b"scale 0.5 seed 7"}
+    assert fetch(motor, tmp_path / "into", scale=0.5, seed=7, own=OWN) == {"measures_v2.csv": b"scale 0.5 seed 7"}
 
 
 def test_what_is_delivered_says_that_it_is_a_sample(tmp_path: Path, motor: Dataset) -> None:
-    (delivered,) = SampleSource(scale=0.5, seed=7).fetch(motor, tmp_path)
+    (delivered,) = SampleSource(scale=0.5, seed=7, own=OWN).fetch(motor, tmp_path)
     assert delivered.source == "sample (scale 0.5, seed 7)"
     assert delivered.path == tmp_path / "measures_v2.csv"
     assert (delivered.source_version, delivered.zip_sha256) == (None, None)
@@ -62,15 +71,39 @@ def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(
 
 
 def test_a_dataset_without_a_sample_is_not_offered(tmp_path: Path, motor: Dataset) -> None:
-    bare = replace(motor, sample=None)
+    bare = replace(motor, name="bare")
     source = SampleSource(scale=0.01, seed=1)
     assert not source.offers(bare)
-    with pytest.raises(SourceError, match=r"The sample has no electric_motor/measures_v2\.csv") as refusal:
+    with pytest.raises(SourceError, match=r"There is no sample of bare\.") as refusal:
         source.fetch(bare, tmp_path)
     assert "NEQUI_LAKE_SOURCE" in str(refusal.value.fix)
 
 
 def test_a_sample_that_lacks_a_file_is_refused(tmp_path: Path, datasets: Mapping[str, Dataset]) -> None:
-    partial = replace(datasets["cite_sum"], sample=lambda scale, seed: {"train.json": iter([b"{}\n"])})
+    partial: Mapping[str, Sample] = {"cite_sum": lambda scale, seed: {"train.json": iter([b"{}\n"])}}
+    source = SampleSource(scale=0.01, seed=1, own=partial)
+    assert not source.offers(datasets["electric_motor"])
     with pytest.raises(SourceError, match=r"The sample has no cite_sum/validation\.json"):
-        SampleSource(scale=0.01, seed=1).fetch(partial, tmp_path)
+        source.fetch(datasets["cite_sum"], tmp_path)
+
+
+def python(code: str) -> set[str]:
+    """The modules of the package that a fresh interpreter has loaded after the code."""
+    report = "import sys; print(*(name for name in sys.modules if name.startswith('nequi_lake')))"
+    told = subprocess.run([sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True)
+    return set(told.stdout.split())
+
+
+def test_declarations_load_no_sample() -> None:
+    loaded = python("import nequi_lake.datasets; assert nequi_lake.datasets.discover()")
+    assert "nequi_lake.datasets.credit_risk" in loaded
+    assert {name for name in loaded if name.startswith("nequi_lake.samples")} == set()
+
+
+def test_to_ask_whether_there_is_a_sample_loads_none() -> None:
+    loaded = python(
+        "from nequi_lake.datasets import discover\n"
+        "from nequi_lake.sources.sample import SampleSource\n"
+        "assert all(map(SampleSource(scale=1, seed=1).offers, discover().values()))"
+    )
+    assert {name for name in loaded if name.startswith("nequi_lake.samples")} == {"nequi_lake.samples"}

@@ -9,8 +9,7 @@ import dataframely as dy
 import polars as pl
 
 from nequi_lake.datasets.cite_sum.marts import MARTS
-from nequi_lake.datasets.contract import about, one_of
-from nequi_lake.datasets.samples.cite_sum import sample
+from nequi_lake.datasets.contract import column_meta, one_of
 from nequi_lake.datasets.spec import RECORD, Dataset, JsonLinesFile, Partition, Table
 
 _DIGITS = r"^\d+$"
@@ -25,75 +24,75 @@ _SCHEMA = {
 
 
 class Papers(dy.Schema):
-    """One row a cited paper."""
+    """One row per cited paper."""
 
     paper_id = dy.String(
         primary_key=True,
         regex=_DIGITS,
         description="Identifier of the cited paper in the Semantic Scholar corpus.",
-        metadata=about(unit="id", source="paper_id"),
+        metadata=column_meta(unit="id", source="paper_id"),
     )
     title = dy.String(
         nullable=True,
         description="Title of the cited paper.",
-        metadata=about(unit="text", source="title", null_limit=0.03),
+        metadata=column_meta(unit="text", source="title", null_limit=0.03),
     )
     src = dy.String(
         description="Abstract of the cited paper: what a summary is made from.",
-        metadata=about(unit="text", source="src"),
+        metadata=column_meta(unit="text", source="src"),
     )
     venue = dy.String(
         nullable=True,
         description="Conference or other venue at which the paper appeared.",
-        metadata=about(unit="text", source="discipline.venue", null_limit=0.15),
+        metadata=column_meta(unit="text", source="discipline.venue", null_limit=0.15),
     )
     journal = dy.String(
         nullable=True,
         description="Journal in which the paper appeared.",
-        metadata=about(unit="text", source="discipline.journal", null_limit=0.45),
+        metadata=column_meta(unit="text", source="discipline.journal", null_limit=0.45),
     )
 
 
 class Citations(dy.Schema):
-    """One row a citing sentence."""
+    """One row per citing sentence."""
 
     split = dy.String(
         primary_key=True,
         check=one_of("train", "validation", "test"),
         description="Part of the published split that the sentence belongs to.",
-        metadata=about(unit="code", source="split"),
+        metadata=column_meta(unit="code", source="split"),
     )
     line = dy.Int64(
         primary_key=True,
         min=1,
         description="Line of the split's file on which the sentence stands, from 1.",
-        metadata=about(unit="count", derived_from=["tgt"]),
+        metadata=column_meta(unit="count", derived_from=["tgt"]),
     )
     paper_id = dy.String(
         regex=_DIGITS,
         description="The paper that the sentence cites.",
-        metadata=about(unit="id", source="paper_id", references="papers"),
+        metadata=column_meta(unit="id", source="paper_id", references="papers"),
     )
     tgt = dy.String(
         description="The citing sentence, with REF in place of the reference: a short summary of the cited paper.",
-        metadata=about(unit="text", source="tgt"),
+        metadata=column_meta(unit="text", source="tgt"),
     )
 
 
 class PaperFields(dy.Schema):
-    """One row a field of study of a paper."""
+    """One row per field of study of a paper."""
 
     paper_id = dy.String(
         primary_key=True,
         regex=_DIGITS,
         description="Paper that the field belongs to.",
-        metadata=about(unit="id", source="paper_id", references="papers"),
+        metadata=column_meta(unit="id", source="paper_id", references="papers"),
     )
     position = dy.Int64(
         primary_key=True,
         min=1,
-        description="Place of the field in the publisher's list, from 1, the closest first.",
-        metadata=about(unit="count", derived_from=["discipline.mag_field_of_study"]),
+        description="Position of the field in the publisher's list, from 1, the closest first.",
+        metadata=column_meta(unit="count", derived_from=["discipline.mag_field_of_study"]),
     )
     mag_field_of_study = dy.String(
         check=one_of(
@@ -102,26 +101,26 @@ class PaperFields(dy.Schema):
             *("Medicine", "Philosophy", "Physics", "Political Science", "Psychology", "Sociology"),
         ),
         description="Field of study, of the nineteen top-level fields of the Microsoft Academic Graph.",
-        metadata=about(unit="code", derived_from=["discipline.mag_field_of_study"]),
+        metadata=column_meta(unit="code", derived_from=["discipline.mag_field_of_study"]),
     )
 
 
 def _without_repeats(rows: pl.LazyFrame) -> pl.LazyFrame:
     """The first of each set of equal rows.
 
-    Rows are told apart by a hash of 64 bits, so that memory holds eight bytes a paper and not its abstract. Two papers
-    of one hash would leave a paper too few, which the check ``rows_accounted_for`` refuses.
+    Rows are compared by a hash of 64 bits, so that memory holds eight bytes per paper and not its abstract. Two papers
+    with the same hash would lose one of them, which the check ``rows_accounted_for`` refuses.
     """
     return rows.with_columns(__hash=pl.struct(pl.all()).hash()).unique("__hash", maintain_order=True).drop("__hash")
 
 
 def papers(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Fold the records of each paper into one row. Records that disagree stay apart, and so are put aside."""
+    """Merge the records of each paper into one row. Records that disagree keep their rows, and so are quarantined."""
     return _without_repeats(records.select(list(Papers.columns())))
 
 
 def paper_fields(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Give each element of each paper's list of fields a row."""
+    """Make one row per element of each paper's list of fields."""
     return (
         _without_repeats(records.select("paper_id", mag_field_of_study="fields"))
         .with_columns(position=pl.int_ranges(1, pl.col("mag_field_of_study").list.len() + 1))
@@ -133,10 +132,10 @@ def paper_fields(records: pl.LazyFrame) -> pl.LazyFrame:
 def _split(name: str, *aliases: str) -> JsonLinesFile:
     return JsonLinesFile(
         name=f"{name}.json",
-        description=f"The {name} split: one citing sentence a line, with the paper that it cites.",
+        description=f"The {name} split: one citing sentence per line, with the paper that it cites.",
         aliases=aliases,
         schema=_SCHEMA,
-        literals={"split": name},
+        constants={"split": name},
     )
 
 
@@ -146,7 +145,6 @@ DATASET = Dataset(
     title="CiteSum: citation text as summary",
     licence="CC BY-NC 4.0",
     use_case="Language models that summarise, and analysis of publications by field and venue.",
-    sample=sample,
     schedule="30 6 * * *",
     files=(_split("train"), _split("validation", "val.json"), _split("test")),
     tables=(
@@ -155,7 +153,7 @@ DATASET = Dataset(
             description="Cited papers: title, abstract, venue and journal.",
             contract=Papers,
             transform=papers,
-            fold_by=("paper_id",),
+            group_by=("paper_id",),
         ),
         Table(
             name="citations",
@@ -170,7 +168,7 @@ DATASET = Dataset(
             contract=PaperFields,
             parse={"fields": _FIELDS},
             transform=paper_fields,
-            fold_by=("paper_id",),
+            group_by=("paper_id",),
             explode="fields",
         ),
     ),

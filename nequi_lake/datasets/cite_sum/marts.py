@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import dataframely as dy
 
-from nequi_lake.datasets.contract import about, one_of
+from nequi_lake.datasets.contract import column_meta, one_of
 from nequi_lake.datasets.spec import Mart, Partition
 
 
-def _count(description: str, *derived_from: str, least: int = 0) -> dy.Int64:
-    return dy.Int64(min=least, description=description, metadata=about(unit="count", derived_from=derived_from))
+def _count(description: str, *derived_from: str, minimum: int = 0) -> dy.Int64:
+    return dy.Int64(min=minimum, description=description, metadata=column_meta(unit="count", derived_from=derived_from))
 
 
 def _text(description: str, *derived_from: str, null_limit: float | None = None) -> dy.String:
     return dy.String(
         nullable=null_limit is not None,
         description=description,
-        metadata=about(unit="text", derived_from=derived_from, null_limit=null_limit),
+        metadata=column_meta(unit="text", derived_from=derived_from, null_limit=null_limit),
     )
 
 
@@ -27,40 +27,40 @@ def _paper_id(*, is_key: bool) -> dy.String:
     return dy.String(
         primary_key=is_key,
         description="The paper.",
-        metadata=about(unit="id", derived_from=["papers.paper_id"], references="papers"),
+        metadata=column_meta(unit="id", derived_from=["papers.paper_id"], references="papers"),
     )
 
 
 class PublicationsByField(dy.Schema):
-    """One row a field of study and journal or venue."""
+    """One row per field of study and journal or venue."""
 
     mag_field_of_study = dy.String(
         primary_key=True,
         description="Field of study of the Microsoft Academic Graph; unclassified where a paper has none.",
-        metadata=about(unit="code", derived_from=["paper_fields.mag_field_of_study"]),
+        metadata=column_meta(unit="code", derived_from=["paper_fields.mag_field_of_study"]),
     )
     outlet_kind = dy.String(
         primary_key=True,
         check=one_of("journal", "venue", "unknown"),
         description="What outlet names: the journal where the paper has one, else the venue.",
-        metadata=about(unit="code", derived_from=["papers.journal", "papers.venue"]),
+        metadata=column_meta(unit="code", derived_from=["papers.journal", "papers.venue"]),
     )
     outlet = dy.String(
         primary_key=True,
         description="Journal or venue in which the papers appeared, as the publisher writes it; unknown for none.",
-        metadata=about(unit="text", derived_from=["papers.journal", "papers.venue"]),
+        metadata=column_meta(unit="text", derived_from=["papers.journal", "papers.venue"]),
     )
-    papers = _count("Papers; one of several fields counts in each of them.", "papers.paper_id", least=1)
+    papers = _count("Papers; one of several fields counts in each of them.", "papers.paper_id", minimum=1)
     citations = _count("Sentences in the lake that cite these papers.", "citations.paper_id")
     citations_per_paper = dy.Float64(
         min=0,
-        description="Citing sentences a paper.",
-        metadata=about(unit="citations/paper", derived_from=["citations.paper_id", "papers.paper_id"]),
+        description="Citing sentences per paper.",
+        metadata=column_meta(unit="citations/paper", derived_from=["citations.paper_id", "papers.paper_id"]),
     )
 
 
 class CitationsPerPaper(dy.Schema):
-    """One row a paper."""
+    """One row per paper."""
 
     paper_id = _paper_id(is_key=True)
     title = _text("Title of the paper.", "papers.title", null_limit=1.0)
@@ -69,7 +69,7 @@ class CitationsPerPaper(dy.Schema):
     main_field = dy.String(
         nullable=True,
         description="Field of study that the publisher lists first.",
-        metadata=about(
+        metadata=column_meta(
             unit="code", derived_from=["paper_fields.mag_field_of_study", "paper_fields.position"], null_limit=1.0
         ),
     )
@@ -80,32 +80,32 @@ class CitationsPerPaper(dy.Schema):
 
 
 class SummarisationTraining(dy.Schema):
-    """One row a pair of abstract and summary."""
+    """One row per pair of abstract and summary."""
 
     split = dy.String(
         primary_key=True,
         check=one_of("train", "validation", "test"),
         description="Part of the published split that the pair belongs to.",
-        metadata=about(unit="code", derived_from=["citations.split"]),
+        metadata=column_meta(unit="code", derived_from=["citations.split"]),
     )
     line = dy.Int64(
         primary_key=True,
         min=1,
         description="Line of the split's file on which the citing sentence stands, from 1.",
-        metadata=about(unit="count", derived_from=["citations.line"]),
+        metadata=column_meta(unit="count", derived_from=["citations.line"]),
     )
     paper_id = _paper_id(is_key=False)
     title = _text("Title of the paper, cleaned; missing where it has none.", "papers.title", null_limit=1.0)
     abstract = _text("What is to be summarised: the paper's abstract, cleaned.", "papers.src")
     summary = _text("The summary: the citing sentence, cleaned, with REF in place of the reference.", "citations.tgt")
-    abstract_words = _count("Words of the abstract, as spaces part them.", "papers.src", least=1)
-    summary_words = _count("Words of the summary, as spaces part them.", "citations.tgt", least=1)
+    abstract_words = _count("Words of the abstract, as spaces part them.", "papers.src", minimum=1)
+    summary_words = _count("Words of the summary, as spaces part them.", "citations.tgt", minimum=1)
     in_other_split = dy.Bool(
         description="Whether the same paper stands in another split too, so that a model may know its abstract: leave "
         "such pairs out of validation and test.",
-        metadata=about(unit="yes/no", derived_from=["citations.paper_id", "citations.split"]),
+        metadata=column_meta(unit="yes/no", derived_from=["citations.paper_id", "citations.split"]),
     )
-    split_size = _count("Pairs of the split in this table.", "citations.split", least=1)
+    split_size = _count("Pairs of the split in this table.", "citations.split", minimum=1)
 
 
 MARTS = (

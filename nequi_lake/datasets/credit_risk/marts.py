@@ -1,4 +1,4 @@
-"""What a credit risk team asks of the loans first: the state of the portfolio, arrears (mora), probability of default,
+"""What a credit risk team asks first about the loans: state of the portfolio, arrears (mora), probability of default,
 vintages (cosechas) and utilisation.
 
 All of them are of one snapshot: the publisher's file has each loan as it stood when the file was made, and no history.
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import dataframely as dy
 
-from nequi_lake.datasets.contract import about, one_of
+from nequi_lake.datasets.contract import column_meta, one_of
 from nequi_lake.datasets.spec import Mart
 
 _STATES = (
@@ -31,7 +31,7 @@ def _grade() -> dy.String:
         primary_key=True,
         check=one_of(*"ABCDEFG"),
         description="LendingClub's rating of the loans' risk, A the best.",
-        metadata=about(unit="code", derived_from=["loans.grade"]),
+        metadata=column_meta(unit="code", derived_from=["loans.grade"]),
     )
 
 
@@ -41,16 +41,16 @@ def _issue_year() -> dy.Int64:
         min=2007,
         max=2020,
         description="Year in which the loans were issued: their vintage (cosecha).",
-        metadata=about(unit="year", derived_from=["loans.issue_date"]),
+        metadata=column_meta(unit="year", derived_from=["loans.issue_date"]),
     )
 
 
-def _count(description: str, *derived_from: str, least: int = 0) -> dy.Int64:
-    return dy.Int64(min=least, description=description, metadata=about(unit="count", derived_from=derived_from))
+def _count(description: str, *derived_from: str, minimum: int = 0) -> dy.Int64:
+    return dy.Int64(min=minimum, description=description, metadata=column_meta(unit="count", derived_from=derived_from))
 
 
-def _usd(description: str, *derived_from: str, least: float | None = 0.0) -> dy.Float64:
-    return dy.Float64(min=least, description=description, metadata=about(unit="USD", derived_from=derived_from))
+def _usd(description: str, *derived_from: str, minimum: float | None = 0.0) -> dy.Float64:
+    return dy.Float64(min=minimum, description=description, metadata=column_meta(unit="USD", derived_from=derived_from))
 
 
 def _share(description: str, derived_from: Iterable[str], *, null_limit: float | None = None) -> dy.Float64:
@@ -59,12 +59,12 @@ def _share(description: str, derived_from: Iterable[str], *, null_limit: float |
         min=0,
         max=1,
         description=description,
-        metadata=about(unit="share, 0 to 1", derived_from=derived_from, null_limit=null_limit),
+        metadata=column_meta(unit="share, 0 to 1", derived_from=derived_from, null_limit=null_limit),
     )
 
 
 class PortfolioStatus(dy.Schema):
-    """One row a grade, year of issue and state that some loan has."""
+    """One row per grade, year of issue and state that some loan has."""
 
     grade = _grade()
     issue_year = _issue_year()
@@ -72,9 +72,9 @@ class PortfolioStatus(dy.Schema):
         primary_key=True,
         check=one_of(*_STATES),
         description="State of the loans when the file was made; days are days past due (días de mora).",
-        metadata=about(unit="code", derived_from=["loans.loan_status"]),
+        metadata=column_meta(unit="code", derived_from=["loans.loan_status"]),
     )
-    loans = _count("Loans of the row.", "loans.loan_id", least=1)
+    loans = _count("Loans of the row.", "loans.loan_id", minimum=1)
     funded_usd = _usd("Amount paid out to the borrowers (monto desembolsado).", "loans.funded_amnt")
     outstanding_usd = _usd("Principal still owed (saldo de capital).", "payments.out_prncp")
     principal_paid_usd = _usd("Principal that was paid back.", "payments.total_rec_prncp")
@@ -82,32 +82,32 @@ class PortfolioStatus(dy.Schema):
     int_rate_pct = dy.Float64(
         min=0,
         max=100,
-        description="Interest rate a year, each loan weighted by the amount paid out.",
-        metadata=about(unit="%", derived_from=["loans.int_rate", "loans.funded_amnt"]),
+        description="Yearly interest rate, each loan weighted by the amount paid out.",
+        metadata=column_meta(unit="%", derived_from=["loans.int_rate", "loans.funded_amnt"]),
     )
 
 
 class ArrearsBuckets(dy.Schema):
-    """One row a bucket of arrears; all of them are there, also those without a loan."""
+    """One row per bucket of arrears; all of them are there, also those without a loan."""
 
     bucket = dy.String(
         primary_key=True,
         check=one_of("current", "grace period", "16-30 days", "31-120 days", "default", "charged off"),
         description="How late the loans' payments are (altura de mora), from current to written off (castigado).",
-        metadata=about(unit="code", derived_from=["loans.loan_status"]),
+        metadata=column_meta(unit="code", derived_from=["loans.loan_status"]),
     )
     position = dy.Int64(
         min=1,
         max=6,
-        description="Place of the bucket, from 1 for current to 6 for charged off.",
-        metadata=about(unit="count", derived_from=["loans.loan_status"]),
+        description="Position of the bucket, from 1 for current to 6 for charged off.",
+        metadata=column_meta(unit="count", derived_from=["loans.loan_status"]),
     )
     loans = _count("Loans in the bucket.", "loans.loan_id")
     loans_share = _share(
         "Share of the loans that are not fully paid; missing where there is none.", ["loans.loan_id"], null_limit=1.0
     )
     outstanding_usd = _usd(
-        "Principal still owed (saldo en mora); of a loan that was charged off nothing is, in the books.",
+        "Principal still owed (saldo en mora); zero for a loan that was charged off, as the books have it.",
         "payments.out_prncp",
     )
     outstanding_share = _share(
@@ -116,21 +116,21 @@ class ArrearsBuckets(dy.Schema):
     unpaid_usd = _usd(
         "Principal that was not paid back, whether or not it was charged off; recoveries are not taken off.",
         *("loans.funded_amnt", "payments.total_rec_prncp"),
-        least=None,
+        minimum=None,
     )
 
 
 class DefaultRate(dy.Schema):
-    """One row a grade, purpose and year of issue that some loan has."""
+    """One row per grade, purpose and year of issue that some loan has."""
 
     grade = _grade()
     purpose = dy.String(
         primary_key=True,
         description="What the money is for, chosen by the borrower from a list.",
-        metadata=about(unit="code", derived_from=["loans.purpose"]),
+        metadata=column_meta(unit="code", derived_from=["loans.purpose"]),
     )
     issue_year = _issue_year()
-    loans = _count("Loans of any state.", "loans.loan_id", least=1)
+    loans = _count("Loans of any state.", "loans.loan_id", minimum=1)
     defaulted_loans = _count(
         "Loans in default (en incumplimiento): Default, or charged off under either credit policy.", "loans.loan_status"
     )
@@ -148,31 +148,33 @@ class DefaultRate(dy.Schema):
     )
     is_immature = dy.Bool(
         description="Whether some loans still run, so that the vintage's final default rate is not known yet.",
-        metadata=about(unit="yes/no", derived_from=["loans.loan_status"]),
+        metadata=column_meta(unit="yes/no", derived_from=["loans.loan_status"]),
     )
 
 
 class Vintages(dy.Schema):
-    """One row a quarter of issue and term."""
+    """One row per quarter of issue and term."""
 
     issue_quarter = dy.Date(
         primary_key=True,
         description="First day of the quarter in which the loans were issued: their vintage (cosecha).",
-        metadata=about(unit="date", derived_from=["loans.issue_date"]),
+        metadata=column_meta(unit="date", derived_from=["loans.issue_date"]),
     )
     term_months = dy.Int64(
         primary_key=True,
         is_in=[36, 60],
         description="Number of monthly payments agreed; longer loans mature later.",
-        metadata=about(unit="months", derived_from=["loans.term_months"]),
+        metadata=column_meta(unit="months", derived_from=["loans.term_months"]),
     )
     months_on_book = dy.Int64(
         nullable=True,
         description="Months from the quarter's first day to the newest month with a payment in the whole file; missing "
         "where no payment was made at all.",
-        metadata=about(unit="months", derived_from=["loans.issue_date", "payments.last_pymnt_date"], null_limit=1.0),
+        metadata=column_meta(
+            unit="months", derived_from=["loans.issue_date", "payments.last_pymnt_date"], null_limit=1.0
+        ),
     )
-    loans = _count("Loans issued.", "loans.loan_id", least=1)
+    loans = _count("Loans issued.", "loans.loan_id", minimum=1)
     funded_usd = _usd("Amount paid out to the borrowers (monto desembolsado).", "loans.funded_amnt")
     defaulted_share = _share("Share of the loans in default or charged off by now.", ["loans.loan_status"])
     paid_share = _share("Share of the loans fully paid by now.", ["loans.loan_status"])
@@ -182,13 +184,13 @@ class Vintages(dy.Schema):
         "Net loss so far: principal of loans in default that was not paid back, less recoveries after fees.",
         *("loans.loan_status", "loans.funded_amnt", "payments.total_rec_prncp"),
         *("payments.recoveries", "payments.collection_recovery_fee"),
-        least=None,
+        minimum=None,
     )
     loss_rate = dy.Float64(
         nullable=True,
         max=1,
         description="Net loss so far as a share of the amount paid out; missing where nothing was paid out.",
-        metadata=about(
+        metadata=column_meta(
             unit="share, 0 to 1",
             derived_from=[
                 *("loans.loan_status", "loans.funded_amnt", "payments.total_rec_prncp"),
@@ -200,23 +202,23 @@ class Vintages(dy.Schema):
 
 
 class Utilisation(dy.Schema):
-    """One row a band of utilisation and grade that some loan has."""
+    """One row per band of utilisation and grade that some loan has."""
 
     utilisation_band = dy.String(
         primary_key=True,
         check=one_of(*_BANDS),
         description="Balance of the borrower's revolving credit in % of its limits (utilización del cupo), in bands.",
-        metadata=about(unit="%", derived_from=["credit_history.revol_util"]),
+        metadata=column_meta(unit="%", derived_from=["credit_history.revol_util"]),
     )
     grade = _grade()
     position = dy.Int64(
         min=1,
         max=8,
-        description="Place of the band, from 1 for the lowest; 8 is unknown.",
-        metadata=about(unit="count", derived_from=["credit_history.revol_util"]),
+        description="Position of the band, from 1 for the lowest; 8 is unknown.",
+        metadata=column_meta(unit="count", derived_from=["credit_history.revol_util"]),
     )
-    borrowers = _count("Borrowers, each once however many loans they have.", "loans.member_id", least=1)
-    loans = _count("Loans of the row.", "loans.loan_id", least=1)
+    borrowers = _count("Borrowers, each once however many loans they have.", "loans.member_id", minimum=1)
+    loans = _count("Loans of the row.", "loans.loan_id", minimum=1)
     revolving_balance_usd = _usd(
         "Balance of the borrowers' revolving credit at the application, added up loan by loan.",
         "credit_history.revol_bal",
@@ -225,7 +227,7 @@ class Utilisation(dy.Schema):
         nullable=True,
         min=0,
         description="Mean utilisation of the loans' borrowers; missing in the band unknown.",
-        metadata=about(unit="%", derived_from=["credit_history.revol_util"], null_limit=1.0),
+        metadata=column_meta(unit="%", derived_from=["credit_history.revol_util"], null_limit=1.0),
     )
     outstanding_usd = _usd("Principal of the loans that is still owed (saldo de capital).", "payments.out_prncp")
     defaulted_loans = _count("Loans in default: Default, or charged off under either policy.", "loans.loan_status")
@@ -256,7 +258,7 @@ MARTS = (
         name="vintages",
         description="Vintages (cosechas) by quarter of issue and term: what became of the loans by the day of the "
         "file, and the net loss. One snapshot has one point of each vintage's curve. How a vintage stood after 6 or 12 "
-        "months on book it does not tell, so that vintages of different age must not be compared.",
+        "months on book it does not show, so that vintages of different age must not be compared.",
         contract=Vintages,
     ),
     Mart(

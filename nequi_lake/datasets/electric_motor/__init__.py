@@ -8,133 +8,132 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from nequi_lake.datasets.contract import about
+from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.electric_motor.marts import MARTS
-from nequi_lake.datasets.samples.electric_motor import sample
-from nequi_lake.datasets.spec import PLACE, CsvFile, Dataset, Partition, Table
+from nequi_lake.datasets.spec import POSITION_IN_SESSION, CsvFile, Dataset, Partition, Table
 
 SAMPLING_HZ = 2.0
 
 
 class Sessions(dy.Schema):
-    """One row a measurement session."""
+    """One row per measurement session."""
 
     profile_id = dy.Int64(
         primary_key=True,
         min=1,
         description="Identifier of the measurement session.",
-        metadata=about(unit="id", source="profile_id"),
+        metadata=column_meta(unit="id", source="profile_id"),
     )
     samples = dy.Int64(
         min=1,
         description="Measurements of the session that the lake holds.",
-        metadata=about(unit="count", derived_from=["profile_id"]),
+        metadata=column_meta(unit="count", derived_from=["profile_id"]),
     )
     duration_s = dy.Float64(
         min=0,
-        description="Time from the session's first measurement to the end of its last, at two measurements a second.",
-        metadata=about(unit="s", derived_from=["profile_id"]),
+        description="Time from the session's first measurement to the end of its last, at two measurements per second.",
+        metadata=column_meta(unit="s", derived_from=["profile_id"]),
     )
 
 
 class Measurements(dy.Schema):
-    """One row a measurement."""
+    """One row per measurement."""
 
     profile_id = dy.Int64(
         primary_key=True,
         min=1,
         description="Session in which the measurement was taken.",
-        metadata=about(unit="id", source="profile_id", references="sessions"),
+        metadata=column_meta(unit="id", source="profile_id", references="sessions"),
     )
     # The class has a method of this name.
     sample_ = dy.Int64(
         alias="sample",
         primary_key=True,
         min=0,
-        description="Place of the measurement within its session, from 0; a quarantined record leaves a gap.",
-        metadata=about(unit="count", derived_from=["profile_id"]),
+        description="Position of the measurement within its session, from 0; a quarantined record leaves a gap.",
+        metadata=column_meta(unit="count", derived_from=["profile_id"]),
     )
     elapsed_s = dy.Float64(
         min=0,
         description="Time since the session's first measurement.",
-        metadata=about(unit="s", derived_from=["profile_id"]),
+        metadata=column_meta(unit="s", derived_from=["profile_id"]),
     )
     u_q = dy.Float64(
         min=-500,
         max=500,
         description="Voltage, q component in dq coordinates.",
-        metadata=about(unit="V", source="u_q"),
+        metadata=column_meta(unit="V", source="u_q"),
     )
     u_d = dy.Float64(
         min=-500,
         max=500,
         description="Voltage, d component in dq coordinates.",
-        metadata=about(unit="V", source="u_d"),
+        metadata=column_meta(unit="V", source="u_d"),
     )
     i_q = dy.Float64(
         min=-1000,
         max=1000,
         description="Current, q component in dq coordinates.",
-        metadata=about(unit="A", source="i_q"),
+        metadata=column_meta(unit="A", source="i_q"),
     )
     i_d = dy.Float64(
         min=-1000,
         max=1000,
         description="Current, d component in dq coordinates.",
-        metadata=about(unit="A", source="i_d"),
+        metadata=column_meta(unit="A", source="i_d"),
     )
     motor_speed = dy.Float64(
         min=-10_000,
         max=10_000,
         description="Speed of the rotor; negative where it turns backwards.",
-        metadata=about(unit="1/min", source="motor_speed"),
+        metadata=column_meta(unit="1/min", source="motor_speed"),
     )
     torque = dy.Float64(
         min=-1000,
         max=1000,
         description="Torque induced by the currents.",
-        metadata=about(unit="N·m", source="torque"),
+        metadata=column_meta(unit="N·m", source="torque"),
     )
     coolant = dy.Float64(
         min=-40,
         max=250,
         description="Temperature of the water that cools the motor, at the outflow.",
-        metadata=about(unit="°C", source="coolant"),
+        metadata=column_meta(unit="°C", source="coolant"),
     )
     ambient = dy.Float64(
         min=-40,
         max=100,
         description="Temperature of the air near the stator.",
-        metadata=about(unit="°C", source="ambient"),
+        metadata=column_meta(unit="°C", source="ambient"),
     )
     stator_winding = dy.Float64(
         min=-40,
         max=300,
         description="Temperature of the stator's copper winding, by thermocouple.",
-        metadata=about(unit="°C", source="stator_winding"),
+        metadata=column_meta(unit="°C", source="stator_winding"),
     )
     stator_tooth = dy.Float64(
         min=-40,
         max=300,
         description="Temperature of the stator's teeth, by thermocouple.",
-        metadata=about(unit="°C", source="stator_tooth"),
+        metadata=column_meta(unit="°C", source="stator_tooth"),
     )
     stator_yoke = dy.Float64(
         min=-40,
         max=300,
         description="Temperature of the stator's yoke, by thermocouple.",
-        metadata=about(unit="°C", source="stator_yoke"),
+        metadata=column_meta(unit="°C", source="stator_yoke"),
     )
     pm = dy.Float64(
         min=-40,
         max=300,
         description="Temperature of the rotor's permanent magnet, by thermography; the usual target of a forecast.",
-        metadata=about(unit="°C", source="pm"),
+        metadata=column_meta(unit="°C", source="pm"),
     )
 
 
 def sessions(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Fold the measurements of each session into one row."""
+    """Aggregate the measurements of each session to one row."""
     return records.group_by("profile_id").agg(
         samples=pl.len().cast(pl.Int64), duration_s=(pl.col("sample").max() + 1) / SAMPLING_HZ
     )
@@ -146,18 +145,17 @@ DATASET = Dataset(
     title="Electric motor temperature",
     licence="CC BY-SA 4.0",
     use_case="Time series of a motor under load: failure forecasts and predictive maintenance.",
-    sample=sample,
     schedule="15 6 * * *",
     files=(
         CsvFile(
             name="measures_v2.csv",
-            description="All measurements, one record each half second, session after session.",
+            description="All measurements, one record per half second, session after session.",
             columns=(
                 *("u_q", "coolant", "stator_winding", "u_d", "stator_tooth", "motor_speed", "i_d", "i_q"),
                 *("pm", "stator_yoke", "ambient", "torque", "profile_id"),
             ),
-            # A record whose profile cannot be read leaves a gap, and the records after it keep their place.
-            block=pl.col("profile_id").str.strip_chars().cast(pl.Int64, strict=False),
+            # A record whose profile cannot be read leaves a gap, and the records after it keep their position.
+            session_by=pl.col("profile_id").str.strip_chars().cast(pl.Int64, strict=False),
         ),
     ),
     tables=(
@@ -165,15 +163,15 @@ DATASET = Dataset(
             name="sessions",
             description="Measurement sessions: how long each one ran.",
             contract=Sessions,
-            parse={"sample": pl.col(PLACE)},
+            parse={"sample": pl.col(POSITION_IN_SESSION)},
             transform=sessions,
-            fold_by=("profile_id",),
+            group_by=("profile_id",),
         ),
         Table(
             name="measurements",
-            description="Voltages, currents, speed, torque and temperatures, twice a second.",
+            description="Voltages, currents, speed, torque and temperatures, two rows per second.",
             contract=Measurements,
-            parse={"sample": pl.col(PLACE), "elapsed_s": pl.col(PLACE) / SAMPLING_HZ},
+            parse={"sample": pl.col(POSITION_IN_SESSION), "elapsed_s": pl.col(POSITION_IN_SESSION) / SAMPLING_HZ},
             partition_by=Partition("profile_id"),
         ),
     ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataframely as dy
 
-from nequi_lake.datasets.contract import about
+from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.spec import Mart
 
 _SOMETIMES = 1.0
@@ -18,7 +18,7 @@ def _feature(description: str, unit: str, *signals: str, null_limit: float | Non
     return dy.Float64(
         nullable=null_limit is not None,
         description=description,
-        metadata=about(
+        metadata=column_meta(
             unit=unit,
             derived_from=[*(f"measurements.{signal}" for signal in signals), "measurements.elapsed_s"],
             null_limit=null_limit,
@@ -27,27 +27,27 @@ def _feature(description: str, unit: str, *signals: str, null_limit: float | Non
 
 
 class MotorFeatures(dy.Schema):
-    """One row a minute of a session in which something was measured."""
+    """One row per minute of a session in which something was measured."""
 
     profile_id = dy.Int64(
         primary_key=True,
         min=1,
         description="Session in which it was measured; no feature and no target sees another session.",
-        metadata=about(unit="id", derived_from=["measurements.profile_id"], references="sessions"),
+        metadata=column_meta(unit="id", derived_from=["measurements.profile_id"], references="sessions"),
     )
     minute = dy.Int64(
         primary_key=True,
         min=0,
         description="Minute of the session, from 0, by the time since its first measurement. Features are known at its "
         "end.",
-        metadata=about(unit="minutes", derived_from=["measurements.elapsed_s"]),
+        metadata=column_meta(unit="minutes", derived_from=["measurements.elapsed_s"]),
     )
     measurements = dy.Int64(
         min=1,
         max=120,
         description="Measurements of the minute that the lake holds, of 120; less at a session's end and where records "
         "are quarantined.",
-        metadata=about(unit="count", derived_from=["measurements.sample"]),
+        metadata=column_meta(unit="count", derived_from=["measurements.sample"]),
     )
     u_q_mean = _feature("Voltage, q component, mean of the minute.", "V", "u_q")
     u_d_mean = _feature("Voltage, d component, mean of the minute.", "V", "u_d")

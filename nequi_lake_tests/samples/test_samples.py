@@ -19,7 +19,7 @@ import openpyxl
 import polars as pl
 import pytest
 
-from nequi_lake.datasets.samples import cite_sum, credit_risk, electric_motor
+from nequi_lake.samples import cite_sum, credit_risk, electric_motor
 
 SEED = 7
 SCALE = 0.05

@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from nequi_lake.datasets.samples import _loan_facts as facts
-from nequi_lake.datasets.samples._draw import (
+from nequi_lake.samples import _loan_facts as facts
+from nequi_lake.samples._draw import (
     Draws,
     Flags,
     Floats,
@@ -29,7 +29,7 @@ from nequi_lake.datasets.samples._draw import (
     texts,
     written,
 )
-from nequi_lake.datasets.samples._workbook import workbook
+from nequi_lake.samples._workbook import workbook
 
 DICTIONARY = facts.DICTIONARY
 HEADER = tuple(DICTIONARY)

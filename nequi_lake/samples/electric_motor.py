@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import polars as pl
 
-from nequi_lake.datasets.samples._draw import Floats, csv_lines, from_quantiles, rows_at, stream
+from nequi_lake.samples._draw import Floats, csv_lines, from_quantiles, rows_at, stream
 
 FULL_ROWS = 1_330_816
 HEADER = (

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from nequi_lake.datasets.samples._draw import (
+from nequi_lake.samples._draw import (
     Bits,
     Floats,
     Ints,

@@ -1,0 +1,190 @@
+"""A dataset: where it is published, which raw files it arrives as, which relations it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import NamedTuple
+
+from nequi_lake.datasets import validation
+from nequi_lake.datasets.files import RawFile
+from nequi_lake.datasets.relation import Mart, Relation, Source, Table
+from nequi_lake.errors import DeclarationError
+
+
+class ColumnOrigin(NamedTuple):
+    """A column that another column comes from.
+
+    Attributes:
+        zone: the zone of the raw file or relation that has it.
+        name: the name of that file or relation within the dataset.
+        column: its name there; dotted for a nested field of a raw file.
+    """
+
+    zone: str
+    name: str
+    column: str
+
+
+@dataclass(frozen=True)
+class ReleaseGroup:
+    """Relations that are released together.
+
+    Attributes:
+        name: its name within the lake's dataset.
+        relations: the relations, a parent before its children.
+    """
+
+    name: str
+    relations: tuple[Relation, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the relations."""
+        return tuple(relation.name for relation in self.relations)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """The declaration of a dataset.
+
+    Attributes:
+        name: its name in the lake.
+        slug: ``owner/name`` on Kaggle.
+        title: its title in full.
+        licence: under which its publisher offers it.
+        use_case: what it is used for.
+        owner: e-mail of the team that is responsible for it.
+        files: the raw files.
+        tables: the tables, a parent before its children; they are released together.
+        marts: the marts; each is released by itself.
+        schedule: cron expression on which the dataset is refreshed, UTC.
+        fresh_for_h: hours after which an asset of it counts as stale.
+    """
+
+    name: str
+    slug: str
+    title: str
+    licence: str
+    use_case: str
+    files: tuple[RawFile, ...]
+    tables: tuple[Table, ...]
+    marts: tuple[Mart, ...] = ()
+    owner: str = "data-platform@nequi.com"
+    schedule: str = "0 6 * * *"
+    fresh_for_h: int = 36
+
+    def __post_init__(self) -> None:
+        for where, what in _problems(self):
+            raise DeclarationError(f"The declaration contradicts itself: {what}.", where=where, fix="Fix the module.")
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """All tables and marts, a parent before its children."""
+        return (*self.tables, *self.marts)
+
+    @cached_property
+    def _relation_by_name(self) -> Mapping[str, Relation]:
+        return MappingProxyType({relation.name: relation for relation in self.relations})
+
+    def relation(self, name: str) -> Relation:
+        """The table or mart of that name.
+
+        Raises:
+            KeyError: the dataset has no such relation.
+        """
+        return self._relation_by_name[name]
+
+    def table(self, name: str) -> Table:
+        """The table of that name.
+
+        Raises:
+            KeyError: the dataset has no such table.
+        """
+        return {table.name: table for table in self.tables}[name]
+
+    def mart(self, name: str) -> Mart:
+        """The mart of that name.
+
+        Raises:
+            KeyError: the dataset has no such mart.
+        """
+        return {mart.name: mart for mart in self.marts}[name]
+
+    @cached_property
+    def release_groups(self) -> tuple[ReleaseGroup, ...]:
+        """What is released together: first the tables, under the dataset's name, then each mart under its own."""
+        return (ReleaseGroup(self.name, self.tables), *(ReleaseGroup(mart.name, (mart,)) for mart in self.marts))
+
+    def release_group_of(self, name: str) -> ReleaseGroup:
+        """The release group that the relation of that name belongs to.
+
+        Raises:
+            KeyError: the dataset has no such relation.
+        """
+        return {member: group for group in self.release_groups for member in group.names}[name]
+
+    @property
+    def readable_files(self) -> tuple[RawFile, ...]:
+        """The raw files that tables are made of."""
+        return tuple(file for file in self.files if file.field_paths)
+
+    def files_of(self, relation: Relation) -> tuple[RawFile, ...]:
+        """The raw files whose records ``relation`` is made of, directly or through other relations."""
+        tables = relation.source_tables(self._relation_by_name)
+        if not all(table.files for table in tables):
+            return self.readable_files
+        return tuple(file for file in self.readable_files if any(file.name in table.files for table in tables))
+
+    def tables_of(self, file: RawFile) -> tuple[Table, ...]:
+        """The tables that ``file`` feeds."""
+        return tuple(table for table in self.tables if file in self.files_of(table))
+
+    def sources_of(self, relation: Relation) -> tuple[Source, ...]:
+        """The raw files or relations that ``relation`` is made from directly."""
+        return relation.sources(self.files_of(relation), self._relation_by_name)
+
+    def column_lineage(self, relation: Relation) -> dict[str, tuple[ColumnOrigin, ...]]:
+        """Column of ``relation`` → the columns of raw files or other relations that it comes from.
+
+        A column that only the raw file's name implies comes from none.
+        """
+        sources = self.sources_of(relation)
+        return {
+            name: tuple(
+                ColumnOrigin(source.zone, source.name, origin)
+                for source in sources
+                for origin in relation.columns_read(column, source)
+            )
+            for name, column in relation.columns.items()
+        }
+
+    def quarantine_limit(self, file: RawFile) -> float:
+        """The share of ``file``'s records that may be bad: the lowest limit of the tables that it feeds."""
+        return min((table.quarantine_limit for table in self.tables_of(file)), default=0.0)
+
+
+def _problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """(where, what) of everything that is wrong with a declaration."""
+    yield from ((dataset.name, what) for what in validation.dataset_name_problems(dataset.name))
+    for kind, names in {
+        "tables or marts": [relation.name for relation in dataset.relations],
+        "files": [file.name for file in dataset.files],
+        "release groups": [group.name for group in dataset.release_groups],
+    }.items():
+        yield from ((dataset.name, f"two {kind} are called {name}") for name in validation.repeated(names))
+    parents: dict[str, Relation] = {}
+    for table in dataset.tables:
+        where = f"{dataset.name}.{table.name}"
+        readable = dataset.readable_files
+        yield from (
+            (where, what) for what in validation.table_problems(table, dataset.files_of(table), readable, parents)
+        )
+        parents[table.name] = table
+    for mart in dataset.marts:
+        yield from ((f"{dataset.name}.{mart.name}", what) for what in validation.mart_problems(mart, parents))
+    for file in dataset.readable_files:
+        where = f"{dataset.name}, {file.name}"
+        yield from ((where, what) for what in validation.file_problems(file, dataset.tables_of(file)))

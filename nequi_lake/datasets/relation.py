@@ -1,0 +1,227 @@
+"""Relations: what people query. A table is made of raw records, a mart by SQL of published relations.
+
+What differs between the two is a value or a method of the relation; no other module asks which of them it has.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple
+
+import dataframely as dy
+import polars as pl
+
+from nequi_lake.datasets.checks import RECORD_CHECKS, RELATION_CHECKS, ROWS_ACCOUNTED_FOR
+from nequi_lake.datasets.contract import Column, columns
+from nequi_lake.datasets.files import RawFile
+
+RAW_ZONE = "raw"
+"""The zone of the raw files."""
+
+Transform = Callable[[pl.LazyFrame], pl.LazyFrame]
+
+
+def identity(records: pl.LazyFrame) -> pl.LazyFrame:
+    """The transform of a table that has one row per record."""
+    return records
+
+
+@dataclass(frozen=True)
+class Partition:
+    """How a relation is cut into folders: by the values of a column, or by the years of a date column."""
+
+    column: str
+    by_year: bool = False
+
+    @property
+    def name(self) -> str:
+        """The partition's name, as in ``<name>=<value>``."""
+        return f"{self.column}_year" if self.by_year else self.column
+
+    @property
+    def key(self) -> pl.Expr:
+        """The value of the partition that a row belongs to."""
+        column = pl.col(self.column)
+        return column.dt.year().alias(self.name) if self.by_year else column
+
+
+class Source(NamedTuple):
+    """A raw file or relation that a relation is made from.
+
+    Attributes:
+        zone: the zone of the lake in which it is.
+        name: its name within the dataset.
+        columns: its columns; those of a raw file dotted where they are nested.
+    """
+
+    zone: str
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Relation(ABC):
+    """What tables and marts have in common.
+
+    Attributes:
+        name: its name within the dataset.
+        description: what it holds.
+        contract: its one schema.
+        partition_by: how it is cut into folders, if it is.
+    """
+
+    name: str
+    description: str
+    contract: type[dy.Schema]
+    partition_by: Partition | None = None
+
+    zone: ClassVar[str]
+    """The zone of the lake in which it is."""
+    badge: ClassVar[str]
+    """What pages show beside its name; empty for nothing."""
+    engine: ClassVar[str]
+    """The engine that makes it."""
+    checks: ClassVar[Mapping[str, str]]
+    """The audit's checks of it: name → what it asks."""
+    maker: ClassVar[str]
+    """What makes its rows, in words that begin a sentence."""
+    duplicate_key_fix: ClassVar[str]
+    """What to do where rows of it have the same key."""
+
+    @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        """The contract's columns by name."""
+        return MappingProxyType(columns(self.contract))
+
+    @cached_property
+    def key(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
+        return tuple(name for name, column in self.columns.items() if column.is_key)
+
+    @cached_property
+    def foreign_keys(self) -> Mapping[str, str]:
+        """Column → the relation whose key it holds."""
+        return {name: column.references for name, column in self.columns.items() if column.references}
+
+    @property
+    def accounts_for_records(self) -> bool:
+        """Whether each raw record is published, quarantined or merged in it, so that those are counted."""
+        return ROWS_ACCOUNTED_FOR in self.checks
+
+    @property
+    @abstractmethod
+    def derived_columns(self) -> tuple[Column, ...]:
+        """The columns that no single raw record gives, so that only the finished rows show whether they are right."""
+
+    @property
+    @abstractmethod
+    def upstream(self) -> tuple[str, ...]:
+        """The names of the relations that it reads."""
+
+    @abstractmethod
+    def source_tables(self, relations: Mapping[str, Relation]) -> tuple[Table, ...]:
+        """The tables whose raw records it is made from in the end."""
+
+    @abstractmethod
+    def sources(self, files: Sequence[RawFile], relations: Mapping[str, Relation]) -> tuple[Source, ...]:
+        """What it is made from directly.
+
+        Args:
+            files: the raw files that feed its source tables.
+            relations: the relations of its dataset by name.
+        """
+
+    @abstractmethod
+    def columns_read(self, column: Column, source: Source) -> tuple[str, ...]:
+        """The columns of ``source`` that a column of this relation comes from."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Table(Relation):
+    """A relation that is made of raw records.
+
+    Attributes:
+        parse: column → expression over the raw strings, where a plain cast of the column's source is not right.
+            A name that the contract does not have is a helper column for the transform.
+        transform: pure function of the accepted, typed records (the parsed columns and ``RECORD``) to the table.
+        group_by: the columns by which records are merged into one row; empty where each record is a row.
+        explode: the parsed list column of which each element becomes a row, after grouping.
+        files: the raw files that feed it; empty for all of the dataset that can be read.
+        quarantine_limit: share of a raw file's records, 0 to 1, that may be quarantined.
+    """
+
+    parse: Mapping[str, pl.Expr] = field(default_factory=dict)
+    transform: Transform = identity
+    group_by: tuple[str, ...] = ()
+    explode: str | None = None
+    files: tuple[str, ...] = ()
+    quarantine_limit: float = 0.01
+
+    zone: ClassVar[str] = "processed"
+    badge: ClassVar[str] = ""
+    engine: ClassVar[str] = "polars"
+    checks: ClassVar[Mapping[str, str]] = MappingProxyType({**RELATION_CHECKS, **RECORD_CHECKS})
+    maker: ClassVar[str] = "The transform"
+    duplicate_key_fix: ClassVar[str] = (
+        "Records of one key are merged or quarantined, so the transform made these rows: fix it, or change the key."
+    )
+
+    @property
+    def is_by_record(self) -> bool:
+        """Whether each accepted record becomes one row, independent of the other records."""
+        return self.transform is identity and not self.group_by and not self.explode
+
+    @property
+    def derived_columns(self) -> tuple[Column, ...]:
+        return tuple(column for name, column in self.columns.items() if not column.source and name not in self.parse)
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        return ()
+
+    def source_tables(self, _relations: Mapping[str, Relation]) -> tuple[Table, ...]:
+        return (self,)
+
+    def sources(self, files: Sequence[RawFile], _relations: Mapping[str, Relation]) -> tuple[Source, ...]:
+        return tuple(Source(RAW_ZONE, file.name, file.field_paths) for file in files)
+
+    def columns_read(self, column: Column, source: Source) -> tuple[str, ...]:
+        return tuple(raw for raw in column.raw_columns if raw in source.columns)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mart(Relation):
+    """A relation for one use, made by SQL of its dataset's tables as they are published.
+
+    The SQL is one query of DuckDB's, in the file ``<name>.sql`` beside the module of the contract. It gives exactly
+    the contract's columns; each column says in ``derived_from`` of which ``<table>.<column>`` it is made.
+    """
+
+    zone: ClassVar[str] = "marts"
+    badge: ClassVar[str] = "mart"
+    engine: ClassVar[str] = "duckdb"
+    checks: ClassVar[Mapping[str, str]] = RELATION_CHECKS
+    maker: ClassVar[str] = "The mart's SQL"
+    duplicate_key_fix: ClassVar[str] = "The mart's SQL gives one thing several rows: fix its grouping or its joins."
+
+    @property
+    def derived_columns(self) -> tuple[Column, ...]:
+        return tuple(self.columns.values())
+
+    @cached_property
+    def upstream(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for column in self.columns.values() for name, _ in column.table_columns))
+
+    def source_tables(self, relations: Mapping[str, Relation]) -> tuple[Table, ...]:
+        tables = (table for name in self.upstream for table in relations[name].source_tables(relations))
+        return tuple(dict.fromkeys(tables))
+
+    def sources(self, _files: Sequence[RawFile], relations: Mapping[str, Relation]) -> tuple[Source, ...]:
+        return tuple(Source(relations[name].zone, name, tuple(relations[name].columns)) for name in self.upstream)
+
+    def columns_read(self, column: Column, source: Source) -> tuple[str, ...]:
+        return tuple(name for relation, name in column.table_columns if relation == source.name)
