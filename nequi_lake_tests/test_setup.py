@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 
@@ -112,7 +112,7 @@ def test_a_python_that_is_too_old_is_named(checkout: Checkout, tmp_path: Path) -
     assert "Python 3.11 or newer is needed, python-old is Python 3.9.1" in said
 
 
-def required(extras: set[str]) -> Iterator[str]:
+def required(extras: set[str]) -> Iterator[NormalizedName]:
     """The distributions that the package with these extras needs on this Python, each with its own."""
     seen: set[tuple[str, str]] = set()
     waiting = [("nequi_lake", extra) for extra in {"", *extras}]
