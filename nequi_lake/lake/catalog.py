@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -74,7 +75,7 @@ class LakeCatalog:
         options["uri"] = _that_waits(self._settings.catalog_uri)
         try:
             # Other processes may create the database's tables between its look and its try.
-            return patiently(_is_being_made)(SqlCatalog, "nequi_lake", **options)
+            catalog: SqlCatalog = patiently(_is_being_made)(SqlCatalog, "nequi_lake", **options)
         except DatabaseError as refusal:
             raise CatalogError(
                 f"The catalog's database cannot be read: {refusal.orig}.",
@@ -82,6 +83,9 @@ class LakeCatalog:
                 fix="Is NEQUI_LAKE_URI right? If the file is damaged, bring it back from a backup, or move it away and "
                 "make the tables anew from raw: nequi-lake run",
             ) from refusal
+        # Python 3.13 warns of each connection that is dropped and not closed.
+        weakref.finalize(self, catalog.close)
+        return catalog
 
     def publish(self, dataset: Dataset, staged: StagedTable) -> PublishedTable:
         """Make the staged files the table of ``dataset``, in one commit.
