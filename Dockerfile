@@ -2,7 +2,7 @@ FROM python:3.11-slim-bookworm
 
 # Versions are those of constraints.txt; the layer is made anew only when they change.
 WORKDIR /opt/nequi_lake
-COPY pyproject.toml setup.py README.md constraints.txt ./
+COPY pyproject.toml setup.py README.md LICENSE constraints.txt ./
 COPY nequi_lake nequi_lake
 RUN pip install --no-cache-dir --constraint constraints.txt ".[ui,aws,kaggle,service]"
 

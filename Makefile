@@ -1,12 +1,23 @@
-# Two commands for a fresh machine: `make run` and `make test`. Each sets up what it needs, once.
+# Two commands for a fresh machine: `make run` and `make test`. Each installs what it needs, once.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+READY_TO_RUN := $(VENV)/.run
+READY_TO_DEV := $(VENV)/.dev
+READY_TO_TEST := $(VENV)/.test
 KILLS ?= 200
 BENCH ?=
 EXAMPLES ?= 5000
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
+# uv leaves compiling to the first import; without the compiled files each command takes twice as long.
+export PYTHONDONTWRITEBYTECODE :=
+
+ifneq ($(origin PYTHON),file)
+MADE_WITH := $(shell test -x $(BIN)/python && test "$$($(PYTHON) -V)" != "$$($(BIN)/python -V)" && $(BIN)/python -V)
+ifneq ($(MADE_WITH),)
+$(error $(VENV) was made with $(MADE_WITH); to make it with $(PYTHON), first remove it: rm -rf $(VENV))
+endif
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-integration screenshots chaos fuzz bench check format dev clean
@@ -14,21 +25,19 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(READY): pyproject.toml constraints.txt setup.py
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=python3.11 …")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[ui,aws,kaggle,examples,dev]"
-	@touch $@
+# What is installed, by the marks that scripts/environment leaves; again only when one of these files has changed.
+$(READY_TO_RUN) $(READY_TO_DEV) $(READY_TO_TEST): pyproject.toml constraints.txt scripts/environment
+	@PYTHON="$(PYTHON)" scripts/environment $(patsubst $(VENV)/.%,%,$@)
 
-setup: $(READY) ## Make .venv with everything in it
+setup: $(READY_TO_TEST) ## Make .venv with everything in it
 
-run: $(READY) ## Run the whole lake, on the embedded sample unless NEQUI_LAKE_SOURCE says otherwise
+run: $(READY_TO_RUN) ## Run the whole lake, on the embedded sample unless NEQUI_LAKE_SOURCE says otherwise
 	@$(BIN)/nequi-lake run
 
-test: $(READY) ## Run every test that needs nothing but Python packages
+test: $(READY_TO_TEST) ## Run every test that needs nothing but Python packages
 	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
-test-integration: $(READY) ## Run the tests that need Debian's packages: a real S3 server and a browser
+test-integration: $(READY_TO_TEST) ## Run the tests that need Debian's packages: a real S3 server and a browser
 	scripts/chromium install
 	$(BIN)/pytest -m browser
 	$(BIN)/pytest -m long
@@ -38,30 +47,30 @@ test-integration: $(READY) ## Run the tests that need Debian's packages: a real 
 		&& $(BIN)/python -m nequi_lake_tests.chaos --bucket --kills 10 --each 10 && $(BIN)/pytest -m bucket; \
 		status=$$?; scripts/radosgw stop; exit $$status
 
-screenshots: $(READY) ## Make the pictures in docs/img anew, of the sample lake
+screenshots: $(READY_TO_TEST) ## Make the pictures in docs/img again, of the sample lake
 	scripts/chromium install
 	$(BIN)/python -m nequi_lake_tests.browser
 
-chaos: $(READY) ## Kill runs while others read the lake: make chaos KILLS=200, and BUCKET=1 for a lake in a bucket
+chaos: $(READY_TO_TEST) ## Kill runs while others read the lake: make chaos KILLS=200, and BUCKET=1 for a lake in a bucket
 	$(BIN)/python -m nequi_lake_tests.chaos --kills $(KILLS) $(if $(BUCKET),--bucket)
 
-fuzz: $(READY) ## Damage raw files at random: make fuzz EXAMPLES=5000
+fuzz: $(READY_TO_TEST) ## Damage raw files at random: make fuzz EXAMPLES=5000
 	$(BIN)/python -m nequi_lake_tests.fuzz --examples $(EXAMPLES)
 
-bench: $(READY) ## Measure the lake beside what one would otherwise pick, about half an hour: make bench BENCH="--only write"
+bench: $(READY_TO_TEST) ## Measure the lake beside what one would otherwise pick, about half an hour: make bench BENCH="--only write"
 	$(BIN)/python -m benchmarks $(BENCH)
 
-check: $(READY) ## Lint, format and types
+check: $(READY_TO_TEST) ## Lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/dagster definitions validate -w workspace.yaml
 
-format: $(READY) ## Format and mend what can be mended
+format: $(READY_TO_TEST) ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-dev: $(READY) ## Open the Dagster UI on http://localhost:3000
+dev: $(READY_TO_DEV) ## Open the Dagster UI on http://localhost:3000
 	$(BIN)/dagster dev -w workspace.yaml
 
 clean: ## Remove what tools left; the lake and the environment stay

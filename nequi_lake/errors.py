@@ -5,6 +5,7 @@ A person's mistake or a bad file ends in one of these, never in a bare traceback
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -86,5 +87,5 @@ def needs_extra(extra: str) -> Iterator[None]:
         raise UsageError(
             f"This needs a library that is not installed: {missing.name}.",
             where=f"the package's extra {extra!r}",
-            fix=f"pip install 'nequi_lake[{extra}]'",
+            fix=f"{sys.executable} -m pip install 'nequi_lake[{extra}]'; or, in the project's folder, make setup",
         ) from missing

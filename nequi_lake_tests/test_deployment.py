@@ -52,6 +52,18 @@ def test_workflows_are_sound(path: Path) -> None:
     assert lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(path)) == ""
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.name)
+def test_workflows_run_actions_of_known_commits_and_keep_no_credentials(path: Path) -> None:
+    text = path.read_text()
+    used = re.findall(r"uses: (.*)", text)
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)] == []
+    steps = [step for job in yaml.safe_load(text)["jobs"].values() for step in job["steps"]]
+    checkouts = [step for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+    assert checkouts
+    assert [step for step in checkouts if step.get("with", {}).get("persist-credentials") is not False] == []
+
+
 def variables_of(container: str) -> set[str]:
     """The environment variables that a container of the service template has."""
     text = SERVICE.read_text().split(f"- Name: {container}\n", 1)[1].split("LogConfiguration", 1)[0]

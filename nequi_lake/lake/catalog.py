@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -74,8 +75,11 @@ class LakeCatalog:
             return _glue(options)
         options["uri"] = _that_waits(self._settings.catalog_uri)
         try:
+            catalog = SqlCatalog("nequi_lake", init_catalog_tables="false", **options)
+            # Python 3.13 warns of each connection that is dropped and not closed.
+            weakref.finalize(self, catalog.close)
             # Other processes may create the database's tables between its look and its try.
-            return patiently(_is_being_made)(SqlCatalog, "nequi_lake", **options)
+            patiently(_is_being_made)(catalog.create_tables)
         except DatabaseError as refusal:
             raise CatalogError(
                 f"The catalog's database cannot be read: {refusal.orig}.",
@@ -83,6 +87,7 @@ class LakeCatalog:
                 fix="Is NEQUI_LAKE_URI right? If the file is damaged, bring it back from a backup, or move it away and "
                 "make the tables anew from raw: nequi-lake run",
             ) from refusal
+        return catalog
 
     def publish(
         self, dataset: Dataset, staged: StagedTable, *, fence: Callable[[], object] | None = None

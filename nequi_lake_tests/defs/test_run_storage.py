@@ -12,7 +12,7 @@ import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from sqlalchemy import text
 
-from nequi_lake.defs.records import EventLog
+from nequi_lake.defs.run_storage import EventLog
 
 HOME = Path(__file__).parents[2] / ".dagster"
 

@@ -1,6 +1,11 @@
-"""Where Dagster records the runs of a lake on one machine: in its own SQLite files, which stay open meanwhile.
+"""Where Dagster records the runs of a lake on one machine: Dagster's own SQLite files, kept open during a run.
 
-``.dagster/dagster.yaml`` names it. The files are those of Dagster's SQLite storage, which can read and write them too.
+``.dagster/dagster.yaml`` names it, so it is on wherever the project's own home is used. Dagster's SQLite storage reads
+and writes the same files. Dagster offers no public way to keep them open, so this module, and no other, builds on its
+private classes; ``test_run_storage`` fails when they change.
+
+Worth, for a run of the sample into a new lake (medians of five interleaved pairs, the whole process): 9.4 s instead of
+13.9 s, and 9.7 instead of 13.8 processor seconds. Without it the run gives the same tables and the same records.
 """
 
 from __future__ import annotations
@@ -19,16 +24,16 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-_OPEN = 8
-"""Files that are held open at most; a UI looks at many runs."""
+_MAX_OPEN_FILES = 8
+"""A UI reads the files of many runs."""
 
 
 class EventLog(SqliteEventLogStorage):
-    """Dagster's log of events, whose files stay open from one event to the next.
+    """Dagster's event log, whose files stay open from one event to the next.
 
-    Dagster opens a file for each statement, compiles the statement anew, and has SQLite sync the write-ahead log into
-    the file as it closes it: 10 ms an event, of which a run of the sample has 650. Here the sync is done when the log
-    is disposed of. A process that is killed before leaves the write-ahead log beside the file, where the next reader
+    Dagster opens a file for each statement, compiles the statement again, and has SQLite sync the write-ahead log into
+    the file as it closes it: 10 ms per event, and a run of the sample has 650. Here the sync happens when the log is
+    disposed of. A process that is killed before that leaves the write-ahead log beside the file, where the next reader
     finds it; only a machine that loses its power can lose the last events.
     """
 
@@ -49,7 +54,7 @@ class EventLog(SqliteEventLogStorage):
 
     def _engine(self, shard: str) -> Engine:
         if shard not in self._engines:
-            while len(self._engines) >= _OPEN:
+            while len(self._engines) >= _MAX_OPEN_FILES:
                 self._engines.popitem(last=False)[1].dispose()
             engine = create_engine(
                 self.conn_string_for_shard(shard),
@@ -62,7 +67,7 @@ class EventLog(SqliteEventLogStorage):
         return self._engines[shard]
 
     def has_table(self, table_name: str) -> bool:
-        """Asked for each event; a table that is there stays there."""
+        """Return whether a table exists. Dagster asks for each event, and a table that exists stays."""
         if table_name not in self._tables:
             if not super().has_table(table_name):
                 return False
@@ -70,7 +75,7 @@ class EventLog(SqliteEventLogStorage):
         return True
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Record an event, and wake those that watch the run's file: they would not see its write-ahead log."""
+        """Record an event, and touch the run's file: a UI watches it, and would not see its write-ahead log change."""
         super().store_event(event)
         os.utime(self.path_for_shard(event.run_id))
 
@@ -88,8 +93,8 @@ class EventLog(SqliteEventLogStorage):
                 self._engines.popitem()[1].dispose()
 
 
-class Records(DagsterSqliteStorage):
-    """Dagster's SQLite storage in ``base_dir``, with the log of events above."""
+class RunStorage(DagsterSqliteStorage):
+    """Dagster's SQLite storage in ``base_dir``, with the event log above."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)
