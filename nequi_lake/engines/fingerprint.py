@@ -1,58 +1,187 @@
-"""Which release would a run make? A fingerprint of what tables are made from, and of the code that makes them."""
+"""Which release would a run make? A fingerprint of all that makes its rows.
+
+It covers the raw files or tables, the declaration, its expressions, the modules that the declaration comes from with
+the helper modules that they import, and one number for the rules of staging that all engines share. It does not cover
+comments, docstrings, blank lines and the Python version. :data:`STAGING_RULES` and :data:`MART_RULES` are to be raised
+whenever the same input gives other rows; a test on fixed inputs notices where that was forgotten.
+"""
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
+import io
 import sys
-from collections.abc import Iterable
+import tokenize
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-from nequi_lake.datasets.spec import Dataset, Mart
+import polars as pl
+
+from nequi_lake.datasets.spec import Dataset, Mart, RawFile, Relation, Table
 from nequi_lake.engines.duckdb import sql_of
 from nequi_lake.lake.raw import KeptFile
 
-_SHARED = (
-    "nequi_lake.datasets.constraints",
-    "nequi_lake.datasets.contract",
-    "nequi_lake.datasets.dataset",
-    "nequi_lake.datasets.files",
-    "nequi_lake.datasets.relation",
-    "nequi_lake.datasets.rules",
-    "nequi_lake.datasets.types",
-    "nequi_lake.engines.duplicates",
-    "nequi_lake.engines.files",
-    "nequi_lake.engines.polars",
-    "nequi_lake.engines.records",
-    "nequi_lake.lake.damage",
-    "nequi_lake.lake.lines",
-)
-_SHARED_BY_MARTS = ("nequi_lake.engines.duckdb", "nequi_lake.engines.files", "nequi_lake.lake.query")
+STAGING_RULES = 1
+"""The number of the rules by which raw records become rows of tables, whichever engine stages them."""
+MART_RULES = 1
+"""The number of the rules by which the rows of a query become a mart."""
+
+_LANGUAGE = ("nequi_lake.datasets.spec", "nequi_lake.datasets.rules")
+"""The modules in whose words a dataset is declared; they and what they import are covered by the numbers above."""
 
 
 def release_id(dataset: Dataset, files: Iterable[KeptFile]) -> str:
-    """Twelve hexadecimal digits that change when a raw file, the dataset's module or the engine does."""
-    digest = hashlib.sha256()
-    for file in sorted(files, key=lambda file: file.file):
-        digest.update(f"{file.file}\0{file.sha256}\n".encode())
-    own = {part.__module__ for table in dataset.tables for part in (table.contract, table.transform)}
-    # A dataset in several modules has its contracts in one of them, and the declaration in the package itself.
-    packages = {name.rpartition(".")[0] for name in own}
-    own |= {name for name in packages if hasattr(sys.modules.get(name), "DATASET")}
-    return _with_code(digest, own.union(_SHARED))
+    """Twelve hexadecimal digits that change with a raw file, the declaration, its modules and the rules of staging."""
+    parts = [f"staging {STAGING_RULES}"]
+    parts += [f"{file.file} {file.sha256}" for file in sorted(files, key=lambda file: file.file)]
+    for declared in dataset.readable_files:
+        parts += _raw_file(declared)
+    for table in dataset.tables:
+        parts += _table(table)
+    roots = {table.contract.__module__ for table in dataset.tables}
+    roots |= {_module_of(table.transform) for table in dataset.tables}
+    of_marts = {mart.contract.__module__ for mart in dataset.marts}
+    return _digest([*parts, *_sources(roots, without=of_marts - roots)])
 
 
-def mart_release_id(mart: Mart, made_from: str) -> str:
-    """Twelve hexadecimal digits that change when the release of the tables, the mart's SQL or the engine does.
+def mart_release_id(mart: Mart, source_release: str) -> str:
+    """Twelve hexadecimal digits that change with the release of the tables, the mart's SQL, contract and rules.
 
     Args:
         mart: the mart.
-        made_from: the id of the release that it is made from, which the code of the contracts is part of.
+        source_release: the id of the release that it is made from.
     """
-    digest = hashlib.sha256(f"{mart.name}\0{made_from}\0{sql_of(mart)}".encode())
-    return _with_code(digest, {mart.contract.__module__, *_SHARED_BY_MARTS})
+    parts = [f"mart {MART_RULES}", source_release, without_sql_comments(sql_of(mart)), *_relation(mart)]
+    return _digest([*parts, *_sources({mart.contract.__module__})])
 
 
-def _with_code(digest: hashlib._Hash, modules: Iterable[str]) -> str:
-    for module in sorted(modules):
-        digest.update(inspect.getsource(sys.modules[module]).encode())
-    return digest.hexdigest()[:12]
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+def _raw_file(file: RawFile) -> Iterator[str]:
+    yield f"{type(file).__name__} {file.name} {file.field_paths} {sorted(file.constants.items())}"
+    if file.session_by is not None:
+        yield _expression(file.session_by)
+
+
+def _relation(relation: Relation) -> Iterator[str]:
+    yield f"{relation.name} {relation.partition_by}"
+    for column in relation.columns.values():
+        origin = (column.source, column.derived_from, column.null_tokens)
+        yield f"{column.name} {column.dtype} {column.nullable} {origin} {column.constraint_texts}"
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield from _relation(table)
+    yield f"{table.group_by} {table.explode} {table.files}"
+    for name, expression in table.parse.items():
+        yield f"{name} {_expression(expression)}"
+
+
+def _expression(expression: pl.Expr) -> str:
+    """An expression in full; one that calls a Python function as far as it is printed, as its module is covered."""
+    try:
+        text = expression.meta.serialize(format="json")
+    except pl.exceptions.PolarsError:
+        return str(expression)
+    return str(expression) if "python" in text.lower() or "Anonymous" in text else text
+
+
+def _module_of(function: Callable[..., Any]) -> str:
+    """The module of a function, also where it is wrapped in a partial."""
+    return str(getattr(getattr(function, "func", function), "__module__", ""))
+
+
+def _sources(roots: Iterable[str], *, without: Iterable[str] = ()) -> list[str]:
+    """The normalised source of the roots and of all modules beside them that they import, in the order of names."""
+    language = set(_closure(_LANGUAGE, lambda name: name.startswith("nequi_lake.datasets.")))
+    roots = [name for name in roots if name in sys.modules and name not in language]
+    left_out = {*without, *language}
+    tops = {name.split(".")[0] for name in roots} - {"nequi_lake"}
+    folders = {Path(file).parent for name in roots if (file := sys.modules[name].__file__)}
+
+    def is_own(name: str) -> bool:
+        if name in left_out:
+            return False
+        if name.startswith("nequi_lake."):
+            return name.startswith("nequi_lake.datasets.")
+        file = getattr(sys.modules[name], "__file__", None)
+        return name.split(".")[0] in tops or bool(file and Path(file).parent in folders)
+
+    return [f"{name}\n{text}" for name, text in sorted(_closure(roots, is_own).items())]
+
+
+def _closure(roots: Iterable[str], is_own: Callable[[str], bool]) -> Mapping[str, str]:
+    """Module → normalised source, of the roots and all own modules that these import, directly or not."""
+    found: dict[str, str] = {}
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        module = sys.modules[name]
+        source = _source(module)
+        found[name] = normalised(source)
+        waiting += [each for each in _imported(source, module) if each in sys.modules and is_own(each)]
+    return found
+
+
+def _source(module: ModuleType) -> str:
+    try:
+        return inspect.getsource(module)
+    except (OSError, TypeError):
+        # Typed at a prompt, or empty.
+        return ""
+
+
+def _imported(source: str, module: ModuleType) -> Iterator[str]:
+    """The names of the modules that a module imports, and of what it imports from them, which may be modules too."""
+    package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+@lru_cache(maxsize=256)
+def normalised(source: str) -> str:
+    """Python source without comments, docstrings, blank lines and trailing spaces; the same on every Python version."""
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+                lines[number - 1] = ""
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def without_sql_comments(sql: str) -> str:
+    """A query without its comments and blank lines; what stands between quotes stays as it is."""
+    found, at = [], 0
+    while at < len(sql):
+        if sql[at] in "'\"":
+            end = sql.find(sql[at], at + 1) + 1 or len(sql)
+        elif sql.startswith("--", at):
+            at = sql.find("\n", at) if "\n" in sql[at:] else len(sql)
+            continue
+        elif sql.startswith("/*", at):
+            at = sql.find("*/", at) + 2 if "*/" in sql[at:] else len(sql)
+            continue
+        else:
+            end = at + 1
+        found.append(sql[at:end])
+        at = end
+    return "\n".join(line.rstrip() for line in "".join(found).splitlines() if line.strip())
