@@ -19,13 +19,13 @@ from nequi_lake.datasets import discover
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
 from nequi_lake.defs.publishing import try_of
-from nequi_lake.defs.raw import receive
 from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.engines.polars import stage
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.release import Release
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
+from nequi_lake.pipeline.fetch import receive
 from nequi_lake.sources import open_source
 
 pytest_plugins = ["nequi_lake_tests.aws"]
@@ -104,7 +104,7 @@ def released(lake: Lake, name: str) -> str:
     """
     dataset, zone = lake.datasets[name], RawZone(lake.storage)
     with lake.storage.alone(name), lake.storage.scratch(name) as folder:
-        files = [zone.keep(dataset, fetched) for _, _, fetched in receive(dataset, open_source(lake.settings), folder)]
+        files = [zone.keep(dataset, file) for file in receive(dataset, open_source(lake.settings), folder)]
         release = Release(
             id=release_id(dataset, files),
             run_id=try_of("test"),

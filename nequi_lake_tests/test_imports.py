@@ -13,9 +13,11 @@ import nequi_lake
 PACKAGE = Path(nequi_lake.__file__).parent
 FLOORS = (
     ("errors", "progress"),
+    ("formats",),
     ("datasets",),
     ("lake",),
     ("sources", "engines", "quality", "profiling", "cloud"),
+    ("pipeline",),
     ("defs",),
     ("definitions", "cli", "doctor"),
 )

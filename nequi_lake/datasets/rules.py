@@ -13,9 +13,6 @@ import polars as pl
 from nequi_lake.datasets.contract import MISSING, Column
 from nequi_lake.datasets.spec import Table
 
-BLANKS = ("", " ")
-"""Fields of a CSV file that say nothing, quoted or not: the engine reads them as missing values."""
-
 
 @dataclass(frozen=True)
 class Rule:

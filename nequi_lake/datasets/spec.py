@@ -1,4 +1,4 @@
-"""The words in which a dataset is declared: raw files, tables, marts, dataset.
+"""The words in which a dataset is declared: tables, marts, dataset. Its raw files are declared by their format.
 
 Frozen values that say WHAT; nothing here reads or writes, and nothing here knows a particular dataset.
 """
@@ -15,13 +15,11 @@ from typing import ClassVar
 
 import dataframely as dy
 import polars as pl
-from polars._typing import PolarsDataType
 
 from nequi_lake.datasets.contract import Column, columns
 from nequi_lake.errors import DeclarationError
+from nequi_lake.formats import RawFile
 
-RECORD = "__record"
-"""Column of every raw frame: the record's number in its file, Int64, from 0."""
 PLACE = "__place"
 """Name of the column that numbers the records of a block, from 0, in a file that has blocks."""
 
@@ -34,87 +32,6 @@ INDEX = "index"
 Transform = Callable[[pl.LazyFrame], pl.LazyFrame]
 Sample = Callable[[float, int], Mapping[str, Iterator[bytes]]]
 """(scale, seed) → raw file name → chunks of its bytes."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RawFile:
-    """A file as its publisher gives it: whole, or in parts ``<name without its ending>/part-*.<ending>``.
-
-    Attributes:
-        name: the name under which the lake keeps it.
-        description: what it holds.
-        aliases: other names under which a source may have it.
-        dropped: raw column → why no table has it.
-        literals: columns that the file's name implies, such as its split.
-        block: expression over raw values: records side by side of which it has one value are a block, and one of which
-            it has none counts as of the block that it stands in.
-    """
-
-    name: str
-    description: str
-    aliases: tuple[str, ...] = ()
-    dropped: Mapping[str, str] = field(default_factory=dict)
-    literals: Mapping[str, str] = field(default_factory=dict)
-    block: pl.Expr | None = None
-
-    def among(self, paths: Iterable[str]) -> list[tuple[str, str]]:
-        """Those of ``paths`` that are this file or its parts, in order, each with the name that the lake gives it."""
-        whole = {self.name, *self.aliases}
-        folders = {*whole, *(name.rsplit(".", 1)[0] for name in whole)}
-        stem, dot, ending = self.name.rpartition(".")
-        found = []
-        for path in sorted(paths, key=_by_number):
-            parent, name = ["", *path.split("/")][-2:]
-            if name in whole:
-                found.append((path, self.name))
-            elif parent in folders and name.startswith("part-") and name.endswith(dot + ending):
-                found.append((path, f"{stem}/{name}"))
-        return found
-
-    @property
-    def leaves(self) -> tuple[str, ...]:
-        """The raw columns, nested ones dotted; none where the lake keeps the file without reading it."""
-        return ()
-
-    @property
-    def kind(self) -> str:
-        """The file's format as one word."""
-        return self.name.rsplit(".", 1)[-1].lower()
-
-
-def _by_number(path: str) -> list[tuple[int, str]]:
-    """Sorts ``part-2`` before ``part-10``."""
-    return [(int(word), "") if word.isdecimal() else (0, word) for word in re.split(r"(\d+)", path)]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class CsvFile(RawFile):
-    """Comma-separated values under a header line that has exactly ``columns``, in this order."""
-
-    columns: tuple[str, ...]
-
-    @property
-    def leaves(self) -> tuple[str, ...]:
-        return self.columns
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class JsonLinesFile(RawFile):
-    """One JSON object a line, with exactly the keys of ``schema``; the contract says which values may be null."""
-
-    schema: Mapping[str, PolarsDataType]
-
-    @property
-    def leaves(self) -> tuple[str, ...]:
-        return tuple(_leaves(self.schema))
-
-
-def _leaves(schema: Mapping[str, PolarsDataType], prefix: str = "") -> Iterator[str]:
-    for name, dtype in schema.items():
-        if isinstance(dtype, pl.Struct):
-            yield from _leaves(dtype.to_schema(), f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
 
 
 def as_is(records: pl.LazyFrame) -> pl.LazyFrame:

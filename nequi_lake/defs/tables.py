@@ -15,7 +15,7 @@ from nequi_lake.engines.files import discard
 from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.engines.polars import stage
 from nequi_lake.lake.housekeeping import remove_orphans
-from nequi_lake.lake.raw import KeptFile
+from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.reader import Lake
 from nequi_lake.lake.release import Release
 from nequi_lake.quality.audit import UNIQUE_KEY, audit
@@ -41,7 +41,7 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
         can_subset=True,
         op_tags={"dataset": dataset.name},
     )
-    def process(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], **files: KeptFile) -> Made:
+    def process(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], **files: RawFileVersion) -> Made:
         with as_failure(lake.settings.uri), lake.storage.alone(dataset.name):
             remove_orphans(dataset, lake.catalog, lake.storage)
             release = Release(
@@ -61,7 +61,7 @@ def table_assets(dataset: Dataset) -> dg.AssetsDefinition:
 
 def _staged_and_audited(
     dataset: Dataset,
-    files: Collection[KeptFile],
+    files: Collection[RawFileVersion],
     names: Collection[str],
     old: Staged,
     parents: Staged,

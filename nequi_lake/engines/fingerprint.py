@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.engines.duckdb import sql_of
-from nequi_lake.lake.raw import KeptFile
+from nequi_lake.lake.raw_file import RawFileVersion
 
 _SHARED = (
     "nequi_lake.datasets.spec",
@@ -19,13 +19,15 @@ _SHARED = (
     "nequi_lake.engines.polars",
     "nequi_lake.engines.records",
     "nequi_lake.datasets.rules",
-    "nequi_lake.lake.damage",
-    "nequi_lake.lake.lines",
+    "nequi_lake.formats.base",
+    "nequi_lake.formats.csv",
+    "nequi_lake.formats.csv_records",
+    "nequi_lake.formats.json_lines",
 )
 _SHARED_BY_MARTS = ("nequi_lake.engines.duckdb", "nequi_lake.engines.files", "nequi_lake.lake.query")
 
 
-def release_id(dataset: Dataset, files: Iterable[KeptFile]) -> str:
+def release_id(dataset: Dataset, files: Iterable[RawFileVersion]) -> str:
     """Twelve hexadecimal digits that change when a raw file, the dataset's module or the engine does."""
     digest = hashlib.sha256()
     for file in sorted(files, key=lambda file: file.file):

@@ -16,7 +16,8 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
 from nequi_lake.datasets.contract import Column, sql_type
-from nequi_lake.datasets.spec import Dataset, RawFile, Table
+from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.formats import RawFile
 from nequi_lake.profiling import diagram
 
 _TYPES = (

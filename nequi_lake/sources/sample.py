@@ -6,8 +6,8 @@ from pathlib import Path
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
+from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.progress import bar
-from nequi_lake.sources.base import Delivered
 
 
 class SampleSource:
@@ -38,14 +38,14 @@ class SampleSource:
         """None: the sample is made anew, and its content tells its version."""
         return None
 
-    def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
+    def fetch(self, dataset: Dataset, into: Path) -> list[RawPart]:
         """Write the dataset's made-up files into ``into``.
 
         Raises:
             SourceError: the dataset's module carries no sample, or its sample lacks a file.
         """
         made = dataset.sample(self._scale, self._seed) if dataset.sample else {}
-        delivered = []
+        parts = []
         for file in dataset.files:
             if file.name not in made:
                 raise SourceError(
@@ -58,5 +58,5 @@ class SampleSource:
                 for chunk in made[file.name]:
                     stream.write(chunk)
                     progress.update(len(chunk))
-            delivered.append(Delivered(file=file.name, part=file.name, path=path, source=self.describe()))
-        return delivered
+            parts.append(RawPart(file=file.name, name=file.name, source=self.describe()))
+        return parts

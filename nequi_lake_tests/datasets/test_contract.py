@@ -15,9 +15,10 @@ import pytest
 
 from nequi_lake.datasets import discover
 from nequi_lake.datasets.contract import Column, about, arrow_schema, columns, one_of
-from nequi_lake.datasets.spec import CsvFile, Dataset, Mart, Partition, Table
+from nequi_lake.datasets.spec import Dataset, Mart, Partition, Table
 from nequi_lake.engines.duckdb import sql_of
 from nequi_lake.errors import DeclarationError
+from nequi_lake.formats import CsvFile
 from nequi_lake_tests.conftest import declared
 
 Declared = Mapping[str, Dataset]

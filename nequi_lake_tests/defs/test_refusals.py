@@ -60,11 +60,11 @@ def test_a_damaged_file_changes_nothing(
         result = materialize("electric_motor", instance=instance)
         assert not result.success
         checks = instance.event_log_storage.get_asset_check_execution_history(
-            dg.AssetCheckKey(dg.AssetKey(RAW_MOTOR.split("/")), "file_is_whole"), limit=1
+            dg.AssetCheckKey(dg.AssetKey(RAW_MOTOR.split("/")), "file_structure"), limit=1
         )
     assert checks[0].status.value == "FAILED"
-    assert failed_checks(result) == {RAW_MOTOR: ["file_is_whole"]}
-    assert "electric_motor/measures_v2.csv fails file_is_whole: " in failures(result)
+    assert failed_checks(result) == {RAW_MOTOR: ["file_structure"]}
+    assert "electric_motor/measures_v2.csv fails file_structure: " in failures(result)
     assert reason in failures(result)
     assert {table.published.name: table.to_arrow() for table in lake.tables()} == before
     # Nothing of the damaged version is staged when the tables alone are made again.

@@ -15,7 +15,8 @@ import polars as pl
 from nequi_lake.datasets.contract import about, one_of
 from nequi_lake.datasets.credit_risk.marts import MARTS
 from nequi_lake.datasets.samples.credit_risk import sample
-from nequi_lake.datasets.spec import CsvFile, Dataset, Partition, RawFile, Table
+from nequi_lake.datasets.spec import Dataset, Partition, Table
+from nequi_lake.formats import CsvFile, OpaqueFile
 
 # Null limits are the whole file's share of missing values and a small margin, or what a file of old loans needs where
 # that is more: LendingClub began to report some bureau columns in 2012 and joint applications and others in 2015, so
@@ -412,7 +413,7 @@ DATASET = Dataset(
             ),
             dropped={"url": "Says nothing but the loan's id: a page of LendingClub's with loan_id=<id> at its end."},
         ),
-        RawFile(
+        OpaqueFile(
             name="LCDataDictionary.xlsx",
             description="LendingClub's own descriptions of the columns, for people; the lake keeps it unread.",
         ),

@@ -11,7 +11,8 @@ import polars as pl
 from nequi_lake.datasets.contract import about
 from nequi_lake.datasets.electric_motor.marts import MARTS
 from nequi_lake.datasets.samples.electric_motor import sample
-from nequi_lake.datasets.spec import PLACE, CsvFile, Dataset, Partition, Table
+from nequi_lake.datasets.spec import PLACE, Dataset, Partition, Table
+from nequi_lake.formats import CsvFile
 
 SAMPLING_HZ = 2.0
 
