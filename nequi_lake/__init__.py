@@ -20,7 +20,8 @@ os.environ.setdefault("POLARS_CSV_CHUNK_SIZE", "4000000")
 
 if TYPE_CHECKING:
     from nequi_lake.datasets.contract import column_meta, one_of
-    from nequi_lake.datasets.spec import CsvFile, Dataset, JsonLinesFile, Mart, Partition, Table
+    from nequi_lake.datasets.spec import Dataset, Mart, Partition, Table
+    from nequi_lake.formats import CsvFile, JsonLinesFile
     from nequi_lake.lake.reader import Lake, LakeTable
 
 __all__ = [
@@ -39,6 +40,8 @@ __all__ = [
 _MODULES = {
     "column_meta": "nequi_lake.datasets.contract",
     "one_of": "nequi_lake.datasets.contract",
+    "CsvFile": "nequi_lake.formats",
+    "JsonLinesFile": "nequi_lake.formats",
     "Lake": "nequi_lake.lake.reader",
     "LakeTable": "nequi_lake.lake.reader",
 }

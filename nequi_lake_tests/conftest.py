@@ -18,11 +18,11 @@ from nequi_lake import Lake
 from nequi_lake.datasets import discover
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
-from nequi_lake.defs.raw import receive
 from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
+from nequi_lake.pipeline.fetch import receive
 from nequi_lake.pipeline.tables import publish_tables
 from nequi_lake.sources import open_source
 
@@ -103,7 +103,7 @@ def released(lake: Lake, name: str) -> str:
     dataset, zone = lake.datasets[name], RawZone(lake.storage)
     ensure_identity(lake.storage)
     with lake.storage.alone(name), lake.storage.scratch(name) as folder:
-        for _, _, fetched in receive(dataset, open_source(lake.settings), folder):
+        for fetched in receive(dataset, open_source(lake.settings), folder):
             zone.keep(dataset, fetched)
     (release,) = {table.release.id for table in publish_tables(lake, dataset, "test").values()}
     return release

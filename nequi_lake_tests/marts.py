@@ -37,7 +37,7 @@ def content(dataset: Dataset, tables: Mapping[str, Rows]) -> dict[str, pyarrow.d
 def stage_mart(
     name: str, tables: Mapping[str, Rows], folder: Path, memory_limit: str = "1GB"
 ) -> tuple[Mart, StagedTable, Storage]:
-    """A mart ``<dataset>.<mart>`` of these rows as the engine leaves it, in a lake in ``folder``."""
+    """A mart ``<dataset>.<mart>`` of these rows as the engine field_paths it, in a lake in ``folder``."""
     dataset = discover()[name.split(".")[0]]
     mart = dataset.mart(name.split(".")[1])
     storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder)}))

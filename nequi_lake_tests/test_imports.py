@@ -15,6 +15,7 @@ import nequi_lake
 PACKAGE = Path(nequi_lake.__file__).parent
 FLOORS = (
     ("errors", "progress", "samples"),
+    ("formats",),
     ("datasets",),
     ("lake",),
     ("quality", "profiling", "sources", "cloud"),

@@ -8,12 +8,12 @@ from typing import Any
 
 from benchmarks.clock import part
 from nequi_lake.cli import program
-from nequi_lake.defs import raw, reports
-from nequi_lake.pipeline import mart, tables
+from nequi_lake.defs import reports
+from nequi_lake.pipeline import fetch, mart, tables
 from nequi_lake.profiling.report import Report
 
 DATA_WORK: tuple[tuple[object, str], ...] = (
-    (raw, "receive"),
+    (fetch, "receive"),
     (tables, "stage"),
     (tables, "audit"),
     (mart, "make"),

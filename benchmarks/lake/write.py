@@ -7,13 +7,13 @@ import rich.console  # noqa: F401 - PyIceberg imports it as it first publishes
 import nequi_lake.lake.catalog  # noqa: F401 - the lake imports it, and PyIceberg with it, when it is first needed
 from benchmarks.clock import part
 from nequi_lake.datasets import discover
-from nequi_lake.defs.raw import receive
 from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.engines.polars import stage
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.reader import Lake
 from nequi_lake.lake.release import Release
 from nequi_lake.lake.settings import Settings
+from nequi_lake.pipeline.fetch import receive
 from nequi_lake.quality.audit import audit
 from nequi_lake.sources import open_source
 
@@ -24,10 +24,8 @@ def main() -> None:
     zone, names = RawZone(lake.storage), tuple(table.name for table in dataset.tables)
     with lake.storage.alone(dataset.name):
         with part("keep"), lake.storage.scratch(dataset.name) as folder:
-            files = {
-                file.name: zone.keep(dataset, fetched)
-                for file, _, fetched in receive(dataset, open_source(settings), folder)
-            }
+            fetched = receive(dataset, open_source(settings), folder)
+            files = {file.file: zone.keep(dataset, file) for file in fetched}
         with part("stage"):
             release = Release(
                 id=release_id(dataset, files.values()),

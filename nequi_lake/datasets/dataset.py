@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from nequi_lake.datasets import validation
-from nequi_lake.datasets.files import RawFile
 from nequi_lake.datasets.relation import Mart, Relation, Source, Table
 from nequi_lake.errors import DeclarationError
+from nequi_lake.formats import RawFile
 
 
 class ColumnOrigin(NamedTuple):

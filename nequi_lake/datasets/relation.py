@@ -17,7 +17,7 @@ import polars as pl
 
 from nequi_lake.datasets.checks import RECORD_CHECKS, RELATION_CHECKS, ROWS_ACCOUNTED_FOR
 from nequi_lake.datasets.contract import Column, columns
-from nequi_lake.datasets.files import RawFile
+from nequi_lake.formats import RawFile
 
 RAW_ZONE = "raw"
 """The zone of the raw files."""

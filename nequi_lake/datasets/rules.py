@@ -14,9 +14,6 @@ from nequi_lake.datasets.constraints import Kind, describe
 from nequi_lake.datasets.contract import Column
 from nequi_lake.datasets.relation import Table
 
-BLANKS = ("", " ")
-"""Fields of a CSV file, quoted or not, that the engine reads as missing values."""
-
 
 @dataclass(frozen=True)
 class Rule:

@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from nequi_lake.datasets.files import RawFile
 from nequi_lake.datasets.relation import Mart, Relation, Table
+from nequi_lake.formats import RawFile
 
 RESERVED = {"lake", "maintain"}
 """Names that no dataset may have: jobs of the whole lake are called so."""

@@ -15,7 +15,8 @@ from nequi_lake.defs.failures import as_failure
 from nequi_lake.defs.names import dataset_and_name, report_path
 from nequi_lake.defs.publishing import column_lineage, column_schema
 from nequi_lake.errors import CatalogError
-from nequi_lake.lake.raw import Fetched, KeptFile, RawZone
+from nequi_lake.lake.raw import RawZone
+from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.reader import Lake, LakeTable
 from nequi_lake.pipeline.publish import PendingCommit
 from nequi_lake.profiling.markdown import markdown
@@ -26,13 +27,13 @@ log = logging.getLogger(__name__)
 
 
 class RawFileIOManager(dg.IOManager):
-    """Keeps a fetched file in the raw zone; gives a :class:`KeptFile` of the current version."""
+    """Keeps a fetched file in the raw zone; gives it as it is in the current version."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._zone = RawZone(lake.storage)
 
-    def handle_output(self, context: dg.OutputContext, obj: Fetched | KeptFile) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: RawFileVersion) -> None:
         with as_failure(self._lake.settings.uri):
             kept = self._zone.keep(self._lake.datasets[obj.dataset], obj)
         context.add_output_metadata(
@@ -50,9 +51,10 @@ class RawFileIOManager(dg.IOManager):
             }
         )
 
-    def load_input(self, context: dg.InputContext) -> KeptFile:
+    def load_input(self, context: dg.InputContext) -> RawFileVersion:
+        dataset, file = dataset_and_name(context.asset_key)
         with as_failure(self._lake.settings.uri):
-            return self._zone.file(*dataset_and_name(context.asset_key))
+            return self._zone.newest(self._lake.datasets[dataset])[file]
 
 
 class IcebergIOManager(dg.IOManager):

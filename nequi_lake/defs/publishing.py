@@ -11,9 +11,9 @@ import dagster as dg
 
 from nequi_lake.datasets.contract import Column
 from nequi_lake.datasets.spec import Dataset, Relation
-from nequi_lake.datasets.types import sql_type
 from nequi_lake.defs.failures import as_markdown, check_result
 from nequi_lake.defs.names import IO_TABLES, belongs_to, table_key
+from nequi_lake.formats.types import sql_type
 from nequi_lake.pipeline.publish import PendingCommit, Selection, StagedGroup
 
 Results = Iterator[dg.AssetCheckResult | dg.MaterializeResult[PendingCommit]]

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from nequi_lake.datasets.rules import Rule, typed_columns
-from nequi_lake.datasets.spec import RECORD, Dataset, RawFile, Table
+from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.engines.files import Spool
 from nequi_lake.engines.records import (
     Copies,
@@ -22,11 +22,12 @@ from nequi_lake.engines.records import (
     engine_errors,
     flagged,
     is_none_of,
-    mended_copies,
+    repaired_copies,
     rules_of_file,
     take_in,
 )
-from nequi_lake.lake.raw import KeptFile
+from nequi_lake.formats import RECORD, RawFile
+from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.storage import Storage
 from nequi_lake.progress import bar
 
@@ -65,7 +66,7 @@ class Duplicates:
         ]
 
 
-def find_duplicates(dataset: Dataset, files: Mapping[str, KeptFile], storage: Storage) -> Duplicates:
+def find_duplicates(dataset: Dataset, files: Mapping[str, RawFileVersion], storage: Storage) -> Duplicates:
     """Look for records that share a key of a table.
 
     Args:
@@ -78,7 +79,7 @@ def find_duplicates(dataset: Dataset, files: Mapping[str, KeptFile], storage: St
     """
     found: dict[str, pl.DataFrame] = {}
     with engine_errors(dataset, files, storage), storage.scratch(dataset.name) as folder:
-        copies = mended_copies(dataset.readable_files, files, storage, folder)
+        copies = repaired_copies(dataset.readable_files, files, storage, folder)
         spools: dict[str, Spool] = {}
         for file in dataset.readable_files:
             _spool(dataset, file, files[file.name], copies.get(file.name, {}), storage, folder, spools)
@@ -102,7 +103,7 @@ def _own_key(table: Table) -> list[str]:
 def _spool(
     dataset: Dataset,
     file: RawFile,
-    kept: KeptFile,
+    kept: RawFileVersion,
     copies: Copies,
     storage: Storage,
     folder: Path,

@@ -22,9 +22,10 @@ from typing import Any
 
 import polars as pl
 
-from nequi_lake.datasets.spec import Dataset, Mart, RawFile, Relation, Table
+from nequi_lake.datasets.spec import Dataset, Mart, Relation, Table
 from nequi_lake.engines.duckdb import sql_of
-from nequi_lake.lake.raw import KeptFile
+from nequi_lake.formats import RawFile
+from nequi_lake.lake.raw_file import RawFileVersion
 
 STAGING_RULES = 1
 """The number of the rules by which raw records become rows of tables, whichever engine stages them."""
@@ -35,7 +36,7 @@ _LANGUAGE = ("nequi_lake.datasets.spec", "nequi_lake.datasets.rules")
 """The modules in whose words a dataset is declared; they and what they import are covered by the numbers above."""
 
 
-def release_id(dataset: Dataset, files: Iterable[KeptFile]) -> str:
+def release_id(dataset: Dataset, files: Iterable[RawFileVersion]) -> str:
     """Twelve hexadecimal digits that change with a raw file, the declaration, its modules and the rules of staging."""
     parts = [f"staging {STAGING_RULES}"]
     parts += [f"{file.file} {file.sha256}" for file in sorted(files, key=lambda file: file.file)]

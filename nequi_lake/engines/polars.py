@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from nequi_lake.datasets.spec import RECORD, Dataset, RawFile, Table
+from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.engines.duplicates import Duplicates
 from nequi_lake.engines.files import Spool, TableWriter, prefix
 from nequi_lake.engines.quarantine import QuarantineWriter
@@ -18,12 +18,13 @@ from nequi_lake.engines.records import (
     accepted,
     engine_errors,
     flagged,
-    mended_copies,
+    repaired_copies,
     rules_of_file,
     take_in,
 )
+from nequi_lake.formats import RECORD, RawFile
 from nequi_lake.lake.quarantine import finish_quarantine, quarantine_path
-from nequi_lake.lake.raw import KeptFile
+from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.release import Accounting, FileAccount, Release, StagedTable
 from nequi_lake.lake.storage import Storage
 from nequi_lake.progress import bar
@@ -31,7 +32,7 @@ from nequi_lake.progress import bar
 
 def stage(
     dataset: Dataset,
-    files: Mapping[str, KeptFile],
+    files: Mapping[str, RawFileVersion],
     select: Collection[str],
     release: Release,
     storage: Storage,
@@ -63,7 +64,7 @@ def stage(
         storage.scratch(dataset.name) as folder,
         bar(f"staging {dataset.name}", records, "rows") as progress,
     ):
-        copies = mended_copies(read, files, storage, folder)
+        copies = repaired_copies(read, files, storage, folder)
         staging = _Staging(dataset, tables, release, storage, duplicates or Duplicates(), folder)
         for file in read:
             staging.read(file, files[file.name], copies.get(file.name, {}), progress.update)
@@ -90,7 +91,7 @@ class _Staging:
         self._accepted = Counter[str]()
         self._spools: dict[str, Spool] = {}
 
-    def read(self, file: RawFile, kept: KeptFile, copies: Copies, progress: Callable[[int], object]) -> None:
+    def read(self, file: RawFile, kept: RawFileVersion, copies: Copies, progress: Callable[[int], object]) -> None:
         """Take in the records of a file. ``progress`` is told of each part of them gone by."""
         dataset = self._dataset
         rules = [*rules_of_file(dataset, file), *self._duplicates.rules(dataset, file)]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -11,12 +10,12 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from nequi_lake.datasets.rules import Rule
-from nequi_lake.datasets.spec import RECORD, Dataset, RawFile
+from nequi_lake.datasets.spec import Dataset
 from nequi_lake.engines.files import Spool
 from nequi_lake.engines.records import Copies, damaged_records
-from nequi_lake.lake.lines import Lines
+from nequi_lake.formats import RECORD, RawFile
 from nequi_lake.lake.quarantine import COLUMNS
-from nequi_lake.lake.raw import KeptFile, Part
+from nequi_lake.lake.raw_file import RawFileVersion, RawPart
 from nequi_lake.lake.storage import Storage
 
 
@@ -31,7 +30,7 @@ class QuarantineWriter:
         folder: an empty folder of this machine, for what waits.
     """
 
-    def __init__(self, dataset: Dataset, file: RawFile, kept: KeptFile, copies: Copies, folder: Path) -> None:
+    def __init__(self, dataset: Dataset, file: RawFile, kept: RawFileVersion, copies: Copies, folder: Path) -> None:
         self._dataset, self._file, self._kept, self._folder = dataset, file, kept, folder
         self._damaged = _damaged(dataset, file, kept, copies)
         self._spool = Spool(folder / "spool", pl.Schema(COLUMNS))
@@ -58,37 +57,19 @@ class QuarantineWriter:
         schema = pl.DataFrame(schema=COLUMNS).to_arrow().schema
         with pq.ParquetWriter(written, schema, compression="zstd") as writer:
             for part, batches in groupby(self._in_parts(), key=lambda found: found[0]):
-                with _lines_of(part, self._kept.path_of(part), storage) as placed:
+                with storage.open_lines(self._kept.path_of(part)) as content:
+                    lines_of = self._file.record_lines(content, part.structure)
                     for _, rows in batches:
-                        writer.write_table(placed(rows).to_arrow())
+                        writer.write_table(rows.with_columns(line=lines_of(rows["record"])).to_arrow())
         storage.take(written, path)
 
-    def _in_parts(self) -> Iterator[tuple[Part, pl.DataFrame]]:
+    def _in_parts(self) -> Iterator[tuple[RawPart, pl.DataFrame]]:
         """What waits, cut by the parts of the raw file, with the numbers that the records have there."""
         for rows in self._spool.batches():
             for part, start in zip(self._kept.parts, self._kept.offsets.values(), strict=True):
-                of_part = rows.filter(pl.col("record").is_between(start, start + part.records, closed="left"))
+                of_part = rows.filter(pl.col("record").is_between(start, start + part.structure.records, closed="left"))
                 if not of_part.is_empty():
                     yield part, of_part.with_columns(pl.col("record") - start, file=pl.lit(part.name))
-
-
-@contextmanager
-def _lines_of(part: Part, path: str, storage: Storage) -> Iterator[Callable[[pl.DataFrame], pl.DataFrame]]:
-    """What gives records of one part, in order, the lines on which they begin."""
-    header = part.lines - part.records
-    if header <= 1:
-        # No record spans lines.
-        yield lambda rows: rows.with_columns(line=pl.col("record") + header + 1)
-        return
-    with storage.open_lines(path) as content:
-        lines = Lines(content)
-
-        def placed(rows: pl.DataFrame) -> pl.DataFrame:
-            # The line of a damaged record is known.
-            found = [known or lines.of(number) for number, known in rows.select("record", "line").rows()]
-            return rows.with_columns(line=pl.Series(found, dtype=pl.Int64))
-
-        yield placed
 
 
 def _described(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataFrame) -> pl.DataFrame:
@@ -110,7 +91,7 @@ def _described(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataF
     )
 
 
-def _damaged(dataset: Dataset, file: RawFile, kept: KeptFile, copies: Copies) -> pl.DataFrame:
+def _damaged(dataset: Dataset, file: RawFile, kept: RawFileVersion, copies: Copies) -> pl.DataFrame:
     """The records that cannot be read, as the quarantine has them: no table's, and with the reason for a rule."""
     if not copies:
         return pl.DataFrame(schema=COLUMNS)

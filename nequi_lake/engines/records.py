@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 import polars as pl
 import polars.exceptions
 
-from nequi_lake.datasets.rules import BLANKS, Rule, rules_of, typed_columns, typed_name
-from nequi_lake.datasets.spec import POSITION_IN_SESSION, RECORD, CsvFile, Dataset, JsonLinesFile, RawFile, Table
+from nequi_lake.datasets.rules import Rule, rules_of, typed_columns, typed_name
+from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.errors import StageError
-from nequi_lake.lake.damage import Mended, mend
-from nequi_lake.lake.raw import KeptFile
+from nequi_lake.formats import POSITION_IN_SESSION, RECORD, RawFile, RepairedFile
+from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.storage import Storage
 from nequi_lake.lake.storage.faults import explain
 
@@ -31,7 +30,7 @@ _BATCH_BYTES = 32 * 2**20
 
 
 @contextmanager
-def engine_errors(dataset: Dataset, files: Mapping[str, KeptFile], storage: Storage) -> Iterator[None]:
+def engine_errors(dataset: Dataset, files: Mapping[str, RawFileVersion], storage: Storage) -> Iterator[None]:
     """Give what the engine raises in the block as an error of the lake.
 
     Raises:
@@ -50,26 +49,34 @@ def engine_errors(dataset: Dataset, files: Mapping[str, KeptFile], storage: Stor
         ) from error
 
 
-Copies = Mapping[str, Mended]
-"""Part of a raw file → the copy that is read in its place."""
+Copies = Mapping[str, RepairedFile]
+"""Part of a raw file → the repaired copy that is read instead of it."""
 
 
-def mended_copies(
-    read: Iterable[RawFile], files: Mapping[str, KeptFile], storage: Storage, folder: Path
+def repaired_copies(
+    read: Iterable[RawFile], files: Mapping[str, RawFileVersion], storage: Storage, folder: Path
 ) -> Mapping[str, Copies]:
-    """Raw file → copies, made in ``folder``, of its parts that need one; of the files that are to be read."""
-    unreadable = [(file, part) for file in read for part in files[file.name].parts if not part.reads_as_it_is]
-    copies: dict[str, dict[str, Mended]] = {}
+    """Make repaired copies in ``folder`` of the parts that need one; return raw file → its copies.
+
+    Args:
+        read: the files that are to be read.
+        files: raw file name → the kept file.
+        storage: where the lake is.
+        folder: an existing folder of this machine.
+    """
+    unreadable = [(file, part) for file in read for part in files[file.name].parts if file.needs_repair(part.structure)]
+    copies: dict[str, dict[str, RepairedFile]] = {}
     for number, (file, part) in enumerate(unreadable):
-        log.info("%s: copying %s without %s damaged records", files[file.name].dataset, part.name, f"{part.damaged:,}")
+        damaged = f"{part.structure.damaged:,}"
+        log.info("%s: copying %s without %s damaged records", files[file.name].dataset, part.name, damaged)
         with storage.open_lines(files[file.name].path_of(part)) as content:
-            mended = mend(file, content, part.size_bytes, folder / f"{number}{PurePosixPath(part.name).suffix}")
-        copies.setdefault(file.name, {})[part.name] = mended
+            path = folder / f"{number}{PurePosixPath(part.name).suffix}"
+            copies.setdefault(file.name, {})[part.name] = file.repair(content, part.size_bytes, path)
     return copies
 
 
-def damaged_records(kept: KeptFile, copies: Copies) -> pl.DataFrame:
-    """The damaged records of a file's parts, as :class:`Mended` has them, but numbered through the whole file."""
+def damaged_records(kept: RawFileVersion, copies: Copies) -> pl.DataFrame:
+    """The damaged records of a file's parts, as :class:`RepairedFile` has them, but numbered through the whole file."""
     return pl.concat(
         copies[name].damaged.with_columns(pl.col("record") + start)
         for name, start in kept.offsets.items()
@@ -77,39 +84,15 @@ def damaged_records(kept: KeptFile, copies: Copies) -> pl.DataFrame:
     )
 
 
-def _scan_parts(file: RawFile, kept: KeptFile, copies: Copies, storage: Storage) -> pl.LazyFrame:
-    """The raw records of all parts, numbered through. Parts side by side that are read as they are share one scan."""
+def _scan_parts(file: RawFile, kept: RawFileVersion, copies: Copies, storage: Storage) -> pl.LazyFrame:
+    """The raw records of all parts, numbered through. Consecutive parts that need no copy share one scan."""
     scans = []
-    for is_mended, parts in groupby(kept.parts, key=lambda part: part.name in copies):
+    for is_repaired, parts in groupby(kept.parts, key=lambda part: part.name in copies):
         group = list(parts)
-        paths = [str(copies[part.name].path) if is_mended else kept.path_of(part) for part in group]
-        frame = _scan(file, paths, {} if is_mended else storage.polars_scan())
+        paths = [str(copies[part.name].path) if is_repaired else kept.path_of(part) for part in group]
+        frame = file.scan(paths, {} if is_repaired else storage.polars_scan())
         scans.append(frame.with_columns(pl.col(RECORD) + kept.offsets[group[0].name]))
     return pl.concat(scans)
-
-
-def _scan(file: RawFile, paths: Sequence[str], options: Mapping[str, Any]) -> pl.LazyFrame:
-    """The raw records as they are written: strings, or the JSON values, with their number."""
-    match file:
-        case CsvFile():
-            frame = pl.scan_csv(
-                list(paths),
-                schema=dict.fromkeys(file.columns, pl.String()),
-                null_values=list(BLANKS),
-                row_index_name=RECORD,
-                glob=False,
-                **options,
-            )
-        case JsonLinesFile():
-            frame = (
-                pl.scan_lines(list(paths), name="__line", row_index_name=RECORD, glob=False, **options)
-                .with_columns(pl.col("__line").str.json_decode(pl.Struct(dict(file.schema))))
-                .unnest("__line")
-            )
-        case _:
-            raise StageError(f"{file.name} is kept as it is, and no table is made of it.")
-    constants = [pl.lit(value).alias(name) for name, value in file.constants.items()]
-    return frame.with_columns(pl.col(RECORD).cast(pl.Int64), *constants)
 
 
 def _places(records: pl.LazyFrame, block: pl.Expr) -> pl.Expr:
@@ -131,7 +114,7 @@ def _places(records: pl.LazyFrame, block: pl.Expr) -> pl.Expr:
 def flagged(
     dataset: Dataset,
     file: RawFile,
-    kept: KeptFile,
+    kept: RawFileVersion,
     rules: list[Rule],
     storage: Storage,
     copies: Copies,
@@ -178,7 +161,7 @@ def _sorted_out(
 def take_in(
     dataset: Dataset,
     file: RawFile,
-    kept: KeptFile,
+    kept: RawFileVersion,
     rules: list[Rule],
     records: pl.LazyFrame,
     take: Callable[[pl.DataFrame, pl.DataFrame], None],

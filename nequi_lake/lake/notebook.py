@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from nequi_lake.datasets.types import sql_type
 from nequi_lake.errors import NequiLakeError
+from nequi_lake.formats.types import sql_type
 
 if TYPE_CHECKING:
     from nequi_lake.lake.reader import Lake, LakeTable

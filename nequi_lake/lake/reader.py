@@ -15,8 +15,8 @@ import pyarrow as pa
 from nequi_lake.datasets import discover
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Relation
-from nequi_lake.datasets.types import pandas_type
 from nequi_lake.errors import CatalogError
+from nequi_lake.formats.types import pandas_type
 from nequi_lake.lake.as_of import find, parse, resolve_single
 from nequi_lake.lake.query import connected, the_query
 from nequi_lake.lake.release import DataFile, PublishedTable, Release

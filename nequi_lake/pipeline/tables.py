@@ -15,7 +15,8 @@ from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.engines.polars import stage
 from nequi_lake.lake.housekeeping import remove_orphans
 from nequi_lake.lake.layout import ensure_identity
-from nequi_lake.lake.raw import KeptFile, RawZone
+from nequi_lake.lake.raw import RawZone
+from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.reader import Lake
 from nequi_lake.lake.release import PublishedTable, Release
 from nequi_lake.pipeline.publish import EVERYTHING, Selection, Stage, Staged, StagedGroup, attempt_id, stage_group
@@ -85,7 +86,7 @@ def publish_tables(lake: Lake, dataset: Dataset, run_id: str) -> dict[str, Publi
 
 
 def _stage_and_audit(
-    lake: Lake, dataset: Dataset, files: Mapping[str, KeptFile], wanted: Stage
+    lake: Lake, dataset: Dataset, files: Mapping[str, RawFileVersion], wanted: Stage
 ) -> tuple[Staged, list[Check]]:
     """Stage the missing tables, and audit them with the kept ones.
 

@@ -8,7 +8,7 @@ from html import escape
 
 from nequi_lake.datasets.contract import Column
 from nequi_lake.datasets.spec import Relation
-from nequi_lake.datasets.types import sql_type
+from nequi_lake.formats.types import sql_type
 
 _ROW = 20.0
 _LETTER = 7.3

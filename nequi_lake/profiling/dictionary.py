@@ -17,8 +17,9 @@ from markupsafe import Markup, escape
 
 from nequi_lake.datasets.constraints import BY_RECORD, BY_TYPE, Kind, describe
 from nequi_lake.datasets.contract import Column
-from nequi_lake.datasets.spec import Dataset, RawFile, Relation
-from nequi_lake.datasets.types import sql_type, used_types
+from nequi_lake.datasets.spec import Dataset, Relation
+from nequi_lake.formats import RawFile
+from nequi_lake.formats.types import sql_type, used_types
 from nequi_lake.profiling import diagram
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 import polars as pl
 
 from nequi_lake.datasets.contract import Column
-from nequi_lake.datasets.types import sql_type
+from nequi_lake.formats.types import sql_type
 from nequi_lake.lake.reader import LakeTable
 from nequi_lake.profiling.numbers import cut
 from nequi_lake.profiling.spread import Histogram, Spread, side_by_side, spread_step

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from nequi_lake.errors import needs_extra
 from nequi_lake.lake.settings import Settings
-from nequi_lake.sources.base import Delivered, Source
+from nequi_lake.sources.base import Source
 from nequi_lake.sources.folder import FolderSource
 from nequi_lake.sources.sample import SampleSource
 
-__all__ = ["Delivered", "Source", "open_source"]
+__all__ = ["Source", "open_source"]
 
 
 def open_source(settings: Settings) -> Source:

@@ -1,37 +1,15 @@
-"""What every source is: the interface, what it delivers, and how it finds a declared file among what there is."""
+"""What every source is: the interface, and how a declared file is found among what a source has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from nequi_lake.datasets.spec import Dataset, RawFile
+from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
-
-
-@dataclass(frozen=True, kw_only=True)
-class Delivered:
-    """One file of a dataset, or a part of it, on this machine's disk.
-
-    Attributes:
-        file: the name under which the dataset declares it.
-        part: the name under which the lake keeps it; ``file`` where that came whole.
-        path: where it is.
-        source: where it came from, for a person.
-        source_version: the source's own version of the dataset, if it has one.
-        zip_sha256: hash of the zip that it was a member of, if it was one.
-        licence: the licence that the source reports, if it reports one.
-    """
-
-    file: str
-    part: str
-    path: Path
-    source: str
-    source_version: str | None = None
-    zip_sha256: str | None = None
-    licence: str | None = None
+from nequi_lake.formats import RawFile
+from nequi_lake.lake.raw_file import RawPart
 
 
 class Source(Protocol):
@@ -64,10 +42,11 @@ class Source(Protocol):
         """
         ...
 
-    def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
-        """Deliver every file of the dataset into the empty folder ``into``, in the order of its declaration.
+    def fetch(self, dataset: Dataset, into: Path) -> list[RawPart]:
+        """Write every file of the dataset, or each of its parts, to ``into / part.name``; ``into`` is empty before.
 
-        A file that is in parts comes as one after the other.
+        Returns:
+            The parts, in the order of the files' declaration, each without hash, size and structure.
 
         Raises:
             SourceError: a file is not there, or cannot be taken.

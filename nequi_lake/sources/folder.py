@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from nequi_lake.datasets.spec import Dataset, RawFile
+from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
-from nequi_lake.lake.raw import sha256_of
+from nequi_lake.formats import RawFile
+from nequi_lake.lake.raw_file import RawPart, sha256_of
 from nequi_lake.progress import blocks
-from nequi_lake.sources.base import Delivered, select
+from nequi_lake.sources.base import select
 from nequi_lake.sources.unzip import Limits, unzip
 
 _GIVEN_BACK_BYTES = 8 * 2**20
@@ -47,7 +48,7 @@ class FolderSource:
         """A folder has no versions: what lies in it may change at any time."""
         return None
 
-    def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
+    def fetch(self, dataset: Dataset, into: Path) -> list[RawPart]:
         """Copy the dataset's files into ``into``.
 
         A file is looked for under its name and its aliases, whole or in parts, then in ``<file>.zip``, then in
@@ -56,9 +57,9 @@ class FolderSource:
         Raises:
             SourceError: a file is not there, or its zip is damaged or not to be trusted.
         """
-        return [delivered for file in dataset.files for delivered in self._fetch_one(dataset, file, into)]
+        return [part for file in dataset.files for part in self._fetch_one(dataset, file, into)]
 
-    def _fetch_one(self, dataset: Dataset, file: RawFile, into: Path) -> list[Delivered]:
+    def _fetch_one(self, dataset: Dataset, file: RawFile, into: Path) -> list[RawPart]:
         folder = self._folder / dataset.name
         loose = [path for pattern in ("*", "*/part-*") for path in folder.glob(pattern) if path.is_file()]
         found = select(file, [path.relative_to(folder).as_posix() for path in loose], str(folder))
@@ -69,22 +70,19 @@ class FolderSource:
         for archive in zips:
             if archive.is_file() and (unpacked := unzip(archive, file, into, self._limits)):
                 digest = sha256_of(archive)
-                return [
-                    Delivered(file=file.name, part=part, path=path, source=str(archive), zip_sha256=digest)
-                    for part, path in unpacked.items()
-                ]
+                return [RawPart(file=file.name, name=part, source=str(archive), zip_sha256=digest) for part in unpacked]
         raise SourceError(
             f"{dataset.name} has no file {file.name}.",
             where=str(folder),
             fix=f"Put {' or '.join(names)} there, or {zips[-1].name} as Kaggle gives it for {dataset.slug}.",
         )
 
-    def _copy(self, file: RawFile, path: Path, target: Path, part: str) -> Delivered:
+    def _copy(self, file: RawFile, path: Path, target: Path, part: str) -> RawPart:
         target.parent.mkdir(exist_ok=True)
         with path.open("rb") as stream, target.open("wb") as copy:
             copy.writelines(_read_once(stream, blocks(stream, f"copying {path.name}", path.stat().st_size)))
         source = path if part == file.name else path.parent
-        return Delivered(file=file.name, part=part, path=target, source=str(source))
+        return RawPart(file=file.name, name=part, source=str(source))
 
 
 def _read_once(stream: IO[bytes], content: Iterable[memoryview]) -> Iterator[memoryview]:

@@ -25,11 +25,12 @@ from kagglesdk.security.types.oauth_service import IntrospectTokenRequest
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from nequi_lake.datasets.spec import Dataset, RawFile
+from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError, TransientError, UsageError
-from nequi_lake.lake.raw import sha256_of
+from nequi_lake.formats import OpaqueFile, RawFile
+from nequi_lake.lake.raw_file import RawPart, sha256_of
 from nequi_lake.progress import bar
-from nequi_lake.sources.base import Delivered, select
+from nequi_lake.sources.base import select
 from nequi_lake.sources.unzip import Limits, unzip
 
 _BLOCK_BYTES = 2**16
@@ -130,7 +131,7 @@ class KaggleSource:
                 raise _refused()
             return str(answer.username)
 
-    def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
+    def fetch(self, dataset: Dataset, into: Path) -> list[RawPart]:
         """Download the dataset's files into ``into``, all of the version that ``version`` said last.
 
         Raises:
@@ -154,7 +155,7 @@ class KaggleSource:
 
     def _fetch_one(
         self, client: Any, dataset: Dataset, found: Any, file: RawFile, name: str, part: str, size: int, into: Path
-    ) -> Delivered:
+    ) -> RawPart:
         temporary = into / ".kaggle"
         arrived = temporary / "arrived"
         arrived.unlink(missing_ok=True)
@@ -168,7 +169,7 @@ class KaggleSource:
         if _wraps(arrived, name, size):
             zip_sha256 = sha256_of(arrived)
             try:
-                member = RawFile(name=PurePosixPath(name).name, description=file.description)
+                member = OpaqueFile(name=PurePosixPath(name).name, description=file.description)
                 unpacked = unzip(arrived, member, temporary, self._limits)
             except SourceError as error:
                 # Not where the zip is: the temporary folder goes with the error.
@@ -191,10 +192,9 @@ class KaggleSource:
         target = into / part
         target.parent.mkdir(exist_ok=True)
         arrived.replace(target)
-        return Delivered(
+        return RawPart(
             file=file.name,
-            part=part,
-            path=target,
+            name=part,
             source=_page(dataset.slug),
             source_version=str(found.current_version_number),
             zip_sha256=zip_sha256,

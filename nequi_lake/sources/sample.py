@@ -8,9 +8,9 @@ from pathlib import Path
 from nequi_lake import samples
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
+from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.progress import bar
 from nequi_lake.samples import Sample
-from nequi_lake.sources.base import Delivered
 
 
 class SampleSource:
@@ -43,14 +43,14 @@ class SampleSource:
         """None: a sample has no version but its content."""
         return None
 
-    def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
+    def fetch(self, dataset: Dataset, into: Path) -> list[RawPart]:
         """Write the dataset's made-up files into ``into``.
 
         Raises:
             SourceError: there is no sample of the dataset, or the sample lacks a file.
         """
         made = self._sample_of(dataset)(self._scale, self._seed)
-        delivered = []
+        parts = []
         for file in dataset.files:
             if file.name not in made:
                 raise SourceError(
@@ -63,8 +63,8 @@ class SampleSource:
                 for chunk in made[file.name]:
                     stream.write(chunk)
                     progress.update(len(chunk))
-            delivered.append(Delivered(file=file.name, part=file.name, path=path, source=self.describe()))
-        return delivered
+            parts.append(RawPart(file=file.name, name=file.name, source=self.describe()))
+        return parts
 
     def _sample_of(self, dataset: Dataset) -> Sample:
         if not self.offers(dataset):

@@ -13,8 +13,8 @@ from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 from typing import cast
 
-from nequi_lake.datasets.spec import RawFile
 from nequi_lake.errors import SourceError
+from nequi_lake.formats import RawFile
 from nequi_lake.progress import blocks
 from nequi_lake.sources.base import select
 

@@ -19,15 +19,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import nequi_lake.defs.raw
 import nequi_lake.defs.reports
+import nequi_lake.pipeline.fetch
 import nequi_lake.pipeline.tables
 from nequi_lake.defs.io_managers import ReportIOManager
 from nequi_lake.lake.catalog import LakeCatalog
 from nequi_lake.lake.raw import RawZone
 
 PHASES: dict[str, list[tuple[Any, str]]] = {
-    "fetch": [(nequi_lake.defs.raw, "receive")],
+    "fetch": [(nequi_lake.pipeline.fetch, "receive")],
     "keep": [(RawZone, "keep")],
     "stage": [(nequi_lake.pipeline.tables, "stage")],
     "audit": [(nequi_lake.pipeline.tables, "audit")],

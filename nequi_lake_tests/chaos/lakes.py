@@ -136,7 +136,7 @@ class Watcher:
         wrong = []
         for dataset in self.lake.datasets.values():
             version = zone.current_version(dataset.name)
-            kept = zone.whole_version(dataset, version) if version else {}
+            kept = zone.complete_version(dataset, version) if version else {}
             if version and not kept:
                 wrong.append(f"raw version {version} of {dataset.name} is current and not whole")
             for file in kept.values():

@@ -9,10 +9,11 @@ import dataframely as dy
 import polars as pl
 
 from nequi_lake.datasets.contract import column_meta
-from nequi_lake.datasets.spec import CsvFile, Dataset, JsonLinesFile, Table
+from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.engines.polars import stage
+from nequi_lake.formats import CsvFile, JsonLinesFile
 from nequi_lake.lake.quarantine import newest_quarantine
-from nequi_lake.lake.raw import KeptFile
+from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.release import Release, StagedTable
 from nequi_lake.lake.storage import Storage
 from nequi_lake.quality.audit import audit
@@ -80,15 +81,15 @@ CARDS = Dataset(
 RELEASE = Release(id="r", run_id="run", raw_version="v", tables=("notes",))
 
 
-def kept_notes(folder: Path, content: str | bytes) -> KeptFile:
+def kept_notes(folder: Path, content: str | bytes) -> RawFileVersion:
     """A kept file of notes with this content."""
     return kept_file(NOTES, folder, content)
 
 
-def staged_notes(kept: KeptFile, storage: Storage) -> tuple[StagedTable, list[dict[str, Any]]]:
+def staged_notes(kept: RawFileVersion, storage: Storage) -> tuple[StagedTable, list[dict[str, Any]]]:
     """The table of kept notes, which passes its audit, and what was put aside: each record is in the one or the
     other."""
-    assert kept.whole
+    assert kept.readable
     staged = stage(NOTES, {kept.file: kept}, ["notes"], RELEASE, storage)
     assert [check for check in audit(NOTES, staged, {}, storage) if not check.passed] == []
     bad = newest_quarantine(storage, NOTES, NOTES.relation("notes")).collect().to_dicts()

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import dataframely as dy
 
 from nequi_lake.datasets.contract import column_meta
-from nequi_lake.datasets.spec import CsvFile, Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.formats import CsvFile
 
 COLUMNS = ("order", "client", "town", "usd")
 

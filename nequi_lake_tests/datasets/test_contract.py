@@ -16,9 +16,10 @@ import pytest
 from nequi_lake.datasets import discover
 from nequi_lake.datasets.constraints import Constraint, Kind
 from nequi_lake.datasets.contract import Column, arrow_schema, column_meta, columns, one_of
-from nequi_lake.datasets.spec import CsvFile, Dataset, Mart, Partition, Relation, Table
+from nequi_lake.datasets.spec import Dataset, Mart, Partition, Relation, Table
 from nequi_lake.engines.duckdb import sql_of
 from nequi_lake.errors import DeclarationError
+from nequi_lake.formats import CsvFile
 from nequi_lake_tests.conftest import declared
 
 Declared = Mapping[str, Dataset]
@@ -27,7 +28,7 @@ ORDERS = CsvFile(name="orders.csv", description="Orders.", columns=("order_id", 
 
 
 def contract(**changes: dy.Column | None) -> type[dy.Schema]:
-    """A sound contract over the orders' columns; ``changes`` replaces or, with None, leaves out columns."""
+    """A sound contract over the orders' columns; ``changes`` replaces or, with None, field_paths out columns."""
     sound = {
         "order_id": dy.Int64(
             primary_key=True, description="Number of the order.", metadata=column_meta(unit="id", source="order_id")

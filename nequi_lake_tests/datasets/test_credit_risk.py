@@ -128,7 +128,7 @@ def test_the_dictionary_is_kept_and_not_read(deliver: Deliver, materialize: Mate
     assert materialize("credit_risk").success
     from nequi_lake.lake.raw import RawZone
 
-    kept = RawZone(loans.storage).file("credit_risk", "LCDataDictionary.xlsx")
+    kept = RawZone(loans.storage).newest(loans.datasets["credit_risk"])["LCDataDictionary.xlsx"]
     assert loans.storage.read(kept.path) == b"".join(sample(0.001, 1)["LCDataDictionary.xlsx"])
 
 
@@ -146,7 +146,7 @@ OTHER_EXPORTS: dict[str, tuple[Callable[[str], str], str, str]] = {
         lambda text: "\n".join(
             line + f",x{number}" * 71 if line else "" for number, line in enumerate(text.split("\n"))
         ),
-        "file_is_whole",
+        "file_structure",
         "145 columns where 74 are declared: unexpected columns",
     ),
     "% in the rates": (

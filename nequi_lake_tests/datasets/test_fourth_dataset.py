@@ -17,7 +17,7 @@ from nequi_lake.datasets.spec import Table
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import Outcome, run
 from nequi_lake.lake.settings import Settings
-from nequi_lake.quality.structure import FILE_IS_WHOLE
+from nequi_lake.quality.structure import FILE_STRUCTURE
 from nequi_lake_tests.conftest import declared
 
 MODULE = '''\
@@ -27,7 +27,8 @@ import dataframely as dy
 import polars as pl
 
 from nequi_lake.datasets.contract import column_meta, one_of
-from nequi_lake.datasets.spec import CsvFile, Dataset, Partition, Table
+from nequi_lake.datasets.spec import Dataset, Partition, Table
+from nequi_lake.formats import CsvFile
 
 
 class Shops(dy.Schema):
@@ -144,7 +145,7 @@ def test_it_has_assets_in_a_group_of_its_own(fourth: Fourth) -> None:
 def test_it_has_every_check(fourth: Fourth) -> None:
     keys = fourth.definitions.resolve_asset_graph().asset_check_keys
     checks = {(key.asset_key.to_user_string(), key.name) for key in keys if "coffee" in key.asset_key.path}
-    assert checks == {("raw/coffee/sales.csv", FILE_IS_WHOLE)} | {
+    assert checks == {("raw/coffee/sales.csv", FILE_STRUCTURE)} | {
         (f"processed/coffee/{table}", check) for table in ("shops", "sales") for check in Table.checks
     }
 

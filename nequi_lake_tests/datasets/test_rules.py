@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from nequi_lake.datasets.contract import column_meta, one_of
-from nequi_lake.datasets.rules import BLANKS, rules_of, typed_columns, typed_name
-from nequi_lake.datasets.spec import POSITION_IN_SESSION, RECORD, CsvFile, Dataset, JsonLinesFile, Table
+from nequi_lake.datasets.rules import rules_of, typed_columns, typed_name
+from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.formats import NULL_TOKENS, POSITION_IN_SESSION, RECORD, CsvFile, JsonLinesFile
 
 COUNT, SHARE, GRADE, NOTE = "count", "share", "grade", "note"
 
@@ -50,7 +51,7 @@ FILE = CsvFile(name="loans.csv", description="Loans.", columns=tuple(SOUND))
 def judge(**cells: str) -> tuple[Mapping[str, object], list[str]]:
     """The typed values of a sound CSV record with these cells, as written, and the rules that it breaks."""
     text = "\n".join([",".join(SOUND), ",".join({**SOUND, **cells}.values())])
-    raw = pl.read_csv(text.encode(), schema=dict.fromkeys(SOUND, pl.String()), null_values=list(BLANKS))
+    raw = pl.read_csv(text.encode(), schema=dict.fromkeys(SOUND, pl.String()), null_values=list(NULL_TOKENS))
     typed = raw.with_columns(value.alias(typed_name("loans", name)) for name, value in typed_columns(TABLE).items())
     kept = [(rule.text, typed.select(rule.keeps.fill_null(True)).item()) for rule in rules_of(TABLE)]
     return (

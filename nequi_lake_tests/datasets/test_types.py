@@ -13,8 +13,8 @@ from pyiceberg.io.pyarrow import pyarrow_to_schema
 from pyiceberg.table.name_mapping import MappedField, NameMapping
 
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.datasets.types import TYPES, ColumnType, column_type, json_type, pandas_type, sql_type, used_types
 from nequi_lake.errors import DeclarationError
+from nequi_lake.formats.types import TYPES, ColumnType, column_type, json_type, pandas_type, sql_type, used_types
 
 PLAIN = [known for known in TYPES if known.arrow and known.sql != "time"]
 

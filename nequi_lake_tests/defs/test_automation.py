@@ -18,9 +18,10 @@ from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run, run_recorded
 from nequi_lake.errors import SourceError, TransientError
 from nequi_lake.lake.raw import RawZone
+from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage.aws import access
-from nequi_lake.sources.base import Delivered, Source
+from nequi_lake.sources.base import Source
 from nequi_lake.sources.folder import FolderSource
 from nequi_lake_tests.conftest import motor_rows, only, write_motor
 
@@ -50,7 +51,7 @@ class Publisher(Source):
             raise self.failures.pop()
         return self.now
 
-    def fetch(self, dataset: Dataset, into: Path) -> list[Delivered]:
+    def fetch(self, dataset: Dataset, into: Path) -> list[RawPart]:
         self.fetched.append(str(self.now))
         delivered = FolderSource(str(self.folder), zip_max_bytes=1, zip_max_ratio=1).fetch(dataset, into)
         return [replace(file, source_version=self.now, licence="CC0, says the publisher") for file in delivered]
@@ -143,7 +144,7 @@ def test_a_kept_version_is_not_fetched_again_and_a_new_one_is(
     assert run(definitions, (), None).success
     assert publisher.fetched == ["1", "2"]
     assert lake.table("electric_motor.sessions").published.rows == first.rows
-    kept = RawZone(lake.storage).file(MOTOR, "measures_v2.csv")
+    kept = RawZone(lake.storage).newest(lake.datasets[MOTOR])["measures_v2.csv"]
     assert (kept.version, kept.licence) == ("1", "CC0, says the publisher")
 
 
@@ -151,7 +152,8 @@ def test_a_kept_version_of_which_a_file_is_gone_is_fetched_again(
     polls: Polls, settings: Settings, publisher: Publisher
 ) -> None:
     assert run(polls.definitions, (), None).success
-    Path(RawZone(Lake(settings).storage).file(MOTOR, "measures_v2.csv").path).unlink()
+    lake = Lake(settings)
+    Path(RawZone(lake.storage).newest(lake.datasets[MOTOR])["measures_v2.csv"].path).unlink()
     assert run(polls.definitions, (), None).success
     assert publisher.fetched == ["1", "1"]
 

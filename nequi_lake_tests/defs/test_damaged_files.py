@@ -12,7 +12,7 @@ import pytest
 from nequi_lake import Lake
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.raw import RawZone
-from nequi_lake.quality.structure import FILE_IS_WHOLE
+from nequi_lake.quality.structure import FILE_STRUCTURE
 from nequi_lake.sources.folder import FolderSource
 from nequi_lake_tests.conftest import (
     Materialize,
@@ -73,14 +73,14 @@ def test_a_bad_row_is_quarantined_and_the_rest_is_published(
     result = materialize("electric_motor")
     assert result.success
     # A warning, and the only one.
-    assert failed_checks(result) == {RAW_MOTOR: [FILE_IS_WHOLE]}
+    assert failed_checks(result) == {RAW_MOTOR: [FILE_STRUCTURE]}
     ((file, line, rule, raw),) = quarantine(lake, "electric_motor.measurements")
     assert (file, line, raw) == ("measures_v2.csv", 12, bad)
     assert reason in rule
     measurements = lake.table("electric_motor.measurements")
     account = measurements.published.accounting
     assert (account.raw_records, account.quarantined, measurements.published.rows) == (300, 1, 299)
-    # The record leaves a gap, and the records after it keep their place.
+    # The record field_paths a gap, and the records after it keep their place.
     places = measurements.scan().collect()
     assert places.filter(profile_id=17)["sample"].sort().to_list() == [n for n in range(150) if n != 10]
     assert places.filter(profile_id=4)["sample"].sort().to_list() == list(range(150))
@@ -112,7 +112,7 @@ def test_a_bad_json_line_is_quarantined_and_the_rest_is_published(
     spoil(path, 12, bad)
     result = materialize("cite_sum")
     assert result.success
-    assert failed_checks(result) == {RAW_TRAIN: [FILE_IS_WHOLE]}
+    assert failed_checks(result) == {RAW_TRAIN: [FILE_STRUCTURE]}
     ((file, line, rule, raw),) = quarantine(lake, "cite_sum.papers")
     assert (file, line, raw) == ("train.json", 12, bad)
     assert reason in rule
@@ -132,7 +132,7 @@ def test_a_byte_order_mark_before_json_lines_is_skipped(
         spoil(path, 12, b"{}")
     result = materialize("cite_sum")
     assert result.success
-    assert failed_checks(result) == ({RAW_TRAIN: [FILE_IS_WHOLE]} if damaged else {})
+    assert failed_checks(result) == ({RAW_TRAIN: [FILE_STRUCTURE]} if damaged else {})
     assert [line for _, line, _, _ in quarantine(lake, "cite_sum.papers")] == ([12] if damaged else [])
     citations = lake.table("cite_sum.citations").scan().collect().filter(split="train").sort("line")
     assert citations["line"].to_list() == [n for n in range(1, 301) if not (damaged and n == 12)]
@@ -160,7 +160,7 @@ def test_more_than_the_limit_changes_nothing_and_names_lines(inbox: Path, materi
     result = materialize("electric_motor")
     assert not result.success
     told = failures(result)
-    assert "fails file_is_whole: 4 of 300 records (1.33%) cannot be read, the limit is 1.00%: line 10: " in told
+    assert "fails file_structure: 4 of 300 records (1.33%) cannot be read, the limit is 1.00%: line 10: " in told
     assert "; line 40: 1 fields where the header has 13" in told
     assert {table.published.name: table.to_arrow() for table in lake.tables()} == before
     # Nothing of the damaged version is staged when the tables alone are made again.
@@ -201,7 +201,7 @@ def test_a_second_run_warns_again_and_publishes_nothing_new(
     with dg.DagsterInstance.ephemeral() as instance:
         result = materialize("electric_motor", instance=instance)
     assert result.success
-    assert failed_checks(result) == {RAW_MOTOR: [FILE_IS_WHOLE]}
+    assert failed_checks(result) == {RAW_MOTOR: [FILE_STRUCTURE]}
     severities = [
         event.asset_check_evaluation_data.severity
         for event in result.all_events

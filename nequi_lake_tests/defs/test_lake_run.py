@@ -117,7 +117,7 @@ def test_every_check_is_there_and_blocks(settings: Settings) -> None:
         checks.setdefault(key.asset_key.to_user_string(), set()).add(key.name)
     for dataset in discover().values():
         for file in dataset.files:
-            assert checks.pop(f"raw/{dataset.name}/{file.name}") == {"file_is_whole"}
+            assert checks.pop(f"raw/{dataset.name}/{file.name}") == {"file_structure"}
         for table in dataset.tables:
             assert checks.pop(f"processed/{dataset.name}/{table.name}") == set(table.checks)
         for mart in dataset.marts:

@@ -60,11 +60,11 @@ def test_a_damaged_file_changes_nothing(
         result = materialize("electric_motor", instance=instance)
         assert not result.success
         checks = instance.event_log_storage.get_asset_check_execution_history(
-            dg.AssetCheckKey(dg.AssetKey(RAW_MOTOR.split("/")), "file_is_whole"), limit=1
+            dg.AssetCheckKey(dg.AssetKey(RAW_MOTOR.split("/")), "file_structure"), limit=1
         )
     assert checks[0].status.value == "FAILED"
-    assert failed_checks(result) == {RAW_MOTOR: ["file_is_whole"]}
-    assert "electric_motor/measures_v2.csv fails file_is_whole: " in failures(result)
+    assert failed_checks(result) == {RAW_MOTOR: ["file_structure"]}
+    assert "electric_motor/measures_v2.csv fails file_structure: " in failures(result)
     assert reason in failures(result)
     assert {table.published.name: table.to_arrow() for table in lake.tables()} == before
     # Nothing of the damaged version is staged when the tables alone are made again.
@@ -110,7 +110,7 @@ def test_a_few_bad_records_are_quarantined_and_the_rest_is_published(
     measurements = lake.table("electric_motor.measurements")
     assert measurements.published.rows == 199
     assert measurements.published.accounting.quarantined == 1
-    # The quarantined record leaves a gap, and the records after it keep their place.
+    # The quarantined record field_paths a gap, and the records after it keep their place.
     assert measurements.scan().collect()["sample"].sort().to_list() == [n for n in range(200) if n != 3]
     assert lake.table("electric_motor.sessions").to_pandas()["samples"].item() == 199
 

@@ -101,13 +101,11 @@ def test_a_huge_damaged_record_is_quarantined_in_part(tmp_path: Path, storage: S
 
 
 def test_a_damaged_file_is_scanned_once_and_in_bounded_memory(tmp_path: Path, storage: Storage) -> None:
-    from nequi_lake.lake.damage import mend
-
     kept = kept_notes(tmp_path, SOUND + b"\n\0\n")
     with Path(kept.path).open("rb") as content:
-        mended = mend(FILE, content, kept.size_bytes, tmp_path / "mended.csv")
-    assert mended.damaged["record"].to_list() == [300, 301]
-    frame = flagged(NOTES, FILE, kept, rules_of_file(NOTES, FILE), storage, {FILE.name: mended})
+        repaired = FILE.repair(content, kept.size_bytes, tmp_path / "repaired.csv")
+    assert repaired.damaged["record"].to_list() == [300, 301]
+    frame = flagged(NOTES, FILE, kept, rules_of_file(NOTES, FILE), storage, {FILE.name: repaired})
     assert frame.explain().count("SCAN [") == 1
     graph = frame.show_graph(engine="streaming", plan_stage="physical", raw_output=True, show=False)
     # The few damaged records are the one thing that is in memory.

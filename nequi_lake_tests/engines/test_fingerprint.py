@@ -36,7 +36,8 @@ DECLARATION = """
 import dataframely as dy
 
 from nequi_lake.datasets.contract import column_meta
-from nequi_lake.datasets.spec import CsvFile, Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.formats import CsvFile
 from {package}.money import in_usd
 
 

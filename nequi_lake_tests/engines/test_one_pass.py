@@ -11,7 +11,8 @@ import pytest
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.engines.records import flagged, rules_of_file
-from nequi_lake.lake.raw import KeptFile, Part
+from nequi_lake.formats import Structure
+from nequi_lake.lake.raw_file import RawFileVersion, RawPart
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 
@@ -22,22 +23,27 @@ WHOLE_COLUMN = re.compile(r'label="(columnar-function|in-memory-map|in-memory-so
 READS_ON = re.compile(r'label="(multiplexer|zip)')
 
 
-def kept(dataset: Dataset, folder: Path) -> dict[str, KeptFile]:
+def kept(dataset: Dataset, folder: Path) -> dict[str, RawFileVersion]:
     """Kept files of the dataset, with a header or an empty line alone: enough for a plan."""
     found = {}
     for file in dataset.readable_files:
         path = folder / file.name
         path.write_text(",".join(file.field_paths) + "\n" if file.kind == "csv" else "")
-        found[file.name] = KeptFile(
+        found[file.name] = RawFileVersion(
             dataset=dataset.name,
             file=file.name,
             version="v",
-            source="test",
-            source_version=None,
-            licence="none",
-            whole=True,
-            parts=(Part(name=file.name, sha256="0", size_bytes=1, records=1, lines=2),),
+            readable=True,
             fetched_at="",
+            parts=(
+                RawPart(
+                    file=file.name,
+                    name=file.name,
+                    source="test",
+                    size_bytes=1,
+                    structure=Structure(records=1, lines=2),
+                ),
+            ),
             folder=str(folder),
         )
     return found

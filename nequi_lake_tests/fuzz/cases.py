@@ -17,17 +17,16 @@ from hypothesis import event
 from hypothesis import strategies as st
 
 from nequi_lake.datasets.checks import ROWS_ACCOUNTED_FOR
-from nequi_lake.datasets.rules import BLANKS
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.engines.polars import stage
 from nequi_lake.errors import SourceError
-from nequi_lake.lake.damage import HEADER, judged
+from nequi_lake.formats import HEADER, NULL_TOKENS
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.release import Release, StagedTable
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 from nequi_lake.quality.audit import audit
-from nequi_lake.quality.structure import as_check, inspect
+from nequi_lake.quality.structure import structure_check
 from nequi_lake.sources.unzip import Limits, unzip
 from nequi_lake_tests.datasets.kept import kept_file
 from nequi_lake_tests.datasets.notes import CARDS, NOTES
@@ -60,7 +59,7 @@ Row = tuple[Any, ...]
 
 def _csv_row(text: bytes) -> Row:
     number, said = next(csv.reader(io.StringIO(text.decode(), newline="")))
-    return float(number), None if said in BLANKS or not said.strip() else said
+    return float(number), None if said in NULL_TOKENS or not said.strip() else said
 
 
 def _json_row(text: bytes) -> Row:
@@ -203,13 +202,13 @@ def is_refused_or_accounted_for(case: Case) -> None:
         folder = Path(name)
         storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder / "lake")}))
         one = kept_file(form.dataset, folder, case.content)
-        if not one.whole:
+        if not one.readable:
             event(f"{case.kind}: refused")
-            found = inspect(file, Path(one.path))
-            assert as_check(form.dataset.name, file, found, form.dataset.quarantine_limit(file)).found
+            found = file.inspect(Path(one.path))
+            assert structure_check(file.name, found, form.dataset.quarantine_limit(file)).found
             return
         event(f"{case.kind}: loaded, {one.damaged} damaged")
-        records = list(judged(file, io.BytesIO(case.content)))
+        records = list(file.validate_records(io.BytesIO(case.content)))
         assert codecs.BOM_UTF8 * case.content.startswith(codecs.BOM_UTF8) + b"".join(r.text for r in records) == (
             case.content
         )

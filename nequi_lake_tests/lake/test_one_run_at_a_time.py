@@ -1,4 +1,4 @@
-"""Two runs on one dataset: one works, the other waits or is told, and a killed run leaves no lock behind."""
+"""Two runs on one dataset: one works, the other waits or is told, and a killed run field_paths no lock behind."""
 
 from __future__ import annotations
 

@@ -1,20 +1,21 @@
-"""The raw zone keeps every file as it came, never overwrites a version, and points only to a whole one."""
+"""The raw zone keeps every file as it came, never overwrites a version, and points only to a readable one."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nequi_lake.datasets.spec import Dataset, RawFile
+from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import RawZoneError
-from nequi_lake.lake.raw import Fetched, KeptFile, Part, RawZone, content_version, sha256_of
+from nequi_lake.formats import OpaqueFile, Problem, Structure
+from nequi_lake.lake.raw import RawZone
+from nequi_lake.lake.raw_file import RawFileVersion, RawPart, content_version, sha256_of
 from nequi_lake.lake.storage import Storage
 
 CONTENT = b"\xef\xbb\xbfid,text\r\n1,\xff\x00\r\n"
@@ -24,7 +25,7 @@ PAIR = Dataset(
     title="Pair",
     licence="CC0",
     use_case="Tests.",
-    files=(RawFile(name="one.bin", description="One."), RawFile(name="two.bin", description="Two.")),
+    files=(OpaqueFile(name="one.bin", description="One."), OpaqueFile(name="two.bin", description="Two.")),
     tables=(),
 )
 
@@ -35,25 +36,43 @@ def zone(storage: Storage) -> RawZone:
     return RawZone(storage)
 
 
-Keep = Callable[..., KeptFile]
+Keep = Callable[..., RawFileVersion]
+FETCHED_AT = "2026-01-02T03:04:05+00:00"
+SEEN = Structure(records=1, lines=2)
 
 
 @pytest.fixture
 def keep(zone: RawZone, tmp_path: Path) -> Keep:
-    """Keep a file of the pair with this content, as a source has just delivered it."""
+    """Keep a file of the pair with this content, as it has just been fetched."""
 
-    def keep(file: str, version: str, content: bytes = CONTENT, **facts: Any) -> KeptFile:
+    def keep(
+        file: str, version: str, content: bytes = CONTENT, readable: bool = True, structure: Structure = SEEN, **of: Any
+    ) -> RawFileVersion:
         (tmp_path / file).write_bytes(content)
-        own = {field.name: facts.pop(field.name) for field in fields(Part) if field.name in facts}
-        seen = {"records": 1, "lines": 2, **own}
-        part = Part(name=file, sha256=sha256_of(tmp_path / file), size_bytes=len(content), **seen)
-        about = {"source": "folder /inbox", "source_version": None, "whole": True, "parts": (part,), **facts}
-        return zone.keep(
-            PAIR,
-            Fetched(dataset="pair", file=file, version=version, licence=PAIR.licence, folder=tmp_path, **about),
+        part = RawPart(
+            file=file,
+            name=file,
+            sha256=sha256_of(tmp_path / file),
+            size_bytes=len(content),
+            structure=structure,
+            **{"source": "folder /inbox", "licence": PAIR.licence, **of},
         )
+        return zone.keep(PAIR, fetched(file, version, tmp_path, part, readable=readable))
 
     return keep
+
+
+def fetched(file: str, version: str, folder: Path, *parts: RawPart, readable: bool = True) -> RawFileVersion:
+    """A file of the pair that has just been fetched into a folder."""
+    return RawFileVersion(
+        dataset="pair",
+        file=file,
+        version=version,
+        readable=readable,
+        fetched_at=FETCHED_AT,
+        parts=parts,
+        folder=str(folder),
+    )
 
 
 def test_a_file_is_kept_byte_for_byte_under_its_version(keep: Keep, storage: Storage) -> None:
@@ -62,33 +81,41 @@ def test_a_file_is_kept_byte_for_byte_under_its_version(keep: Keep, storage: Sto
     assert Path(kept.path).read_bytes() == CONTENT
 
 
-def test_the_manifest_beside_it_says_what_it_is_and_where_it_came_from(keep: Keep) -> None:
-    kept = keep("one.bin", "v1", source="/inbox/pair.zip", source_version="12", zip_sha256="ab" * 32)
-    manifest = json.loads(Path(f"{kept.path}.manifest.json").read_text())
-    fetched_at = datetime.fromisoformat(manifest.pop("fetched_at"))
-    assert manifest == {
+def test_the_manifest_beside_it_says_what_it_is_and_where_it_came_from(keep: Keep, zone: RawZone) -> None:
+    structure = Structure(
+        records=9, lines=10, damaged=1, problems=(Problem(3, "a NUL byte"),), problem_count=1, has_bom=True
+    )
+    of = {"source": "/inbox/pair.zip", "source_version": "12", "zip_sha256": "ab" * 32}
+    kept = keep("one.bin", "v1", structure=structure, **of)
+    assert json.loads(Path(f"{kept.path}.manifest.json").read_text()) == {
         "dataset": "pair",
         "file": "one.bin",
         "version": "v1",
-        "source": "/inbox/pair.zip",
-        "source_version": "12",
-        "licence": "CC0",
-        "whole": True,
+        "readable": True,
+        "fetched_at": FETCHED_AT,
         "parts": [
             {
+                "file": "one.bin",
                 "name": "one.bin",
+                "source": "/inbox/pair.zip",
+                "source_version": "12",
+                "licence": "CC0",
+                "zip_sha256": "ab" * 32,
                 "sha256": hashlib.sha256(CONTENT).hexdigest(),
                 "size_bytes": len(CONTENT),
-                "zip_sha256": "ab" * 32,
-                "records": 1,
-                "lines": 2,
-                "damaged": 0,
-                "problems": [],
-                "marked": False,
+                "structure": {
+                    "records": 9,
+                    "lines": 10,
+                    "damaged": 1,
+                    "problems": [{"line": 3, "reason": "a NUL byte", "part": None}],
+                    "problem_count": 1,
+                    "has_bom": True,
+                },
             }
         ],
     }
-    assert timedelta() <= datetime.now(UTC) - fetched_at < timedelta(minutes=1)
+    keep("two.bin", "v1")
+    assert zone.newest(PAIR)["one.bin"] == kept
 
 
 def test_nothing_but_the_file_and_its_manifest_is_left(keep: Keep, storage: Storage) -> None:
@@ -149,26 +176,29 @@ def test_a_damaged_version_is_kept_and_never_current(keep: Keep, zone: RawZone) 
     keep("one.bin", "v1")
     keep("two.bin", "v1")
     keep("one.bin", "v2", content=b"sound")
-    damaged = keep("two.bin", "v2", content=b"damaged", whole=False)
+    damaged = keep("two.bin", "v2", content=b"damaged", readable=False)
     assert Path(damaged.path).read_bytes() == b"damaged"
     assert zone.current_version("pair") == "v1"
     keep("one.bin", "v2", content=b"sound")
     assert zone.current_version("pair") == "v1"
 
 
-def test_a_version_found_whole_by_a_later_look_becomes_current(keep: Keep, zone: RawZone) -> None:
+def test_a_version_found_readable_by_a_later_pass_becomes_current(keep: Keep, zone: RawZone) -> None:
     keep("one.bin", "v1")
-    refused = keep("two.bin", "v1", whole=False, records=0, lines=0)
-    found = keep("two.bin", "v1", whole=True, records=5, lines=6)
+    keep("two.bin", "v1", readable=False, structure=Structure.refused("the file is empty"))
+    assert zone.current_version("pair") is None
+    found = keep("two.bin", "v1", structure=Structure(records=5, lines=6), source="elsewhere")
     assert zone.current_version("pair") == "v1"
-    assert (found.whole, found.records, found.parts[0].lines, found.fetched_at) == (True, 5, 6, refused.fetched_at)
-    assert zone.file("pair", "two.bin") == found
+    assert (found.readable, found.records, found.parts[0].structure.lines) == (True, 5, 6)
+    # It is the file that was kept first, with another structure.
+    assert found.source == "folder /inbox"
+    assert zone.newest(PAIR)["two.bin"] == found
 
 
-def test_a_file_of_the_current_version_is_given_with_its_facts(keep: Keep, zone: RawZone) -> None:
+def test_all_files_of_the_current_version_are_given(keep: Keep, zone: RawZone) -> None:
     one, two = keep("one.bin", "v1"), keep("two.bin", "v1")
     keep("one.bin", "v2", content=b"other")
-    assert (zone.file("pair", "one.bin"), zone.file("pair", "two.bin")) == (one, two)
+    assert zone.newest(PAIR) == {"one.bin": one, "two.bin": two}
 
 
 def test_a_dataset_of_which_no_version_is_kept_is_told_with_the_command_that_fetches_it(
@@ -176,9 +206,28 @@ def test_a_dataset_of_which_no_version_is_kept_is_told_with_the_command_that_fet
 ) -> None:
     keep("one.bin", "v1")
     with pytest.raises(RawZoneError, match="No version of pair is kept in the raw zone") as refusal:
-        zone.file("pair", "one.bin")
+        zone.newest(PAIR)
     assert refusal.value.where == storage.path("raw", "pair")
     assert "nequi-lake run pair" in str(refusal.value.fix)
+
+
+def test_a_file_that_was_declared_after_the_current_version_is_told(keep: Keep, zone: RawZone) -> None:
+    keep("one.bin", "v1")
+    keep("two.bin", "v1")
+    more = replace(PAIR, files=(*PAIR.files, OpaqueFile(name="three.bin", description="Three.")))
+    with pytest.raises(RawZoneError, match=r"Version v1 of pair has no three\.bin"):
+        zone.newest(more)
+
+
+def test_a_file_that_is_kept_already_is_not_uploaded_again_and_its_version_becomes_current(
+    keep: Keep, zone: RawZone
+) -> None:
+    kept = [keep("one.bin", "v1"), keep("two.bin", "v1")]
+    keep("one.bin", "v2", content=b"other")
+    keep("two.bin", "v2", content=b"other")
+    assert zone.current_version("pair") == "v2"
+    assert [zone.keep(PAIR, file) for file in kept] == kept
+    assert zone.current_version("pair") == "v1"
 
 
 def test_a_version_of_content_does_not_depend_on_the_order_of_files() -> None:
@@ -211,25 +260,25 @@ def test_a_kept_file_that_is_gone_is_kept_again(keep: Keep) -> None:
     assert Path(kept.path).read_bytes() == CONTENT
 
 
-def in_parts(folder: Path, **contents: bytes) -> Fetched:
-    """The pair's first file in parts with these names and contents, as a source has just delivered it."""
+def in_parts(folder: Path, **contents: bytes) -> RawFileVersion:
+    """The pair's first file in parts with these names and contents, as it has just been fetched."""
     (folder / "one").mkdir(exist_ok=True)
     parts = []
     for name, content in contents.items():
         path = folder / "one" / f"{name}.bin"
         path.write_bytes(content)
-        parts.append(Part(name=f"one/{name}.bin", sha256=sha256_of(path), size_bytes=len(content), records=1, lines=1))
-    return Fetched(
-        dataset="pair",
-        file="one.bin",
-        version="v1",
-        source="test",
-        source_version=None,
-        licence="CC0",
-        whole=True,
-        parts=tuple(parts),
-        folder=folder,
-    )
+        parts.append(
+            RawPart(
+                file="one.bin",
+                name=f"one/{name}.bin",
+                source="test",
+                licence="CC0",
+                sha256=sha256_of(path),
+                size_bytes=len(content),
+                structure=Structure(records=1, lines=1),
+            )
+        )
+    return fetched("one.bin", "v1", folder, *parts)
 
 
 def test_a_file_in_parts_is_kept_part_by_part_under_one_manifest(
@@ -248,24 +297,13 @@ def test_a_part_that_is_gone_is_taken_again_and_another_part_refused(
     kept = zone.keep(PAIR, in_parts(tmp_path, a=b"1", b=b"23"))
     Path(kept.path_of(kept.parts[1])).unlink()
     with pytest.raises(RawZoneError, match=r"one/b\.bin is no longer as it was kept"):
-        zone.file("pair", "one.bin")
-    assert zone.whole_version(PAIR, "v1") == {}
+        zone.newest(PAIR)
+    assert zone.complete_version(PAIR, "v1") == {}
     assert zone.keep(PAIR, in_parts(tmp_path, a=b"1", b=b"23")) == kept
-    assert zone.file("pair", "one.bin") == kept
+    assert zone.newest(PAIR)["one.bin"] == kept
     for other in (in_parts(tmp_path, a=b"1", b=b"24"), in_parts(tmp_path, a=b"1"), in_parts(tmp_path, b=b"23", a=b"1")):
         with pytest.raises(RawZoneError, match="kept already, with other bytes"):
             zone.keep(PAIR, other)
-
-
-def test_a_manifest_from_before_files_came_in_parts_is_read(keep: Keep, zone: RawZone, storage: Storage) -> None:
-    kept = [keep(name, "v1", zip_sha256="ab" * 32) for name in ("one.bin", "two.bin")]
-    for file in kept:
-        path = f"{file.path}.manifest.json"
-        manifest = json.loads(storage.read(path))
-        (part,) = manifest.pop("parts")
-        del part["name"]
-        storage.write(path, json.dumps({**manifest, **part}).encode())
-    assert zone.whole_version(PAIR, "v1") == {file.file: file for file in kept}
 
 
 def test_what_no_manifest_names_was_never_kept(keep: Keep, zone: RawZone, storage: Storage, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_a_table_that_the_release_did_not_know_does_not_hide_it(
 
 
 def _with_tables(dataset: Dataset, count: int) -> Dataset:
-    from nequi_lake.datasets.spec import JsonLinesFile
+    from nequi_lake.formats import JsonLinesFile
 
     files = tuple(
         JsonLinesFile(

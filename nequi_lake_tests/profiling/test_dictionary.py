@@ -14,8 +14,9 @@ import polars as pl
 import pytest
 
 from nequi_lake.datasets.contract import column_meta, one_of
-from nequi_lake.datasets.spec import CsvFile, Dataset, Table
-from nequi_lake.datasets.types import sql_type
+from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.formats import CsvFile
+from nequi_lake.formats.types import sql_type
 from nequi_lake.profiling import diagram
 from nequi_lake.profiling.dictionary import dictionary_markdown, dictionary_page
 

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from nequi_lake.datasets.contract import arrow_schema, column_meta
-from nequi_lake.datasets.spec import CsvFile, Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.formats import CsvFile
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
 from nequi_lake.lake.storage import Storage
 from nequi_lake.quality.audit import audit

@@ -11,7 +11,7 @@ import pytest
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
-from nequi_lake.sources.base import Delivered
+from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.sources.folder import FolderSource
 from nequi_lake_tests.conftest import MOTOR_FILE, citation, motor_rows, write_citations, write_motor
 
@@ -28,11 +28,16 @@ def cite_sum(datasets: Mapping[str, Dataset]) -> Dataset:
     return datasets["cite_sum"]
 
 
-def fetch(tmp_path: Path, dataset: Dataset) -> list[Delivered]:
+def fetch(tmp_path: Path, dataset: Dataset) -> list[RawPart]:
     """What a source over the folder ``inbox`` delivers."""
     into = tmp_path / "into"
     into.mkdir()
     return source(tmp_path).fetch(dataset, into)
+
+
+def content(tmp_path: Path, part: RawPart) -> bytes:
+    """The bytes that were delivered for a part."""
+    return (tmp_path / "into" / part.name).read_bytes()
 
 
 def source(tmp_path: Path) -> FolderSource:
@@ -53,7 +58,7 @@ def test_a_loose_file_is_copied_byte_for_byte(tmp_path: Path, motor: Dataset) ->
     path = write_motor(tmp_path / "inbox", motor_rows(4, 3))
     (delivered,) = fetch(tmp_path, motor)
     assert delivered.file == MOTOR_FILE
-    assert delivered.path.read_bytes() == path.read_bytes()
+    assert content(tmp_path, delivered) == path.read_bytes()
     assert delivered.source == str(path)
     assert delivered.zip_sha256 is None
 
@@ -79,8 +84,8 @@ def test_a_file_under_another_known_name_is_delivered_under_its_own(tmp_path: Pa
     for split in ("train", "val", "test"):
         write_citations(tmp_path / "inbox", split, [citation(1, tgt=split)])
     _, validation, _ = fetch(tmp_path, cite_sum)
-    assert (validation.file, validation.path.name) == ("validation.json", "validation.json")
-    assert b'"val"' in validation.path.read_bytes()
+    assert (validation.file, validation.name) == ("validation.json", "validation.json")
+    assert b'"val"' in content(tmp_path, validation)
     assert validation.source.endswith("/val.json")
 
 
@@ -90,7 +95,7 @@ def test_a_file_is_taken_from_a_folder_inside_the_zip_as_kaggle_gives_it(tmp_pat
         **{f"motor__{MOTOR_FILE}": b"measured", "motor__readme.txt": b"read"},
     )
     (delivered,) = fetch(tmp_path, motor)
-    assert delivered.path.read_bytes() == b"measured"
+    assert content(tmp_path, delivered) == b"measured"
     assert delivered.source == str(archive)
     assert delivered.zip_sha256 == hashlib.sha256(archive.read_bytes()).hexdigest()
 
@@ -100,13 +105,13 @@ def test_all_files_may_come_from_one_zip(tmp_path: Path, cite_sum: Dataset) -> N
         tmp_path / "inbox" / "cite_sum" / "cite-sum.zip",
         **{"train.json": b"1", "val.json": b"2", "test.json": b"3"},
     )
-    assert [delivered.path.read_bytes() for delivered in fetch(tmp_path, cite_sum)] == [b"1", b"2", b"3"]
+    assert [content(tmp_path, delivered) for delivered in fetch(tmp_path, cite_sum)] == [b"1", b"2", b"3"]
 
 
 def test_a_big_file_may_come_in_a_zip_of_its_own(tmp_path: Path, motor: Dataset) -> None:
     archive = write_zip(tmp_path / "inbox" / "electric_motor" / f"{MOTOR_FILE}.zip", **{MOTOR_FILE: b"measured"})
     (delivered,) = fetch(tmp_path, motor)
-    assert delivered.path.read_bytes() == b"measured"
+    assert content(tmp_path, delivered) == b"measured"
     assert delivered.source == str(archive)
 
 
@@ -115,7 +120,7 @@ def test_a_loose_file_wins_over_a_zip(tmp_path: Path, motor: Dataset) -> None:
     write_zip(path.with_name(f"{MOTOR_FILE}.zip"), **{MOTOR_FILE: b"from its own zip"})
     write_zip(path.with_name("electric-motor-temperature.zip"), **{MOTOR_FILE: b"from the zip of all"})
     (delivered,) = fetch(tmp_path, motor)
-    assert delivered.path.read_bytes() == path.read_bytes()
+    assert content(tmp_path, delivered) == path.read_bytes()
     assert delivered.zip_sha256 is None
 
 
@@ -124,7 +129,7 @@ def test_a_zip_of_its_own_wins_over_the_zip_of_all(tmp_path: Path, motor: Datase
     write_zip(folder / "electric-motor-temperature.zip", **{MOTOR_FILE: b"from the zip of all"})
     write_zip(folder / f"{MOTOR_FILE}.zip", **{MOTOR_FILE: b"from its own zip"})
     (delivered,) = fetch(tmp_path, motor)
-    assert delivered.path.read_bytes() == b"from its own zip"
+    assert content(tmp_path, delivered) == b"from its own zip"
 
 
 def test_a_missing_file_is_told_with_folder_names_and_zip(tmp_path: Path, cite_sum: Dataset) -> None:
@@ -165,10 +170,10 @@ def test_a_file_may_come_in_parts(tmp_path: Path, motor: Dataset) -> None:
         (folder / f"part-{number}.csv").write_text(str(number))
     (folder / "_SUCCESS").touch()
     delivered = fetch(tmp_path, motor)
-    assert [(one.file, one.part, one.path.read_text()) for one in delivered] == [
-        (MOTOR_FILE, "measures_v2/part-1.csv", "1"),
-        (MOTOR_FILE, "measures_v2/part-2.csv", "2"),
-        (MOTOR_FILE, "measures_v2/part-10.csv", "10"),
+    assert [(one.file, one.name, content(tmp_path, one)) for one in delivered] == [
+        (MOTOR_FILE, "measures_v2/part-1.csv", b"1"),
+        (MOTOR_FILE, "measures_v2/part-2.csv", b"2"),
+        (MOTOR_FILE, "measures_v2/part-10.csv", b"10"),
     ]
     assert {one.source for one in delivered} == {str(folder)}
 

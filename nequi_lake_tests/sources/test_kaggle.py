@@ -10,9 +10,9 @@ import pytest
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import NequiLakeError, SourceError, TransientError, UsageError
+from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources import open_source
-from nequi_lake.sources.base import Delivered
 from nequi_lake.sources.kaggle import KaggleSource
 from nequi_lake_tests.sources.kaggle_stand_in import KEY, TOKEN, USER, Failure, KaggleStandIn
 
@@ -44,22 +44,27 @@ def source() -> KaggleSource:
     return KaggleSource(zip_max_bytes=10**6, zip_max_ratio=2000, attempts=3, wait_s=0.01, max_wait_s=0.02, timeout_s=5)
 
 
-def fetch(tmp_path: Path, dataset: Dataset) -> list[Delivered]:
+def fetch(tmp_path: Path, dataset: Dataset) -> list[RawPart]:
     """What the source delivers."""
     into = tmp_path / "into"
     into.mkdir(exist_ok=True)
     return source().fetch(dataset, into)
 
 
+def content(tmp_path: Path, part: RawPart) -> bytes:
+    """The bytes that were delivered for a part."""
+    return (tmp_path / "into" / part.name).read_bytes()
+
+
 def test_the_declared_file_is_delivered_with_version_and_licence(
     tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (delivered,) = fetch(tmp_path, motor)
-    assert delivered.path.read_bytes() == CONTENT
-    assert delivered.path == tmp_path / "into" / motor.files[0].name
+    assert content(tmp_path, delivered) == CONTENT
+    assert (delivered.file, delivered.name) == (motor.files[0].name, motor.files[0].name)
     assert (delivered.source_version, delivered.licence, delivered.zip_sha256) == ("2", "CC0-1.0", None)
     assert delivered.source == f"https://www.kaggle.com/datasets/{motor.slug}"
-    assert list((tmp_path / "into").iterdir()) == [delivered.path]
+    assert list((tmp_path / "into").iterdir()) == [tmp_path / "into" / delivered.name]
     assert capsys.readouterr().out == ""
 
 
@@ -72,14 +77,14 @@ def test_the_version_is_told_without_a_download_and_pins_the_files(
     kaggle.datasets[motor.slug][3] = {motor.files[0].name: b"new"}
     (tmp_path / "into").mkdir()
     (delivered,) = asked.fetch(motor, tmp_path / "into")
-    assert (delivered.source_version, delivered.path.read_bytes()) == ("2", CONTENT)
+    assert (delivered.source_version, content(tmp_path, delivered)) == ("2", CONTENT)
 
 
 @pytest.mark.parametrize("lists_zips", [False, True], ids=["size of the file", "size of the zip"])
 def test_a_zipped_file_is_unpacked(tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn, lists_zips: bool) -> None:
     kaggle.zipped, kaggle.lists_zips = True, lists_zips
     (delivered,) = fetch(tmp_path, motor)
-    assert delivered.path.read_bytes() == CONTENT
+    assert content(tmp_path, delivered) == CONTENT
     assert delivered.zip_sha256 is not None
     assert len(delivered.zip_sha256) == len(hashlib.sha256().hexdigest())
 
@@ -94,7 +99,7 @@ def test_a_damaged_zip_is_refused(tmp_path: Path, motor: Dataset, kaggle: Kaggle
 def test_a_cut_download_is_resumed(tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn) -> None:
     kaggle.cut_after = [100_000]
     (delivered,) = fetch(tmp_path, motor)
-    assert delivered.path.read_bytes() == CONTENT
+    assert content(tmp_path, delivered) == CONTENT
     assert [headers["Range"] for method, headers in kaggle.requests if method == "GET" and "Range" in headers] == [
         "bytes=65536-"
     ]
@@ -102,7 +107,7 @@ def test_a_cut_download_is_resumed(tmp_path: Path, motor: Dataset, kaggle: Kaggl
 
 def test_what_passes_is_tried_again(tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn) -> None:
     kaggle.failures = [Failure(503), Failure(429, {"Retry-After": "0"})]
-    assert fetch(tmp_path, motor)[0].path.read_bytes() == CONTENT
+    assert content(tmp_path, fetch(tmp_path, motor)[0]) == CONTENT
 
 
 @pytest.mark.parametrize("cuts", [[10, 10, 10], []], ids=["cut", "short"])
@@ -180,7 +185,7 @@ def test_a_file_may_come_in_parts(tmp_path: Path, motor: Dataset, kaggle: Kaggle
     kaggle.datasets[motor.slug][2] = {f"{stem}/part-{number}.csv": b"%d" % number for number in (10, 9)}
     kaggle.zipped = zipped
     delivered = fetch(tmp_path, motor)
-    assert [(one.part, one.path.read_bytes()) for one in delivered] == [
+    assert [(one.name, content(tmp_path, one)) for one in delivered] == [
         (f"{stem}/part-9.csv", b"9"),
         (f"{stem}/part-10.csv", b"10"),
     ]

@@ -35,8 +35,8 @@ def fetch(
 ) -> dict[str, bytes]:
     """File → bytes of a sample."""
     into.mkdir()
-    source = SampleSource(scale=scale, seed=seed, own=own)
-    return {each.file: each.path.read_bytes() for each in source.fetch(dataset, into)}
+    parts = SampleSource(scale=scale, seed=seed, own=own).fetch(dataset, into)
+    return {part.file: (into / part.name).read_bytes() for part in parts}
 
 
 def test_a_file_is_written_whole_at_its_scale_and_seed(tmp_path: Path, motor: Dataset) -> None:
@@ -46,7 +46,7 @@ def test_a_file_is_written_whole_at_its_scale_and_seed(tmp_path: Path, motor: Da
 def test_what_is_delivered_says_that_it_is_a_sample(tmp_path: Path, motor: Dataset) -> None:
     (delivered,) = SampleSource(scale=0.5, seed=7, own=OWN).fetch(motor, tmp_path)
     assert delivered.source == "sample (scale 0.5, seed 7)"
-    assert delivered.path == tmp_path / "measures_v2.csv"
+    assert (delivered.file, delivered.name) == ("measures_v2.csv", "measures_v2.csv")
     assert (delivered.source_version, delivered.zip_sha256) == (None, None)
 
 

@@ -12,8 +12,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 
-from nequi_lake.datasets.spec import RawFile
 from nequi_lake.errors import SourceError
+from nequi_lake.formats import OpaqueFile
 from nequi_lake.sources.unzip import Limits, unzip
 
 LIMITS = Limits(max_bytes=100_000, max_ratio=50)
@@ -48,7 +48,7 @@ def take(archive: Path, *names: str) -> bytes | None:
     into = archive.with_name("into")
     into.mkdir(exist_ok=True)
     name, *aliases = names or ("loan.csv",)
-    unpacked = unzip(archive, RawFile(name=name, description="", aliases=tuple(aliases)), into, LIMITS)
+    unpacked = unzip(archive, OpaqueFile(name=name, description="", aliases=tuple(aliases)), into, LIMITS)
     assert sorted(into.iterdir()) == sorted(unpacked.values())
     return unpacked[name].read_bytes() if unpacked else None
 
@@ -288,7 +288,7 @@ def test_parts_come_in_the_order_of_their_numbers(archive: Path, tmp_path: Path)
     zipped(
         archive, *((f"x/loan/part-{number}.csv", b"%d" % number) for number in (10, 2, 1)), ("x/loan/notes.csv", b"")
     )
-    unpacked = unzip(archive, RawFile(name="loan.csv", description=""), tmp_path, LIMITS)
+    unpacked = unzip(archive, OpaqueFile(name="loan.csv", description=""), tmp_path, LIMITS)
     assert [(part, path.read_bytes()) for part, path in unpacked.items()] == [
         ("loan/part-1.csv", b"1"),
         ("loan/part-2.csv", b"2"),

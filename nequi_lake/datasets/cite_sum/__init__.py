@@ -10,7 +10,8 @@ import polars as pl
 
 from nequi_lake.datasets.cite_sum.marts import MARTS
 from nequi_lake.datasets.contract import column_meta, one_of
-from nequi_lake.datasets.spec import RECORD, Dataset, JsonLinesFile, Partition, Table
+from nequi_lake.datasets.spec import Dataset, Partition, Table
+from nequi_lake.formats import RECORD, JsonLinesFile
 
 _DIGITS = r"^\d+$"
 _FIELDS = pl.col("discipline").struct.field("mag_field_of_study")

@@ -10,7 +10,8 @@ import polars as pl
 
 from nequi_lake.datasets.credit_risk.contracts import Borrowers, CreditHistory, Loans, Payments
 from nequi_lake.datasets.credit_risk.marts import MARTS
-from nequi_lake.datasets.spec import CsvFile, Dataset, Partition, RawFile, Table
+from nequi_lake.datasets.spec import Dataset, Partition, Table
+from nequi_lake.formats import CsvFile, OpaqueFile
 
 
 def month(raw: str) -> pl.Expr:
@@ -77,7 +78,7 @@ DATASET = Dataset(
             ),
             dropped={"url": "Says nothing but the loan's id: a page of LendingClub's with loan_id=<id> at its end."},
         ),
-        RawFile(
+        OpaqueFile(
             name="LCDataDictionary.xlsx",
             description="LendingClub's own descriptions of the columns, for human readers; kept, not read.",
         ),

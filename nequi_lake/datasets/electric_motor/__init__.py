@@ -10,7 +10,8 @@ import polars as pl
 
 from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.electric_motor.marts import MARTS
-from nequi_lake.datasets.spec import POSITION_IN_SESSION, CsvFile, Dataset, Partition, Table
+from nequi_lake.datasets.spec import Dataset, Partition, Table
+from nequi_lake.formats import POSITION_IN_SESSION, CsvFile
 
 SAMPLING_HZ = 2.0
 

@@ -1,6 +1,6 @@
-"""Telling the records of a CSV file apart, each with the line on which it begins, whatever is wrong with them.
+"""Splits a CSV file into records, each with the line on which it begins, whatever is wrong with them.
 
-Parsers read a file as a whole or not at all, and differ in what they forgive; this says what is there.
+Parsers read a file as a whole or not at all, and differ in what they forgive; this yields what is there.
 """
 
 from __future__ import annotations
@@ -107,21 +107,3 @@ def _lines(content: BinaryIO) -> Iterator[tuple[int, bytes]]:
     while text := content.readline(MAX_RECORD_BYTES):
         number += 1
         yield number, text.removeprefix(codecs.BOM_UTF8) if number == 1 else text
-
-
-class Lines:
-    """On which line each record of a CSV file begins.
-
-    Args:
-        content: the file's bytes; read up to the last record that is asked for.
-    """
-
-    def __init__(self, content: BinaryIO) -> None:
-        self._records = enumerate(csv_records(content), -1)
-
-    def of(self, number: int) -> int | None:
-        """The line, from 1, of the record of this number, from 0 without the header; None where there is none.
-
-        A later call asks for a later record.
-        """
-        return next((record.line for at, record in self._records if at == number), None)

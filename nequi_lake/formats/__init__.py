@@ -1,0 +1,27 @@
+"""HOW raw bytes are read: one module per raw format, each with its declaration, structure pass, repair and scan.
+
+A format knows no dataset and no lake. Adding one is adding a module whose class has the methods of ``RawFile``.
+"""
+
+from __future__ import annotations
+
+from nequi_lake.formats.base import HEADER, POSITION_IN_SESSION, RECORD, RawFile, RepairedFile, ValidatedRecord
+from nequi_lake.formats.csv import NULL_TOKENS, CsvFile
+from nequi_lake.formats.json_lines import JsonLinesFile
+from nequi_lake.formats.opaque import OpaqueFile
+from nequi_lake.formats.structure import Problem, Structure
+
+__all__ = [
+    "HEADER",
+    "NULL_TOKENS",
+    "POSITION_IN_SESSION",
+    "RECORD",
+    "CsvFile",
+    "JsonLinesFile",
+    "OpaqueFile",
+    "Problem",
+    "RawFile",
+    "RepairedFile",
+    "Structure",
+    "ValidatedRecord",
+]

@@ -1,0 +1,82 @@
+"""What the structure pass found in a raw file: a value that the manifest stores and every later step reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+
+PROBLEMS_SHOWN = 5
+"""How many problems of a file are kept; all are counted."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a file.
+
+    Attributes:
+        line: the line, from 1, on which the record begins; None for a problem of the whole file.
+        reason: what is wrong.
+        part: the part of the file, where it has several.
+    """
+
+    line: int | None
+    reason: str
+    part: str | None = None
+
+    def __str__(self) -> str:
+        where = [*([self.part] if self.part else []), *([f"line {self.line}"] if self.line else [])]
+        return f"{', '.join(where)}: {self.reason}" if where else self.reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """The structure of a file, or of a part of it.
+
+    Attributes:
+        records: records, damaged ones included, without the header; 0 where the lake does not read the file.
+        lines: lines, the header included.
+        damaged: records that cannot be read; staging puts them into the quarantine.
+        problems: the first problems found.
+        problem_count: all problems found. Where it is more than ``damaged``, something is wrong with the file as a
+            whole, and the file is unreadable.
+        has_bom: whether the file begins with a byte order mark.
+    """
+
+    records: int = 0
+    lines: int = 0
+    damaged: int = 0
+    problems: tuple[Problem, ...] = ()
+    problem_count: int = 0
+    has_bom: bool = False
+
+    @classmethod
+    def refused(cls, reason: str, line: int | None = None) -> Structure:
+        """The structure of a file that cannot be read at all."""
+        return cls(problems=(Problem(line, reason),), problem_count=1)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the pass found no problem."""
+        return not self.problem_count
+
+    def is_readable(self, limit: float) -> bool:
+        """Whether the file can be read but for its damaged records, and these are within ``limit``, a share 0 to 1."""
+        if self.is_sound:
+            return True
+        return self.problem_count == self.damaged < self.records and self.damaged / self.records <= limit
+
+
+def merge_structures(parts: Mapping[str, Structure]) -> Structure:
+    """The structure of a file whose parts are these: part name → its structure, in the file's order."""
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    problems = (replace(problem, part=name) for name, part in parts.items() for problem in part.problems)
+    return Structure(
+        records=sum(part.records for part in parts.values()),
+        lines=sum(part.lines for part in parts.values()),
+        damaged=sum(part.damaged for part in parts.values()),
+        problems=tuple(islice(problems, PROBLEMS_SHOWN)),
+        problem_count=sum(part.problem_count for part in parts.values()),
+        has_bom=any(part.has_bom for part in parts.values()),
+    )

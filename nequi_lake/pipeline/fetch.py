@@ -1,0 +1,109 @@
+"""Fetch: a dataset's raw files from its source, hashed and inspected, and the check of their structure.
+
+The raw zone keeps what this returns; see ``RawZone.keep``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nequi_lake.datasets.spec import Dataset
+from nequi_lake.formats import RawFile
+from nequi_lake.lake.raw import RawZone
+from nequi_lake.lake.raw_file import RawFileVersion, RawPart, content_version, sha256_of
+from nequi_lake.quality.check import Check
+from nequi_lake.quality.structure import structure_check
+from nequi_lake.sources import Source
+
+log = logging.getLogger(__name__)
+
+
+def fetch_dataset(dataset: Dataset, source: Source, zone: RawZone, folder: Path) -> list[RawFileVersion]:
+    """Return the files of the source's version of a dataset, in the order of their declaration.
+
+    They are in the raw zone where it has the version already, otherwise in ``folder``, an empty one of this machine.
+
+    Raises:
+        SourceError: the source cannot deliver a file.
+        TransientError: the source broke off, or could not be reached.
+    """
+    return already_kept(dataset, source, zone) or receive(dataset, source, folder)
+
+
+def already_kept(dataset: Dataset, source: Source, zone: RawZone) -> list[RawFileVersion]:
+    """Return the files of the source's version where the raw zone has it complete; none where it must be fetched."""
+    version = source.version(dataset)
+    kept = zone.complete_version(dataset, version) if version else {}
+    if kept:
+        log.info("%s: version %s of %s is kept already", dataset.name, version, source.describe())
+    return list(kept.values())
+
+
+def receive(dataset: Dataset, source: Source, folder: Path) -> list[RawFileVersion]:
+    """Fetch a dataset's files into ``folder``, hash and inspect them, and return which version they are."""
+    log.info("%s: fetching from %s", dataset.name, source.describe())
+    parts = _described(dataset, source.fetch(dataset, folder), folder)
+    source_version = next((part.source_version for part in parts if part.source_version), None)
+    version = source_version or content_version({part.name: part.sha256 for part in parts})
+    fetched_at = datetime.now(UTC).isoformat(timespec="seconds")
+    found = []
+    for file in dataset.files:
+        own = tuple(part for part in parts if part.file == file.name)
+        structure = file.merge_structures({part.name: part.structure for part in own})
+        found.append(
+            RawFileVersion(
+                dataset=dataset.name,
+                file=file.name,
+                version=version,
+                readable=structure.is_readable(dataset.quarantine_limit(file)),
+                fetched_at=fetched_at,
+                parts=own,
+                folder=str(folder),
+            )
+        )
+        _log_received(file, found[-1])
+    return found
+
+
+def structure_checks(dataset: Dataset, files: Iterable[RawFileVersion]) -> dict[str, Check]:
+    """Return the check ``file_structure`` of each file, by the file's name, and log those that warn."""
+    declared = {file.name: file for file in dataset.files}
+    checks = {}
+    for version in files:
+        file = declared[version.file]
+        structure = file.merge_structures(version.structures)
+        check = structure_check(f"{dataset.name}/{file.name}", structure, dataset.quarantine_limit(file))
+        if check.warns:
+            log.warning("%s: %s warns: %s", check.subject, check.name, check.found)
+        checks[file.name] = check
+    return checks
+
+
+def _described(dataset: Dataset, parts: list[RawPart], folder: Path) -> list[RawPart]:
+    """Return parts that a source has written into ``folder``, with hash, size, structure and licence."""
+    declared = {file.name: file for file in dataset.files}
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # Hashing keeps one core busy, and the structure pass another.
+        hashing = [beside.submit(sha256_of, folder / part.name) for part in parts]
+        structures = [declared[part.file].inspect(folder / part.name) for part in parts]
+        return [
+            replace(
+                part,
+                sha256=digest.result(),
+                size_bytes=(folder / part.name).stat().st_size,
+                structure=structure,
+                licence=part.licence or dataset.licence,
+            )
+            for part, digest, structure in zip(parts, hashing, structures, strict=True)
+        ]
+
+
+def _log_received(file: RawFile, version: RawFileVersion) -> None:
+    content = f"{version.records:,} records in" if file.field_paths else "kept and not read,"
+    size = f"{version.size_bytes:,} bytes" + (f" in {len(version.parts)} parts" if len(version.parts) > 1 else "")
+    log.info("%s: %s, %s %s", version.dataset, file.name, content, size)
