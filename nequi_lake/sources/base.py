@@ -16,11 +16,11 @@ class Source(Protocol):
     """Delivers datasets."""
 
     def describe(self) -> str:
-        """The source, for a person."""
+        """The source, human-readable."""
         ...
 
     def account(self) -> str:
-        """As whom the source is asked, for a person; a source that asks nobody says where it is.
+        """The account with which the source is asked, human-readable; where the source is, if it has no accounts.
 
         Raises:
             SourceError: the source refuses the credentials.
@@ -37,7 +37,7 @@ class Source(Protocol):
         """The source's own version of the dataset, asked without fetching it; None where the source has no versions.
 
         Raises:
-            SourceError: the source does not have the dataset, or will not tell.
+            SourceError: the source does not have the dataset, or refuses to give its version.
             TransientError: the source could not be asked now.
         """
         ...
@@ -56,15 +56,15 @@ class Source(Protocol):
 
 
 def select(file: RawFile, paths: Iterable[str], where: str) -> Mapping[str, str]:
-    """Those of ``paths`` that are the file or its parts, in order → the name under which the lake keeps each.
+    """Return those of ``paths`` that are the file or its parts, in order → the name under which the lake keeps each.
 
     Args:
         file: what is looked for.
         paths: what there is.
-        where: where it is, for a person.
+        where: where that is, human-readable.
 
     Raises:
-        SourceError: the file is there twice.
+        SourceError: there are several of the file.
     """
     found = file.among(paths)
     kept = [name for _, name in found]

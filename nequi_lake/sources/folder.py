@@ -16,14 +16,14 @@ from nequi_lake.progress import blocks
 from nequi_lake.sources.base import select
 from nequi_lake.sources.unzip import Limits, unzip
 
-_GIVEN_BACK_BYTES = 8 * 2**20
+_DROPPED_BYTES = 8 * 2**20
 
 
 class FolderSource:
     """Datasets in a folder.
 
     Args:
-        folder: holds one folder a dataset.
+        folder: holds one folder per dataset.
         zip_max_bytes: what a zip may unpack to at most.
         zip_max_ratio: how many times its size a zip may unpack to.
     """
@@ -33,7 +33,7 @@ class FolderSource:
         self._limits = Limits(max_bytes=zip_max_bytes, max_ratio=zip_max_ratio)
 
     def describe(self) -> str:
-        """The source, for a person."""
+        """The source, human-readable."""
         return f"folder {self._folder}"
 
     def account(self) -> str:
@@ -51,11 +51,11 @@ class FolderSource:
     def fetch(self, dataset: Dataset, into: Path) -> list[RawPart]:
         """Copy the dataset's files into ``into``.
 
-        A file is looked for under its name and its aliases, whole or in parts, then in ``<file>.zip``, then in
+        A file is looked for under its name and its aliases, in one piece or in parts, then in ``<file>.zip``, then in
         ``<slug>.zip``.
 
         Raises:
-            SourceError: a file is not there, or its zip is damaged or not to be trusted.
+            SourceError: a file is not there, or its zip is damaged or unsafe.
         """
         return [part for file in dataset.files for part in self._fetch_one(dataset, file, into)]
 
@@ -86,14 +86,14 @@ class FolderSource:
 
 
 def _read_once(stream: IO[bytes], content: Iterable[memoryview]) -> Iterator[memoryview]:
-    """The content of a file, whose pages go back to the system as they are read: the copy needs as many.
+    """Yield the content of a file, and drop its pages from the system's cache: the copy needs as many.
 
-    In large pieces, as the system keeps all of a folio of which it is given back only a part.
+    Drops large pieces, as the system keeps all of a folio of which only a part is dropped.
     """
-    read = given_back = 0
+    read = dropped = 0
     for block in content:
         read += len(block)
-        if sys.platform == "linux" and read - given_back >= _GIVEN_BACK_BYTES:
-            os.posix_fadvise(stream.fileno(), given_back, read - given_back, os.POSIX_FADV_DONTNEED)
-            given_back = read
+        if sys.platform == "linux" and read - dropped >= _DROPPED_BYTES:
+            os.posix_fadvise(stream.fileno(), dropped, read - dropped, os.POSIX_FADV_DONTNEED)
+            dropped = read
         yield block

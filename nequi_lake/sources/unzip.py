@@ -1,4 +1,4 @@
-"""Taking a file, or its parts, out of a zip that nobody vouches for."""
+"""Unpacks a file, or its parts, from a zip that may be damaged or malicious."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from nequi_lake.progress import blocks
 from nequi_lake.sources.base import select
 
 _ENCRYPTED = 1
-"""The bit of a member's flags that says so."""
+"""The bit of a member's flags that says that it is encrypted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a zip may unpack to at most: bytes, and times its own size."""
+    """The limits of what a zip may unpack to: in bytes, and as a multiple of the zip's size."""
 
     max_bytes: int
     max_ratio: float
