@@ -1,7 +1,7 @@
 """Records that stand more than once: which of them are one record, and which contradict each other.
 
-That keys repeat is seen for nothing in the staged tables. Which records are behind it takes a pass of its own over the
-raw files, which only a dataset with repeated keys pays. What tells records apart waits on disk; in memory are the keys
+The audit finds duplicate keys at no extra cost; finding the source records takes a second pass over the raw files, run
+only then. What tells records apart waits on disk; in memory are the keys
 of one table at a time, and of each record whose key repeats a hash of its values.
 """
 
@@ -20,11 +20,11 @@ from nequi_lake.engines.records import (
     Copies,
     accepted,
     engine_errors,
-    flagged,
     is_none_of,
+    process_batches,
     repaired_copies,
     rules_of_file,
-    take_in,
+    typed_with_validity,
 )
 from nequi_lake.formats import RECORD, RawFile
 from nequi_lake.lake.raw_file import RawFileVersion
@@ -111,22 +111,22 @@ def _spool(
 ) -> None:
     """Put what tells the records of a file apart into the spools of the tables that it feeds."""
     rules = rules_of_file(dataset, file)
-    records = flagged(dataset, file, kept, rules, storage, copies)
+    records = typed_with_validity(dataset, file, kept, rules, storage, copies)
     for table in dataset.tables_of(file):
         if table.name not in spools:
-            spools[table.name] = Spool(folder / table.name, _told_apart(table, file, records).collect_schema())
+            spools[table.name] = Spool(folder / table.name, _identifying(table, file, records).collect_schema())
 
     with bar(f"looking for repeats in {file.name}", kept.records, "rows") as progress:
 
         def take(batch: pl.DataFrame, _broken: pl.DataFrame) -> None:
             progress.update(batch.height)
             for table in dataset.tables_of(file):
-                spools[table.name].add(_told_apart(table, file, batch.lazy()).collect())
+                spools[table.name].add(_identifying(table, file, batch.lazy()).collect())
 
-        take_in(dataset, file, kept, rules, records, take)
+        process_batches(dataset, file, kept, rules, records, take)
 
 
-def _told_apart(table: Table, file: RawFile, records: pl.LazyFrame) -> pl.LazyFrame:
+def _identifying(table: Table, file: RawFile, records: pl.LazyFrame) -> pl.LazyFrame:
     """File, number and hashes of the values of accepted records, and of the values those of which a key is made."""
     values = pl.struct(list(typed_columns(table)))
     return accepted(table, records).select(

@@ -42,11 +42,17 @@ class TableWriter:
     The engine's own partitioned sink holds a partition's rows until they fill a row group or the scan ends, and with
     very many partitions that is the whole table. This one writes the largest partitions whenever what it holds of all
     tables comes to ``held_bytes``, whatever their number; a partition then has several files.
+
+    Args:
+        storage: where the lake is.
+        held_bytes: how much is held at most.
+        name: begins the name of each file, so that two writers of one table never write the same path.
     """
 
-    def __init__(self, storage: Storage, held_bytes: int = HELD_BYTES) -> None:
+    def __init__(self, storage: Storage, held_bytes: int = HELD_BYTES, *, name: str = "00000") -> None:
         self._storage = storage
         self._limit = held_bytes
+        self._name = name
         self._held: dict[str, _Held] = {}
         self._begun: dict[str, int] = defaultdict(int)
         self._files: dict[str, list[DataFile]] = defaultdict(list)
@@ -76,7 +82,7 @@ class TableWriter:
     def write(self, table: Relation, rows: pl.LazyFrame, prefix: str) -> None:
         """Run a query for all rows of a table; arguments as for :meth:`add`."""
         if table.partition_by is None:
-            self._write_into(f"{prefix}/{_name(0)}", table, rows)
+            self._write_into(f"{prefix}/{self._name}-{_name(0)}", table, rows)
         else:
             rows.sink_batches(lambda batch: self.add(table, batch, prefix), engine="streaming")
 
@@ -99,7 +105,7 @@ class TableWriter:
     def _write(self, folder: str) -> None:
         """Write what is held of a partition into its next file."""
         held = self._held.pop(folder)
-        self._write_into(f"{folder}/{_name(self._begun[folder])}", held.table, pl.concat(held.rows).lazy())
+        self._write_into(f"{folder}/{self._name}-{_name(self._begun[folder])}", held.table, pl.concat(held.rows).lazy())
         self._begun[folder] += 1
 
     def _write_into(self, path: str, table: Relation, rows: pl.LazyFrame) -> None:
@@ -140,6 +146,10 @@ class Spool:
         paths = self._written()
         return pl.scan_parquet(paths, glob=False) if paths else pl.LazyFrame(schema=self._schema)
 
+    def segments(self) -> tuple[str, ...]:
+        """The paths of all rows, in order; at least one file, whose schema is known."""
+        return tuple(str(path) for path in self._written() or self._empty())
+
     def batches(self) -> Iterator[pl.DataFrame]:
         """All rows, some at a time."""
         return map(pl.read_parquet, self._written())
@@ -147,6 +157,10 @@ class Spool:
     def _written(self) -> list[Path]:
         self._write()
         return [self._path(number) for number in range(self._files)]
+
+    def _empty(self) -> list[Path]:
+        pl.DataFrame(schema=self._schema).write_parquet(self._path(0))
+        return [self._path(0)]
 
     def _write(self) -> None:
         if self._held:

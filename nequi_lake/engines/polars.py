@@ -1,33 +1,34 @@
-"""Stages a dataset on this machine with Polars: one streaming scan of each raw file feeds every table at once."""
+"""Stages a dataset with Polars: one streaming scan of each raw file feeds every table at once."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
 
 import polars as pl
 
 from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.engines.base import Bucket, Folded, InProcess, PartResult, StagePart, StagingJob, Workers, run
 from nequi_lake.engines.duplicates import Duplicates
 from nequi_lake.engines.files import Spool, TableWriter, prefix
 from nequi_lake.engines.quarantine import QuarantineWriter
 from nequi_lake.engines.records import (
-    Copies,
     accepted,
     engine_errors,
-    flagged,
+    process_batches,
     repaired_copies,
     rules_of_file,
-    take_in,
+    typed_with_validity,
 )
-from nequi_lake.formats import RECORD, RawFile
-from nequi_lake.lake.quarantine import finish_quarantine, quarantine_path
+from nequi_lake.formats import RECORD
+from nequi_lake.lake.quarantine import quarantine_path
 from nequi_lake.lake.raw_file import RawFileVersion
-from nequi_lake.lake.release import Accounting, FileAccount, Release, StagedTable
+from nequi_lake.lake.release import Release, StagedTable
 from nequi_lake.lake.storage import Storage
 from nequi_lake.progress import bar
+
+_ONLY_BUCKET = 0
 
 
 def stage(
@@ -40,7 +41,7 @@ def stage(
 ) -> dict[str, StagedTable]:
     """Write the selected tables under a prefix of the release's run, and the bad records into the quarantine.
 
-    Only for a run that has the dataset to itself.
+    Only for a caller that holds the dataset's lock.
 
     Args:
         dataset: what to make.
@@ -56,112 +57,101 @@ def stage(
     Raises:
         StageError: the engine could not read or write a file.
     """
-    tables = [table for table in dataset.tables if table.name in select]
-    read = [file for file in dataset.readable_files if not set(tables).isdisjoint(dataset.tables_of(file))]
-    records = sum(files[file.name].records for file in read)
-    with (
-        engine_errors(dataset, files, storage),
-        storage.scratch(dataset.name) as folder,
-        bar(f"staging {dataset.name}", records, "rows") as progress,
-    ):
-        copies = repaired_copies(read, files, storage, folder)
-        staging = _Staging(dataset, tables, release, storage, duplicates or Duplicates(), folder)
-        for file in read:
-            staging.read(file, files[file.name], copies.get(file.name, {}), progress.update)
-        finish_quarantine(storage, dataset.name, release.run_id)
-        return staging.staged()
+    with storage.scratch(dataset.name) as scratch:
+        job = StagingJob(
+            dataset=dataset,
+            tables=tuple(table for table in dataset.tables if table.name in select),
+            files=files,
+            release=release,
+            duplicates=duplicates or Duplicates(),
+            storage=storage,
+            scratch=scratch,
+        )
+        return run(PolarsEngine(), InProcess(), job)
 
 
-class _Staging:
-    """Tables under way."""
+class PolarsEngine:
+    """The engine of one machine: a part is a whole raw file, and there is one bucket for each table."""
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        tables: list[Table],
-        release: Release,
-        storage: Storage,
-        duplicates: Duplicates,
-        folder: Path,
-    ) -> None:
-        self._dataset, self._tables, self._release = dataset, tables, release
-        self._storage, self._duplicates, self._folder = storage, duplicates, folder
-        self._writer = TableWriter(storage)
-        self._accounts: dict[str, FileAccount] = {}
-        self._accepted = Counter[str]()
-        self._spools: dict[str, Spool] = {}
+    def cut(self, job: StagingJob, workers: Workers) -> list[StagePart]:  # noqa: ARG002
+        """One part for each raw file that feeds one of the tables."""
+        read = [file for file in job.dataset.readable_files if job.tables_of(file)]
+        return [StagePart(job=job, number=number, file=file) for number, file in enumerate(read)]
 
-    def read(self, file: RawFile, kept: RawFileVersion, copies: Copies, progress: Callable[[int], object]) -> None:
-        """Take in the records of a file. ``progress`` is told of each part of them gone by."""
-        dataset = self._dataset
-        rules = [*rules_of_file(dataset, file), *self._duplicates.rules(dataset, file)]
-        repeated = {table: self._duplicates.repeated_in(table, file) for table in self._tables_of(file)}
-        records = flagged(dataset, file, kept, rules, self._storage, copies)
-        for table in repeated:
-            if not table.is_by_record and table.name not in self._spools:
-                schema = accepted(table, records).collect_schema()
-                self._spools[table.name] = Spool(self._folder / f"{table.name}.spool", schema)
-        bad = QuarantineWriter(dataset, file, kept, copies, self._folder / f"{file.name}.bad")
+    def stage_part(self, part: StagePart) -> PartResult:
+        """Read a raw file in one scan; write the tables with one row per record, and spool the records of the others.
 
-        def take(batch: pl.DataFrame, broken: pl.DataFrame) -> None:
-            progress(batch.height)
+        Raises:
+            StageError: the file could not be read or written.
+        """
+        with engine_errors(part.job.dataset, part.job.files, part.job.storage):
+            return _stage_file(part)
+
+    def fold_bucket(self, bucket: Bucket) -> Folded:
+        """Run the table's transform over the records, and write the rows.
+
+        Raises:
+            StageError: the records could not be read or written.
+        """
+        job, table = bucket.job, bucket.table
+        with engine_errors(job.dataset, job.files, job.storage):
+            records = pl.scan_parquet(list(bucket.segments), glob=False)
+            after_grouping, rows = _expected(table, records).collect(engine="streaming").row(0)
+            writer = TableWriter(job.storage, name=f"fold-{bucket.number:05}")
+            made = table.transform(records).select(list(table.columns))
+            writer.write(table, made, prefix(job.dataset, table, job.release, job.storage))
+            writer.finish()
+            return Folded(table=table.name, files=writer.files(table), records=after_grouping, rows=rows)
+
+
+def _stage_file(part: StagePart) -> PartResult:
+    job, file = part.job, part.file
+    dataset, storage, kept = job.dataset, job.storage, job.files[file.name]
+    scratch = job.scratch / part.name
+    scratch.mkdir()
+    copies = repaired_copies([file], job.files, storage, scratch).get(file.name, {})
+    rules = [*rules_of_file(dataset, file), *job.duplicates.rules(dataset, file)]
+    repeated = {table: job.duplicates.repeated_in(table, file) for table in job.tables_of(file)}
+    records = typed_with_validity(dataset, file, kept, rules, storage, copies)
+    writer, counts = TableWriter(storage, name=part.name), Counter[str]()
+    prefixes = {table.name: prefix(dataset, table, job.release, storage) for table in repeated}
+    spools = {
+        table.name: Spool(
+            scratch / "exchange" / table.name / str(_ONLY_BUCKET), accepted(table, records).collect_schema()
+        )
+        for table in repeated
+        if not table.is_by_record
+    }
+    bad = QuarantineWriter(dataset, file, kept, copies, scratch / "quarantine")
+    with bar(f"staging {dataset.name}/{file.name}", kept.records, "rows") as progress:
+
+        def add(batch: pl.DataFrame, broken: pl.DataFrame) -> None:
+            progress.update(batch.height)
             if not broken.is_empty():
                 bad.add(broken, rules)
             for table, numbers in repeated.items():
                 without = numbers[bisect_left(numbers, batch[RECORD][0]) : bisect_right(numbers, batch[RECORD][-1])]
-                self._add(table, accepted(table, batch.lazy(), without).collect())
+                rows = accepted(table, batch.lazy(), without).collect()
+                counts[table.name] += rows.height
+                if table.name in spools:
+                    spools[table.name].add(rows)
+                else:
+                    writer.add(table, rows.select(list(table.columns)), prefixes[table.name])
 
-        take_in(dataset, file, kept, rules, records, take)
-        self._accounts[file.name] = FileAccount(records=kept.records, quarantined=bad.broken + kept.damaged)
-        bad.write(quarantine_path(self._storage, dataset.name, self._release.run_id, file.name), self._storage)
-
-    def staged(self) -> dict[str, StagedTable]:
-        """Write what is left to write."""
-        expected: dict[str, tuple[int, int]] = {}
-        for table in self._tables:
-            folded = rows = self._accepted[table.name]
-            if table.name in self._spools:
-                records = self._spools[table.name].scan()
-                folded, rows = _expected(table, records).collect(engine="streaming").row(0)
-                made = table.transform(records).select(list(table.columns))
-                self._writer.write(table, made, self._prefix(table))
-            expected[table.name] = (folded, rows)
-        self._writer.finish()
-        return {table.name: self._staged(table, *expected[table.name]) for table in self._tables}
-
-    def _staged(self, table: Table, folded: int, rows: int) -> StagedTable:
-        feeding = self._dataset.files_of(table)
-        read = self._accepted[table.name]
-        repeated = sum(len(self._duplicates.repeated_in(table, file)) for file in feeding)
-        return StagedTable(
-            dataset=self._dataset.name,
-            table=table.name,
-            release=self._release,
-            accounting=Accounting(
-                files={file.name: self._accounts[file.name] for file in feeding},
-                accepted=read + repeated,
-                merged=read - folded + repeated,
-                expected_rows=rows,
-            ),
-            files=self._writer.files(table),
-        )
-
-    def _add(self, table: Table, records: pl.DataFrame) -> None:
-        self._accepted[table.name] += records.height
-        if table.name in self._spools:
-            self._spools[table.name].add(records)
-        else:
-            self._writer.add(table, records.select(list(table.columns)), self._prefix(table))
-
-    def _tables_of(self, file: RawFile) -> list[Table]:
-        return [table for table in self._dataset.tables_of(file) if table in self._tables]
-
-    def _prefix(self, table: Table) -> str:
-        return prefix(self._dataset, table, self._release, self._storage)
+        process_batches(dataset, file, kept, rules, records, add)
+    writer.finish()
+    bad.write(quarantine_path(storage, dataset.name, job.release.run_id, file.name, part.name), storage)
+    return PartResult(
+        file=file.name,
+        files={table.name: writer.files(table) for table in repeated},
+        accepted=counts,
+        broken=bad.broken,
+        segments={name: {_ONLY_BUCKET: spool.segments()} for name, spool in spools.items()},
+    )
 
 
 def _expected(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:
-    """One row: records after folding, rows that these must give."""
+    """One row: records after grouping, rows that these must give."""
     rows_of_record = pl.col(table.explode).list.len().cast(pl.Int64) if table.explode else pl.lit(1, pl.Int64)
     counted = records.select(RECORD, *table.group_by, rows=rows_of_record)
     if table.group_by:

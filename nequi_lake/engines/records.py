@@ -22,8 +22,8 @@ from nequi_lake.lake.storage.faults import explain
 
 log = logging.getLogger(__name__)
 
-KEEPS = "__keeps_contract"
-"""Column of a flagged frame: whether the record keeps the contracts of all tables that its file feeds."""
+IS_VALID = "__is_valid"
+"""Column of a typed frame: whether the record keeps the contracts of all tables that its file feeds."""
 _ERROR_SHOWN = 300
 _BATCH_RECORDS = 100_000
 _BATCH_BYTES = 32 * 2**20
@@ -39,9 +39,9 @@ def engine_errors(dataset: Dataset, files: Mapping[str, RawFileVersion], storage
     try:
         yield
     except (polars.exceptions.PolarsError, OSError) as error:
-        told = explain(error, storage.uri)
-        if told:
-            raise told from error
+        translated = explain(error, storage.uri)
+        if translated:
+            raise translated from error
         raise StageError(
             f"The raw files of {dataset.name} could not be staged: {str(error)[:_ERROR_SHOWN]}",
             where=", ".join(file.path for file in files.values()),
@@ -95,13 +95,13 @@ def _scan_parts(file: RawFile, kept: RawFileVersion, copies: Copies, storage: St
     return pl.concat(scans)
 
 
-def _places(records: pl.LazyFrame, block: pl.Expr) -> pl.Expr:
-    """The place of each record within its block, from 0.
+def _positions(records: pl.LazyFrame, session_by: pl.Expr) -> pl.Expr:
+    """The position of each record within its session, from 0.
 
-    A look of its own at the raw values finds where blocks begin. With functions that run in order in the pass itself,
+    A separate pass over the raw values finds where sessions begin. With functions that run in order in the pass itself,
     the engine reads on where the sinks are slower, and holds what it has read.
     """
-    values = records.select(RECORD, value=block.forward_fill())
+    values = records.select(RECORD, value=session_by.forward_fill())
     begins = values.filter(pl.col("value").ne_missing(pl.col("value").shift(1))).select(RECORD)
     starts = np.union1d(0, begins.collect(engine="streaming")[RECORD].to_numpy())
 
@@ -111,7 +111,7 @@ def _places(records: pl.LazyFrame, block: pl.Expr) -> pl.Expr:
     return pl.col(RECORD).map_batches(within, return_dtype=pl.Int64, is_elementwise=True)
 
 
-def flagged(
+def typed_with_validity(
     dataset: Dataset,
     file: RawFile,
     kept: RawFileVersion,
@@ -121,17 +121,17 @@ def flagged(
 ) -> pl.LazyFrame:
     """Raw and typed values of every record that can be read, and whether it keeps every table's contract.
 
-    Numbers are cast fast: records that keep every contract are right, the others are cast again by :func:`take_in`.
+    Numbers are cast fast: records that keep every contract are right; :func:`process_batches` casts the others again.
     """
     records = _scan_parts(file, kept, copies, storage)
     if file.session_by is not None:
-        records = records.with_columns(_places(records, file.session_by).alias(POSITION_IN_SESSION))
+        records = records.with_columns(_positions(records, file.session_by).alias(POSITION_IN_SESSION))
     if copies:
         records = records.filter(is_none_of(damaged_records(kept, copies)["record"]))
-    return _judged(dataset, file, rules, records, fast_cast=True)
+    return _typed(dataset, file, rules, records, fast_cast=True)
 
 
-def _judged(
+def _typed(
     dataset: Dataset, file: RawFile, rules: list[Rule], records: pl.LazyFrame, *, fast_cast: bool
 ) -> pl.LazyFrame:
     typed = [
@@ -141,40 +141,40 @@ def _judged(
     ]
     # A rule over a missing value is null, which breaks nothing: that it may not be missing is a rule of its own.
     keeps = pl.all_horizontal(rule.keeps for rule in rules).fill_null(True)
-    return records.with_columns(typed).with_columns(keeps.alias(KEEPS))
+    return records.with_columns(typed).with_columns(keeps.alias(IS_VALID))
 
 
-def _sorted_out(
+def _split_invalid(
     dataset: Dataset, file: RawFile, rules: list[Rule], batch: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """A batch of records, flagged with fast casts, judged for good, and those of them that break a contract."""
-    if batch[KEEPS].all():
+    """A batch of records, those that fast casts made invalid cast again, and those of them that break a contract."""
+    if batch[IS_VALID].all():
         return batch, batch.clear()
-    doubtful = batch.lazy().filter(pl.col(KEEPS).not_())
-    judged = _judged(dataset, file, rules, doubtful, fast_cast=False).collect()
-    sound, bad = judged.filter(KEEPS), judged.filter(pl.col(KEEPS).not_())
+    doubtful = batch.lazy().filter(pl.col(IS_VALID).not_())
+    recast = _typed(dataset, file, rules, doubtful, fast_cast=False).collect()
+    sound, bad = recast.filter(IS_VALID), recast.filter(pl.col(IS_VALID).not_())
     if not sound.is_empty():
-        batch = pl.concat([batch.filter(KEEPS), sound]).sort(RECORD)
+        batch = pl.concat([batch.filter(IS_VALID), sound]).sort(RECORD)
     return batch, bad
 
 
-def take_in(
+def process_batches(
     dataset: Dataset,
     file: RawFile,
     kept: RawFileVersion,
     rules: list[Rule],
     records: pl.LazyFrame,
-    take: Callable[[pl.DataFrame, pl.DataFrame], None],
+    process: Callable[[pl.DataFrame, pl.DataFrame], None],
 ) -> None:
-    """Hand over flagged records of a file: batch by batch, judged for good, and those of them that break a contract.
+    """Hand over flagged records of a file: batch by batch, recast for good, and those of them that break a contract.
 
-    The engine waits while ``take`` deals with a batch. Where it has several sinks for one scan itself, it reads on
+    The engine waits while ``process`` deals with a batch. Where it has several sinks for one scan itself, it reads on
     while the slowest is at work, and holds what that has not taken.
     """
     # Many records at once, as each batch has its cost, and no more than memory bears of long ones.
     at_once = min(_BATCH_RECORDS, max(1, _BATCH_BYTES * kept.records // max(1, kept.size_bytes)))
     records.sink_batches(
-        lambda batch: take(*_sorted_out(dataset, file, rules, batch)), chunk_size=at_once, engine="streaming"
+        lambda batch: process(*_split_invalid(dataset, file, rules, batch)), chunk_size=at_once, engine="streaming"
     )
 
 
@@ -183,17 +183,17 @@ def rules_of_file(dataset: Dataset, file: RawFile) -> list[Rule]:
     return [rule for table in dataset.tables_of(file) for rule in rules_of(table)]
 
 
-def accepted(table: Table, flagged: pl.LazyFrame, without: Sequence[int] = ()) -> pl.LazyFrame:
+def accepted(table: Table, records: pl.LazyFrame, without: Sequence[int] = ()) -> pl.LazyFrame:
     """The table's typed columns and ``RECORD`` of the records that keep every contract.
 
     Args:
         table: which.
-        flagged: the records of one file, as :func:`flagged` gives them.
+        records: the records of one file, as :func:`typed_with_validity` gives them.
         without: numbers of records to leave out.
     """
-    keeps = pl.col(KEEPS) & is_none_of(without) if without else pl.col(KEEPS)
+    keeps = pl.col(IS_VALID) & is_none_of(without) if without else pl.col(IS_VALID)
     names = typed_columns(table)
-    return flagged.filter(keeps).select(RECORD, *(pl.col(typed_name(table.name, name)).alias(name) for name in names))
+    return records.filter(keeps).select(RECORD, *(pl.col(typed_name(table.name, name)).alias(name) for name in names))
 
 
 def is_none_of(records: Sequence[int] | pl.Series) -> pl.Expr:

@@ -1,6 +1,6 @@
 """The quarantine: raw records that broke a contract, put aside by the run that staged their dataset.
 
-    quarantine/<dataset>/<run>/<raw file>.parquet
+    quarantine/<dataset>/<run>/<raw file>/<part>.parquet
     quarantine/<dataset>/newest.json               which run was the last to put them all there
 
 One row a record, with the columns of :data:`COLUMNS`: where it is, what it broke, and its raw values as JSON. A record
@@ -14,6 +14,7 @@ import json
 import polars as pl
 
 from nequi_lake.datasets.spec import Dataset, Relation
+from nequi_lake.lake.layout import quarantine_folder
 from nequi_lake.lake.storage import Storage
 
 COLUMNS = {
@@ -28,9 +29,9 @@ COLUMNS = {
 """``file`` is a raw file or its part; there ``record`` counts from 0 without the header, ``line`` from 1 with it."""
 
 
-def quarantine_path(storage: Storage, dataset: str, run_id: str, file: str) -> str:
-    """Where a run puts the bad records of a raw file."""
-    return storage.path("quarantine", dataset, run_id, f"{file}.parquet")
+def quarantine_path(storage: Storage, dataset: str, run_id: str, file: str, part: str) -> str:
+    """Where a run puts the bad records of a part of a raw file."""
+    return f"{quarantine_folder(storage, dataset, run_id, file)}/{part}.parquet"
 
 
 def finish_quarantine(storage: Storage, dataset: str, run_id: str) -> None:
@@ -50,6 +51,6 @@ def newest_quarantine(storage: Storage, dataset: Dataset, table: Relation) -> pl
     run_id = newest_run(storage, dataset.name)
     if run_id is None:
         return empty
-    paths = [quarantine_path(storage, dataset.name, run_id, file.name) for file in dataset.files_of(table)]
-    found = [pl.scan_parquet(path, glob=False, **storage.polars_scan()) for path in paths if storage.exists(path)]
-    return pl.concat([empty, *found])
+    folders = [quarantine_folder(storage, dataset.name, run_id, file.name) for file in dataset.files_of(table)]
+    paths = [path for folder in folders for path in sorted(storage.files(folder))]
+    return pl.concat([empty, *(pl.scan_parquet(path, glob=False, **storage.polars_scan()) for path in paths)])

@@ -74,7 +74,7 @@ Make = Callable[..., StagedTable]
 def test_a_mart_has_the_contracts_types_in_its_order_and_by_its_key(make: Make, storage: Storage) -> None:
     staged = make(SOUND)
     (path,) = staged.paths
-    assert path == storage.path("marts", "notes", "lengths", "data", "run", "00000000.parquet")
+    assert path == storage.path("marts", "notes", "lengths", "data", "run", "00000-00000000.parquet")
     assert pq.read_schema(path) == arrow_schema(Lengths)
     day = date(2026, 1, 31)
     assert pl.read_parquet(path).rows() == [
