@@ -52,6 +52,7 @@ def run(
     _dagster_home()
 
     from nequi_lake.defs.run import run_recorded
+    from nequi_lake.lake.layout import REPORTS
 
     outcome = run_recorded(settings, datasets or there)
     if context.obj:
@@ -59,7 +60,7 @@ def run(
     for failure in outcome.failures:
         complain(failure, debug=False)
     _summary(lake, datasets or there)
-    reports = lake.storage.path("profiling_reports", "index.html")
+    reports = lake.storage.path(REPORTS, "index.html")
     if lake.storage.exists(reports):
         say(f"Reports: {lake.storage.link(reports)}")
     if os.environ.get("DAGSTER_HOME"):

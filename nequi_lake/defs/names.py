@@ -9,9 +9,9 @@ from typing import TypedDict
 import dagster as dg
 
 from nequi_lake.datasets.spec import INDEX, Dataset, Relation
+from nequi_lake.lake.layout import RAW, REPORTS
 from nequi_lake.lake.reader import Lake
 
-RAW, REPORTS = "raw", "profiling_reports"
 IO_RAW, IO_TABLES, IO_REPORTS = "raw_files", "iceberg", "reports"
 
 

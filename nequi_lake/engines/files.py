@@ -12,6 +12,7 @@ import polars as pl
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Partition, Relation
+from nequi_lake.lake.layout import data_folder
 from nequi_lake.lake.release import DataFile, Release, StagedTable
 from nequi_lake.lake.storage import Storage
 
@@ -24,7 +25,7 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 def prefix(dataset: Dataset, table: Relation, release: Release, storage: Storage) -> str:
     """The folder of the files that a run stages for a table."""
-    return storage.path(table.zone, dataset.name, table.name, "data", release.run_id)
+    return data_folder(storage, table.zone, dataset.name, table.name, release.run_id)
 
 
 @dataclass

@@ -31,6 +31,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Relation, ReleaseGroup
 from nequi_lake.errors import CatalogConflictError, CatalogError
+from nequi_lake.lake.layout import PROCESSED, relation_folder
 from nequi_lake.lake.patience import patiently
 from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
 from nequi_lake.lake.settings import Settings
@@ -70,7 +71,7 @@ class LakeCatalog:
                 where=self._storage.uri,
                 fix="Make it: nequi-lake run. Is NEQUI_LAKE_URI the lake that you mean?",
             )
-        options = {"warehouse": self._storage.path("processed"), **self._storage.iceberg_properties()}
+        options = {"warehouse": self._storage.path(PROCESSED), **self._storage.iceberg_properties()}
         if self._settings.catalog == "glue":
             return _glue(options)
         options["uri"] = _that_waits(self._settings.catalog_uri)
@@ -286,7 +287,7 @@ class LakeCatalog:
         creation = self._catalog.create_table_transaction(
             (dataset.name, table.name),
             schema=arrow_schema(table.contract),
-            location=self._storage.path(table.zone, dataset.name, table.name),
+            location=relation_folder(self._storage, table.zone, dataset.name, table.name),
             properties=_properties(dataset, table),
         )
         if table.partition_by:

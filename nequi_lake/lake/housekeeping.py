@@ -6,6 +6,7 @@ import logging
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.lake.catalog import LakeCatalog
+from nequi_lake.lake.layout import QUARANTINE, RAW, RELEASES, REPORTS, data_folder
 from nequi_lake.lake.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -13,7 +14,7 @@ log = logging.getLogger(__name__)
 
 def written_in(dataset: Dataset, storage: Storage) -> list[str]:
     """The dataset's folders in which files are written whole, by way of a draft where the storage needs one."""
-    return [storage.path(zone, dataset.name) for zone in ("raw", "quarantine", "profiling_reports")]
+    return [storage.path(zone, dataset.name) for zone in (RAW, QUARANTINE, RELEASES, REPORTS)]
 
 
 def remove_drafts(dataset: Dataset, storage: Storage) -> None:
@@ -31,7 +32,7 @@ def remove_orphans(dataset: Dataset, catalog: LakeCatalog, storage: Storage) -> 
     remove_drafts(dataset, storage)
     removed = 0
     for table in dataset.relations:
-        folder = storage.path(table.zone, dataset.name, table.name, "data")
+        folder = data_folder(storage, table.zone, dataset.name, table.name)
         for run_id in set(storage.list(folder)) - catalog.run_ids(dataset.name, table.name):
             storage.remove(f"{folder}/{run_id}")
             removed += 1

@@ -15,13 +15,14 @@ import json
 import uuid
 from dataclasses import asdict, dataclass
 
+from nequi_lake.datasets.relation import RAW_ZONE, Mart, Table
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.storage import Storage
 
 FORMAT = 2
 """The number of the format that this code reads and writes. Lakes without ``lake.json`` have an older one."""
 
-RAW, PROCESSED, MARTS = "raw", "processed", "marts"
+RAW, PROCESSED, MARTS = RAW_ZONE, Table.zone, Mart.zone
 QUARANTINE, RELEASES, REPORTS = "quarantine", "releases", "profiling_reports"
 _IDENTITY = "lake.json"
 

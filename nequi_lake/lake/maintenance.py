@@ -18,8 +18,9 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogConflictError, CatalogError, NequiLakeError, TransientError
 from nequi_lake.lake.catalog import LakeCatalog
 from nequi_lake.lake.housekeeping import written_in
+from nequi_lake.lake.layout import PROCESSED, QUARANTINE, RELEASES, raw_folder
 from nequi_lake.lake.patience import patiently
-from nequi_lake.lake.quarantine import newest_run
+from nequi_lake.lake.quarantine import NEWEST, newest_run
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.snapshots import parse_summary, time_of
 from nequi_lake.lake.storage import FileFacts, Storage
@@ -97,7 +98,7 @@ def maintain_all(
         try:
             removed.append(maintain(dataset, catalog, storage, dry_run=dry_run))
         except Exception as error:
-            told = explain(error, storage.path("processed", dataset.name))
+            told = explain(error, storage.path(PROCESSED, dataset.name))
             if told is None:
                 log.exception("%s: not maintained", dataset.name)
                 told = NequiLakeError(f"It broke off: {type(error).__name__}: {error}", fix="Report it.")
@@ -131,7 +132,7 @@ def maintain(
         CatalogError: a file that a kept snapshot needs is not there; nothing was changed.
     """
     published = any(catalog.iceberg(dataset.name, table.name) for table in dataset.relations)
-    if not (published or storage.exists(storage.path("raw", dataset.name))):
+    if not (published or storage.exists(raw_folder(storage, dataset.name))):
         return Removed(dataset=dataset.name)
     with storage.alone(dataset.name):
         # What another writer has done decides anew what may go: a rollback needs the files of an old release again.
@@ -198,7 +199,7 @@ def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, 
         removable |= {path: file for path, file in found.items() if path not in needed}
     removable |= _left_by_killed(dataset, storage)
     left = {path: file for path, file in removable.items() if file.modified_at < now - keep.grace}
-    return _Plan(expired, left | _old_quarantine(dataset, storage, runs, oldest))
+    return _Plan(expired, left | _of_old_runs(dataset, storage, runs, oldest))
 
 
 def _is_kept(snapshot: Snapshot, iceberg: IcebergTable, releases: Collection[str], oldest: datetime) -> bool:
@@ -232,14 +233,15 @@ def _left_by_killed(dataset: Dataset, storage: Storage) -> dict[str, FileFacts]:
     return left
 
 
-def _old_quarantine(
+def _of_old_runs(
     dataset: Dataset, storage: Storage, runs: Collection[str | None], oldest: datetime
 ) -> dict[str, FileFacts]:
-    folder = storage.path("quarantine", dataset.name)
-    return {
-        path: file
-        for path, file in storage.files(folder).items()
-        if file.modified_at < oldest
-        and "/" in (name := path.removeprefix(f"{folder}/"))
-        and name.split("/")[0] not in runs
-    }
+    """Quarantines, and records of what checks found, of runs of which no release is kept."""
+    found: dict[str, FileFacts] = {}
+    for zone in (QUARANTINE, RELEASES):
+        folder = storage.path(zone, dataset.name)
+        for path, file in storage.files(folder).items():
+            run = path.removeprefix(f"{folder}/").split("/")[0].removesuffix(".json")
+            if file.modified_at < oldest and run not in {*runs, NEWEST}:
+                found[path] = file
+    return found

@@ -17,6 +17,8 @@ from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.lake.layout import quarantine_folder
 from nequi_lake.lake.storage import Storage
 
+NEWEST = "newest"
+"""The name, without its ending, of the file that says which run was the last to put all its records there."""
 COLUMNS = {
     "dataset": pl.String(),
     "file": pl.String(),
@@ -36,12 +38,12 @@ def quarantine_path(storage: Storage, dataset: str, run_id: str, file: str, part
 
 def finish_quarantine(storage: Storage, dataset: str, run_id: str) -> None:
     """Let readers see the run's quarantine, once it is there whole."""
-    storage.write(storage.path("quarantine", dataset, "newest.json"), json.dumps({"run_id": run_id}).encode())
+    storage.write(quarantine_folder(storage, dataset, f"{NEWEST}.json"), json.dumps({"run_id": run_id}).encode())
 
 
 def newest_run(storage: Storage, dataset: str) -> str | None:
     """The last run whose quarantine is there whole; None where there is none."""
-    pointer = storage.path("quarantine", dataset, "newest.json")
+    pointer = quarantine_folder(storage, dataset, f"{NEWEST}.json")
     return str(json.loads(storage.read(pointer))["run_id"]) if storage.exists(pointer) else None
 
 

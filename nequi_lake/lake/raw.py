@@ -17,6 +17,7 @@ import msgspec
 
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import RawZoneError
+from nequi_lake.lake.layout import raw_folder
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart
 from nequi_lake.lake.storage import FileFacts, Storage
 
@@ -56,7 +57,7 @@ class RawZone:
         if version is None:
             raise RawZoneError(
                 f"No version of {dataset.name} is kept in the raw zone.",
-                where=self._storage.path("raw", dataset.name),
+                where=raw_folder(self._storage, dataset.name),
                 fix=fix,
             )
         kept = self._kept(dataset, version)
@@ -78,7 +79,7 @@ class RawZone:
 
     def current_version(self, dataset: str) -> str | None:
         """The newest version of which every file is kept and readable; None where there is none."""
-        pointer = self._storage.path("raw", dataset, "current.json")
+        pointer = f"{raw_folder(self._storage, dataset)}/current.json"
         if not self._storage.exists(pointer):
             return None
         return str(json.loads(self._storage.read(pointer))["version"])
@@ -91,7 +92,7 @@ class RawZone:
 
     def never_kept(self, dataset: str) -> dict[str, FileFacts]:
         """The files, of any version, that no manifest names: what killed runs left, or what is being kept just now."""
-        found = self._storage.files(self._storage.path("raw", dataset))
+        found = self._storage.files(raw_folder(self._storage, dataset))
         manifests = [path for path in found if path.endswith(MANIFEST)]
         kept = [self._manifest(*path.removesuffix(MANIFEST).rsplit("/", 1)) for path in manifests]
         named = {*manifests, *(file.path_of(part) for file in kept for part in file.parts)}
@@ -136,7 +137,7 @@ class RawZone:
     def _make_current(self, dataset: Dataset, version: str) -> None:
         if _all_readable(dataset, self._kept(dataset, version)):
             self._storage.write(
-                self._storage.path("raw", dataset.name, "current.json"), json.dumps({"version": version}).encode()
+                f"{raw_folder(self._storage, dataset.name)}/current.json", json.dumps({"version": version}).encode()
             )
 
     def _kept(self, dataset: Dataset, version: str) -> dict[str, RawFileVersion]:
@@ -148,7 +149,7 @@ class RawZone:
         }
 
     def _folder(self, dataset: str, version: str) -> str:
-        return self._storage.path("raw", dataset, f"version={version}")
+        return f"{raw_folder(self._storage, dataset)}/version={version}"
 
     def _manifest(self, folder: str, file: str) -> RawFileVersion:
         content = self._storage.read(f"{folder}/{file}{MANIFEST}")

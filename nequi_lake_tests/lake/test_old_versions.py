@@ -59,8 +59,10 @@ def as_of(lake: Lake, version: str | datetime) -> Lake:
 
 
 def files(lake: Lake) -> set[str]:
-    """Every file of the tables and the quarantine."""
-    return {path for zone in ("processed", "quarantine") for path in lake.storage.files(lake.storage.path(zone))}
+    """Every file of the tables, the quarantine and the releases."""
+    return {
+        path for zone in ("processed", "quarantine", "releases") for path in lake.storage.files(lake.storage.path(zone))
+    }
 
 
 def tidy(lake: Lake, dataset: Dataset, *, releases: int = 1, dry_run: bool = False) -> Removed:
@@ -221,6 +223,7 @@ def test_quarantines_go_with_their_releases(lake: Lake, cite_sum: Dataset, three
     lake.storage.write(newest, f'{{"run_id": "{runs[0]}"}}'.encode())
     tidy(lake, cite_sum, releases=1)
     assert lake.storage.list(lake.storage.path("quarantine", "cite_sum")) == [runs[0], runs[2], "newest.json"]
+    assert lake.storage.list(lake.storage.path("releases", "cite_sum")) == [f"{runs[0]}.json", f"{runs[2]}.json"]
 
 
 def test_a_kill_between_forgetting_and_removing_is_mended_by_the_next_time(
