@@ -6,10 +6,10 @@ import dagster as dg
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.failures import as_failure, check_result, refuse
-from nequi_lake.defs.names import IO_RAW, RAW, belongs_to, raw_key
+from nequi_lake.defs.names import IO_RAW, belongs_to, raw_key
 from nequi_lake.formats import RawFile
 from nequi_lake.lake.housekeeping import remove_drafts
-from nequi_lake.lake.layout import ensure_identity
+from nequi_lake.lake.layout import RAW, ensure_identity
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.reader import Lake
