@@ -8,7 +8,7 @@ from chart import draw, folder
 from matplotlib.axes import Axes
 
 from nequi_lake import Lake
-from nequi_lake.lake.exports import write
+from nequi_lake.lake.export.write import write
 
 PAIRS = "FROM cite_sum.summarisation_training WHERE (split = 'train' OR NOT in_other_split)"
 

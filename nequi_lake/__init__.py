@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nequi_lake.datasets.contract import column_meta, one_of
     from nequi_lake.datasets.spec import Dataset, Mart, Partition, Table
     from nequi_lake.formats import CsvFile, JsonLinesFile
-    from nequi_lake.lake.reader import Lake, LakeTable
+    from nequi_lake.lake.read.reader import Lake, LakeTable
 
 __all__ = [
     "CsvFile",
@@ -42,8 +42,8 @@ _MODULES = {
     "one_of": "nequi_lake.datasets.contract",
     "CsvFile": "nequi_lake.formats",
     "JsonLinesFile": "nequi_lake.formats",
-    "Lake": "nequi_lake.lake.reader",
-    "LakeTable": "nequi_lake.lake.reader",
+    "Lake": "nequi_lake.lake.read.reader",
+    "LakeTable": "nequi_lake.lake.read.reader",
 }
 """Name → the module that has it, where that is not the module of the words of declarations."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import NequiLakeError, SourceError
-from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.storage.faults import explain
 from nequi_lake.quality.check import Check
 from nequi_lake.sources import Source

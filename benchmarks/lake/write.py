@@ -10,7 +10,7 @@ from nequi_lake.datasets import discover
 from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.engines.polars import stage
 from nequi_lake.lake.raw import RawZone
-from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.release import Release
 from nequi_lake.lake.settings import Settings
 from nequi_lake.pipeline.fetch import receive

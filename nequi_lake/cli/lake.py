@@ -17,8 +17,8 @@ from nequi_lake.errors import UsageError, needs_extra
 
 if TYPE_CHECKING:
     from nequi_lake.datasets.spec import Dataset
-    from nequi_lake.lake.exports import Written
-    from nequi_lake.lake.reader import Lake, LakeTable
+    from nequi_lake.lake.export.write import Written
+    from nequi_lake.lake.read.reader import Lake, LakeTable
 
 
 def run(
@@ -30,7 +30,7 @@ def run(
     narrate(started)
     from nequi_lake import progress
     from nequi_lake.doctor import examine, offered
-    from nequi_lake.lake.reader import Lake
+    from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.settings import Settings
     from nequi_lake.sources import open_source
 
@@ -81,7 +81,7 @@ AsOfOption = Annotated[
 
 def tables(form: FormatOption = Format.TABLE, as_of: AsOfOption = None) -> None:
     """List the published tables."""
-    from nequi_lake.lake.reader import Lake
+    from nequi_lake.lake.read.reader import Lake
 
     print_rows(_table_rows(Lake.from_env(as_of=as_of).tables()), form)
 
@@ -97,8 +97,8 @@ def sql(
     output: OutputOption = None,
 ) -> None:
     """Query the published tables, each under its name DATASET.TABLE. --output ends in .csv, .parquet or .xlsx."""
-    from nequi_lake.lake import exports
-    from nequi_lake.lake.output import kind_of
+    from nequi_lake.lake.export import write as exports
+    from nequi_lake.lake.export.output import kind_of
 
     if athena and as_of:
         raise UsageError("--athena and --as-of do not go together.", fix="Leave one of them out.")
@@ -109,7 +109,7 @@ def sql(
     if athena:
         _ask_athena(query, form, output)
         return
-    from nequi_lake.lake.reader import Lake
+    from nequi_lake.lake.read.reader import Lake
 
     lake = Lake.from_env(as_of=as_of)
     if output:
@@ -122,7 +122,7 @@ def sql(
 
 
 def _ask_athena(query: str, form: Format, output: Path | None) -> None:
-    from nequi_lake.lake import exports
+    from nequi_lake.lake.export import write as exports
     from nequi_lake.lake.settings import Settings
 
     with needs_extra("aws"):
@@ -154,7 +154,7 @@ def quarantine(
     import polars as pl
 
     from nequi_lake.lake.quarantine import newest_quarantine
-    from nequi_lake.lake.reader import Lake
+    from nequi_lake.lake.read.reader import Lake
 
     lake = Lake.from_env()
     rows = newest_quarantine(lake.storage, *lake.declared(table)).drop("record")
@@ -170,7 +170,7 @@ def history(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """List the releases of a table that are kept, the newest first."""
-    from nequi_lake.lake.reader import Lake
+    from nequi_lake.lake.read.reader import Lake
 
     lake = Lake.from_env()
     dataset, declared = lake.declared(table)
@@ -200,8 +200,8 @@ def rollback(
     release: Annotated[str, typer.Argument(help="Id of a whole release, or 6 or more characters of it.")],
 ) -> None:
     """Make an older release what readers see."""
-    from nequi_lake.lake.reader import Lake
-    from nequi_lake.lake.rollback import roll_back
+    from nequi_lake.lake.catalog.rollback import roll_back
+    from nequi_lake.lake.read.reader import Lake
 
     lake = Lake.from_env()
     (found,) = _named(lake, [dataset])
@@ -229,8 +229,8 @@ def maintain(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Forget old releases, and remove the files that nothing needs any more."""
-    from nequi_lake.lake.maintenance import maintain_all
-    from nequi_lake.lake.reader import Lake
+    from nequi_lake.lake.catalog.maintenance import maintain_all
+    from nequi_lake.lake.read.reader import Lake
 
     lake = Lake.from_env()
     wanted = _named(lake, datasets or ())
@@ -252,7 +252,7 @@ def maintain(
 def dictionary(output: OutputOption = None) -> None:
     """Say what every dataset, table and column is: Markdown, or a page where --output ends in .html."""
     from nequi_lake.datasets import discover
-    from nequi_lake.lake.output import kind_of, whole
+    from nequi_lake.lake.export.output import kind_of, whole
     from nequi_lake.profiling.dictionary import dictionary_markdown, dictionary_page
 
     datasets = discover().values()
@@ -268,7 +268,7 @@ def dictionary(output: OutputOption = None) -> None:
 def doctor(form: FormatOption = Format.TABLE) -> None:
     """Ask whether the lake can run here."""
     from nequi_lake.doctor import examine
-    from nequi_lake.lake.reader import Lake
+    from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.settings import Settings
     from nequi_lake.sources import open_source
 

@@ -50,7 +50,7 @@ def print_rows(rows: Sequence[dict[str, Any]], form: Format) -> None:
 
 
 def _in_csv(value: Any) -> Any:
-    from nequi_lake.lake.exports import harmless
+    from nequi_lake.lake.export.write import harmless
 
     return harmless(_plain(value))
 

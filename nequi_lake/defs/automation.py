@@ -11,7 +11,7 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.failures import reason_of_failure
 from nequi_lake.errors import TransientError
 from nequi_lake.lake.raw import RawZone
-from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources import Source
 

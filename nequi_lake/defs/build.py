@@ -22,7 +22,7 @@ from nequi_lake.defs.raw import raw_assets
 from nequi_lake.defs.reports import report_assets
 from nequi_lake.defs.resources import resources_of
 from nequi_lake.defs.tables import table_assets
-from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources import open_source
 

@@ -17,7 +17,7 @@ from nequi_lake.defs.publishing import column_lineage, column_schema
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion
-from nequi_lake.lake.reader import Lake, LakeTable
+from nequi_lake.lake.read.reader import Lake, LakeTable
 from nequi_lake.pipeline.publish import PendingCommit
 from nequi_lake.profiling.markdown import markdown
 from nequi_lake.profiling.profile import frame_of

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from nequi_lake.defs.failures import as_failure
-from nequi_lake.lake.maintenance import maintain_all
-from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.catalog.maintenance import maintain_all
+from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
 
 MAINTENANCE = "maintain"

@@ -5,7 +5,7 @@ import dagster as dg
 from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.defs.failures import as_failure
 from nequi_lake.defs.publishing import Results, check_specs, relation_spec, results, selection_of
-from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.read.reader import Lake
 from nequi_lake.pipeline.mart import stage_mart
 
 

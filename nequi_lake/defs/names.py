@@ -10,7 +10,7 @@ import dagster as dg
 
 from nequi_lake.datasets.spec import INDEX, Dataset, Relation
 from nequi_lake.lake.layout import RAW, REPORTS
-from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.read.reader import Lake
 
 IO_RAW, IO_TABLES, IO_REPORTS = "raw_files", "iceberg", "reports"
 

@@ -8,11 +8,11 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.failures import as_failure, check_result, refuse
 from nequi_lake.defs.names import IO_RAW, belongs_to, raw_key
 from nequi_lake.formats import RawFile
-from nequi_lake.lake.housekeeping import remove_drafts
+from nequi_lake.lake.catalog.housekeeping import remove_drafts
 from nequi_lake.lake.layout import RAW, ensure_identity
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion
-from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.read.reader import Lake
 from nequi_lake.pipeline.fetch import fetch_dataset, structure_checks
 from nequi_lake.quality.structure import FILE_STRUCTURE
 from nequi_lake.sources import Source

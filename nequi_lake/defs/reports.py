@@ -15,7 +15,7 @@ from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.defs.failures import as_failure
 from nequi_lake.defs.names import IO_REPORTS, belongs_to, index_key, report_key, report_path, table_key
 from nequi_lake.lake.layout import REPORTS
-from nequi_lake.lake.reader import Lake, LakeTable
+from nequi_lake.lake.read.reader import Lake, LakeTable
 from nequi_lake.profiling.dictionary import dictionary_page
 from nequi_lake.profiling.index import TableState, facts_of_report, index_page
 from nequi_lake.profiling.profile import profile

@@ -6,7 +6,7 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.failures import as_failure
 from nequi_lake.defs.names import raw_key
 from nequi_lake.defs.publishing import Results, check_specs, relation_spec, results, selection_of
-from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.read.reader import Lake
 from nequi_lake.pipeline.tables import stage_tables
 
 

@@ -18,7 +18,7 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.engines.files import TableWriter, prefix
 from nequi_lake.errors import DeclarationError, StageError
-from nequi_lake.lake.query import connected, the_query
+from nequi_lake.lake.read.query import connected, the_query
 from nequi_lake.lake.release import NO_RECORDS, Release, StagedTable
 from nequi_lake.lake.storage import Storage
 

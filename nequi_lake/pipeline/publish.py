@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from nequi_lake.datasets.spec import Dataset, ReleaseGroup
 from nequi_lake.engines.files import discard
 from nequi_lake.errors import AuditError
-from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.release import PublishedTable, Release, StagedTable
 from nequi_lake.lake.storage.base import DatasetLock
 from nequi_lake.quality.check import Check

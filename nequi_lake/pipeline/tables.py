@@ -13,11 +13,11 @@ from nequi_lake.engines.duplicates import find_duplicates
 from nequi_lake.engines.files import discard
 from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.engines.polars import stage
-from nequi_lake.lake.housekeeping import remove_orphans
+from nequi_lake.lake.catalog.housekeeping import remove_orphans
 from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion
-from nequi_lake.lake.reader import Lake
+from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.release import PublishedTable, Release
 from nequi_lake.pipeline.publish import EVERYTHING, Selection, Stage, Staged, StagedGroup, attempt_id, stage_group
 from nequi_lake.quality.audit import audit

@@ -14,8 +14,8 @@ import pandas as pd
 import polars as pl
 
 from nequi_lake.datasets.spec import Relation
-from nequi_lake.lake.exports import harmless
-from nequi_lake.lake.reader import LakeTable
+from nequi_lake.lake.export.write import harmless
+from nequi_lake.lake.read.reader import LakeTable
 from nequi_lake.profiling import charts
 from nequi_lake.profiling.alerts import Alert, alerts
 from nequi_lake.profiling.changes import Changes, ReleaseFacts, changes, facts_before

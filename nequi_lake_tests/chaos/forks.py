@@ -23,7 +23,7 @@ import nequi_lake.defs.reports
 import nequi_lake.pipeline.fetch
 import nequi_lake.pipeline.tables
 from nequi_lake.defs.io_managers import ReportIOManager
-from nequi_lake.lake.catalog import LakeCatalog
+from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.raw import RawZone
 
 PHASES: dict[str, list[tuple[Any, str]]] = {

@@ -17,7 +17,7 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run
 from nequi_lake.lake.raw import RawZone
-from nequi_lake.lake.reader import LakeTable
+from nequi_lake.lake.read.reader import LakeTable
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.conftest import citation, motor_rows, only, write_citations, write_motor
 

@@ -22,7 +22,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 import nequi_lake.pipeline.tables
 from nequi_lake import Lake
 from nequi_lake.defs.io_managers import ReportIOManager
-from nequi_lake.lake.catalog import LakeCatalog
+from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.storage import Storage
 from nequi_lake_tests.chaos.forks import answer_of, fork, import_what_it_imports
 from nequi_lake_tests.chaos.lakes import (

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nequi_lake import Lake
-from nequi_lake.lake.catalog import LakeCatalog
+from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.chaos.lakes import Watcher, content_of, leftovers, run_lake
 from nequi_lake_tests.chaos.points import POINTS

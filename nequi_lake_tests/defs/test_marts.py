@@ -19,9 +19,9 @@ from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.defs.build import build
 from nequi_lake.engines import fingerprint
 from nequi_lake.engines.duckdb import sql_of
-from nequi_lake.lake.catalog import LakeCatalog
-from nequi_lake.lake.maintenance import Keep, maintain
-from nequi_lake.lake.rollback import roll_back
+from nequi_lake.lake.catalog.catalog import LakeCatalog
+from nequi_lake.lake.catalog.maintenance import Keep, maintain
+from nequi_lake.lake.catalog.rollback import roll_back
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.chaos.lakes import leftovers
 from nequi_lake_tests.conftest import citation, failed_checks, failures, only, write_citations

@@ -16,7 +16,7 @@ from nequi_lake import Lake
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run
 from nequi_lake.errors import UsageError
-from nequi_lake.lake.maintenance import Keep, maintain
+from nequi_lake.lake.catalog.maintenance import Keep, maintain
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage

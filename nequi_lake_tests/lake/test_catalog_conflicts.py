@@ -19,11 +19,11 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run
 from nequi_lake.errors import CatalogConflictError, TransientError
-from nequi_lake.lake import catalog as catalog_module
 from nequi_lake.lake import patience
-from nequi_lake.lake.catalog import LakeCatalog
-from nequi_lake.lake.maintenance import Keep, maintain
-from nequi_lake.lake.rollback import roll_back
+from nequi_lake.lake.catalog import catalog as catalog_module
+from nequi_lake.lake.catalog.catalog import LakeCatalog
+from nequi_lake.lake.catalog.maintenance import Keep, maintain
+from nequi_lake.lake.catalog.rollback import roll_back
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage.faults import explain
 from nequi_lake_tests.conftest import Materialize, citation, motor_rows, only, write_citations, write_motor

@@ -14,8 +14,8 @@ import pytest
 
 from nequi_lake import Lake
 from nequi_lake.errors import CatalogError, NequiLakeError, UsageError
-from nequi_lake.lake import exports
-from nequi_lake.lake.exports import harmless, write
+from nequi_lake.lake.export import write as exports
+from nequi_lake.lake.export.write import harmless, write
 from nequi_lake.lake.settings import Settings
 
 KINDS = pytest.mark.parametrize("kind", exports.KINDS)

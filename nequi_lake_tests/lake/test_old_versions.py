@@ -12,10 +12,10 @@ import pytest
 from nequi_lake import Lake
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError, UsageError
-from nequi_lake.lake.catalog import LakeCatalog
-from nequi_lake.lake.maintenance import Keep, Removed, maintain
+from nequi_lake.lake.catalog.catalog import LakeCatalog
+from nequi_lake.lake.catalog.maintenance import Keep, Removed, maintain
+from nequi_lake.lake.catalog.rollback import roll_back
 from nequi_lake.lake.release import PublishedTable, StagedTable
-from nequi_lake.lake.rollback import roll_back
 from nequi_lake.lake.storage import Storage
 from nequi_lake_tests.conftest import Materialize, citation, released, write_citations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from nequi_lake.lake.query import connected
+from nequi_lake.lake.read.query import connected
 
 
 def test_what_does_not_fit_in_memory_spills_beside_the_system_s_temporary_files(

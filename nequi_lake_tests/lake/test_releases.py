@@ -17,8 +17,8 @@ from pyiceberg.table.snapshots import Snapshot
 from nequi_lake import Lake
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError
+from nequi_lake.lake.catalog.commits import parse_summary
 from nequi_lake.lake.release import PublishedTable, StagedTable
-from nequi_lake.lake.snapshots import parse_summary
 from nequi_lake_tests.conftest import Materialize, citation, write_citations
 
 
@@ -127,7 +127,7 @@ def test_the_newest_release_is_found_without_reading_the_older_snapshots(
         parsed.append(snapshot.snapshot_id)
         return parse_summary(snapshot)
 
-    monkeypatch.setattr("nequi_lake.lake.snapshots.parse_summary", count)
+    monkeypatch.setattr("nequi_lake.lake.catalog.commits.parse_summary", count)
     assert len(lake.catalog.published(lake.datasets["cite_sum"])) == 3
     # The newest snapshot of each of the three tables, and the one before it, which is of another release.
     assert len(parsed) <= 6
@@ -183,7 +183,7 @@ def test_of_two_writers_at_once_one_is_told_that_it_lost(
 ) -> None:
     assert materialize("cite_sum").success
     published = lake.table("cite_sum.papers").published
-    step = "nequi_lake.lake.catalog.parquet_files_to_data_files"
+    step = "nequi_lake.lake.catalog.catalog.parquet_files_to_data_files"
 
     def other_writer_first(*arguments: object) -> object:
         monkeypatch.setattr(step, parquet_files_to_data_files)

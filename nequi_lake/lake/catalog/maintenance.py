@@ -16,13 +16,13 @@ from pyiceberg.table.snapshots import Snapshot
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogConflictError, CatalogError, NequiLakeError, TransientError
-from nequi_lake.lake.catalog import LakeCatalog
-from nequi_lake.lake.housekeeping import written_in
+from nequi_lake.lake.catalog.catalog import LakeCatalog
+from nequi_lake.lake.catalog.commits import parse_summary, time_of
+from nequi_lake.lake.catalog.housekeeping import written_in
 from nequi_lake.lake.layout import PROCESSED, QUARANTINE, RELEASES, raw_folder
 from nequi_lake.lake.patience import patiently
 from nequi_lake.lake.quarantine import NEWEST, newest_run
 from nequi_lake.lake.raw import RawZone
-from nequi_lake.lake.snapshots import parse_summary, time_of
 from nequi_lake.lake.storage import FileFacts, Storage
 from nequi_lake.lake.storage.faults import explain
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nequi_lake.errors import UsageError
-from nequi_lake.lake.output import kind_of, whole
+from nequi_lake.lake.export.output import kind_of, whole
 
 if TYPE_CHECKING:
     import polars as pl

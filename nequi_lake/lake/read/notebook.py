@@ -10,7 +10,7 @@ from nequi_lake.errors import NequiLakeError
 from nequi_lake.formats.types import sql_type
 
 if TYPE_CHECKING:
-    from nequi_lake.lake.reader import Lake, LakeTable
+    from nequi_lake.lake.read.reader import Lake, LakeTable
 
 FIRST_ROWS = 5
 _SHOWN = 100

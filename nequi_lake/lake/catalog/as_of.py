@@ -12,7 +12,7 @@ from nequi_lake.errors import CatalogError, UsageError
 from nequi_lake.lake.release import ReleaseState
 
 if TYPE_CHECKING:
-    from nequi_lake.lake.catalog import LakeCatalog
+    from nequi_lake.lake.catalog.catalog import LakeCatalog
 
 SHORTEST = 6
 """Characters of a release's id that name it, at least."""

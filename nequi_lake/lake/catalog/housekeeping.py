@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.lake.catalog import LakeCatalog
+from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.layout import QUARANTINE, RAW, RELEASES, REPORTS, data_folder
 from nequi_lake.lake.storage import Storage
 

@@ -31,11 +31,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Relation, ReleaseGroup
 from nequi_lake.errors import CatalogConflictError, CatalogError
-from nequi_lake.lake.layout import PROCESSED, relation_folder
-from nequi_lake.lake.patience import patiently
-from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
-from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.snapshots import (
+from nequi_lake.lake.catalog.commits import (
     Commit,
     commits_by_release,
     commits_of,
@@ -44,6 +40,10 @@ from nequi_lake.lake.snapshots import (
     published_by,
     release_of,
 )
+from nequi_lake.lake.layout import PROCESSED, relation_folder
+from nequi_lake.lake.patience import patiently
+from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
+from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 
 # The library retries a refused commit by itself, and on an empty table both of two writers would land.
@@ -324,7 +324,7 @@ def _is_being_made(error: BaseException) -> bool:
 
 def _glue(options: dict[str, str]) -> MetastoreCatalog:
     # In a module of its own: PyIceberg's imports boto3, which a lake in a folder does without.
-    from nequi_lake.lake.glue import LakeGlueCatalog
+    from nequi_lake.lake.catalog.glue import LakeGlueCatalog
     from nequi_lake.lake.storage.aws import access
 
     return LakeGlueCatalog("nequi_lake", client=access().client("glue"), **options)

@@ -17,10 +17,10 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import CatalogError
 from nequi_lake.formats.types import pandas_type
-from nequi_lake.lake.as_of import find, parse, resolve_single
-from nequi_lake.lake.query import connected, the_query
+from nequi_lake.lake.catalog.as_of import find, parse, resolve_single
+from nequi_lake.lake.read.query import connected, the_query
+from nequi_lake.lake.read.scan import scan_files
 from nequi_lake.lake.release import DataFile, PublishedTable, Release
-from nequi_lake.lake.scan import scan_files
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import Storage
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow.dataset
 
-    from nequi_lake.lake.catalog import LakeCatalog
+    from nequi_lake.lake.catalog.catalog import LakeCatalog
 
 # Polars' own Iceberg planner is marked unstable and warns; PyIceberg's gives the same files.
 os.environ.setdefault("POLARS_ICEBERG_PLANNER", "pyiceberg")
@@ -58,7 +58,7 @@ class LakeTable:
         return f"LakeTable({self.published.name}, {self.published.rows:,} rows, release {self.published.release.id})"
 
     def _repr_html_(self) -> str:
-        from nequi_lake.lake.notebook import table_html
+        from nequi_lake.lake.read.notebook import table_html
 
         return table_html(self)
 
@@ -126,7 +126,7 @@ class LakeDataset:
         return f"LakeDataset({self._dataset.name}: {', '.join(self._names())})"
 
     def _repr_html_(self) -> str:
-        from nequi_lake.lake.notebook import lake_html
+        from nequi_lake.lake.read.notebook import lake_html
 
         return lake_html(self._lake, self._dataset.name)
 
@@ -189,7 +189,7 @@ class Lake:
         return f"Lake({self.settings.uri!r})"
 
     def _repr_html_(self) -> str:
-        from nequi_lake.lake.notebook import lake_html
+        from nequi_lake.lake.read.notebook import lake_html
 
         return lake_html(self)
 
@@ -216,7 +216,7 @@ class Lake:
     def catalog(self) -> LakeCatalog:
         """The lake's catalog."""
         # It brings PyIceberg with it, which a query that reads no table need not wait for.
-        from nequi_lake.lake.catalog import LakeCatalog
+        from nequi_lake.lake.catalog.catalog import LakeCatalog
 
         return LakeCatalog(self.settings, self.storage)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError, UsageError
-from nequi_lake.lake.as_of import SHORTEST, find, resolve_single
-from nequi_lake.lake.catalog import LakeCatalog
+from nequi_lake.lake.catalog.as_of import SHORTEST, find, resolve_single
+from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.release import PublishedTable, Release, ReleaseState
 from nequi_lake.lake.storage import Storage
 

@@ -1,0 +1,1 @@
+"""The lake's tables: commits, releases, rollback and maintenance."""

@@ -1,0 +1,1 @@
+"""Rows that leave the lake as files, for other tools."""
