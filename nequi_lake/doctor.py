@@ -9,7 +9,7 @@ from collections.abc import Callable
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import NequiLakeError, SourceError
 from nequi_lake.lake.read.reader import Lake
-from nequi_lake.lake.storage.faults import explain
+from nequi_lake.lake.storage.faults import translate_error
 from nequi_lake.quality.check import Check
 from nequi_lake.sources import Source
 
@@ -19,7 +19,7 @@ MIN_FREE_BYTES = 1_000_000_000
 def examine(lake: Lake, source: Source) -> list[Check]:
     """Every question, answered in order."""
     return [
-        _ask("storage_lets_us_in", lake.settings.uri, lake.storage.reach),
+        _ask("storage_lets_us_in", lake.settings.uri, lake.storage.check_access),
         _ask("lake_can_be_written", lake.settings.uri, lambda: _writable(lake)),
         _ask("disk_has_room", lake.settings.uri, lambda: _room(lake)),
         _ask("source_lets_us_in", source.describe(), lambda: f"as {source.account()}"),
@@ -38,7 +38,7 @@ def _ask(name: str, subject: str, question: Callable[[], str]) -> Check:
     try:
         return Check(name=name, subject=subject, passed=True, found=question())
     except Exception as error:
-        told = explain(error, subject)
+        told = translate_error(error, subject)
         if told is None:
             raise
         return Check(name=name, subject=told.where or subject, passed=False, found=told.what, fix=told.fix or "")

@@ -46,6 +46,10 @@ class TransientError(NequiLakeError):
     """A service could not be reached, was too busy or broke off; asking again later may help."""
 
 
+class LockLostError(TransientError):
+    """A run no longer holds its lock, so it commits nothing more; another run may be at work."""
+
+
 class SourceError(NequiLakeError):
     """A source could not deliver a dataset's files, and asking again will not help."""
 

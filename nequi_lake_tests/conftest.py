@@ -21,7 +21,7 @@ from nequi_lake.defs.build import build
 from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend, open_storage
 from nequi_lake.pipeline.fetch import receive
 from nequi_lake.pipeline.tables import publish_tables
 from nequi_lake.sources import open_source
@@ -58,9 +58,9 @@ def settings(tmp_path: Path, inbox: Path) -> Settings:
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Storage:
+def storage(tmp_path: Path) -> StorageBackend:
     """The storage of an empty lake in a temporary folder."""
-    return Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")}))
+    return open_storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")}))
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def released(lake: Lake, name: str) -> str:
     """
     dataset, zone = lake.datasets[name], RawZone(lake.storage)
     ensure_identity(lake.storage)
-    with lake.storage.alone(name), lake.storage.scratch(name) as folder:
+    with lake.storage.lock(name), lake.storage.scratch(name) as folder:
         for fetched in receive(dataset, open_source(lake.settings), folder):
             zone.keep(dataset, fetched)
     (release,) = {table.release.id for table in publish_tables(lake, dataset, "test").values()}

@@ -15,7 +15,7 @@ from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.engines.duckdb import make
 from nequi_lake.lake.release import Release, StagedTable
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend, open_storage
 
 Rows = Sequence[Mapping[str, Any]]
 RELEASE = Release(id="m", run_id="run", raw_version="v", tables=("mart",), source_release="r")
@@ -36,11 +36,11 @@ def content(dataset: Dataset, tables: Mapping[str, Rows]) -> dict[str, pyarrow.d
 
 def stage_mart(
     name: str, tables: Mapping[str, Rows], folder: Path, memory_limit: str = "1GB"
-) -> tuple[Mart, StagedTable, Storage]:
-    """A mart ``<dataset>.<mart>`` of these rows as the engine field_paths it, in a lake in ``folder``."""
+) -> tuple[Mart, StagedTable, StorageBackend]:
+    """A mart ``<dataset>.<mart>`` of these rows as the engine leaves it, in a lake in ``folder``."""
     dataset = discover()[name.split(".")[0]]
     mart = dataset.mart(name.split(".")[1])
-    storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder)}))
+    storage = open_storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder)}))
     staged = make(dataset, mart, content(dataset, tables), RELEASE, storage, memory_limit=memory_limit)
     return mart, staged, storage
 

@@ -22,7 +22,7 @@ def main() -> None:
     settings = Settings.from_env()
     dataset, lake = discover()["credit_risk"], Lake(settings)
     zone, names = RawZone(lake.storage), tuple(table.name for table in dataset.tables)
-    with lake.storage.alone(dataset.name):
+    with lake.storage.lock(dataset.name):
         with part("keep"), lake.storage.scratch(dataset.name) as folder:
             fetched = receive(dataset, open_source(settings), folder)
             files = {file.file: zone.keep(dataset, file) for file in fetched}

@@ -90,9 +90,9 @@ def program() -> None:
 
 
 def _storage_fault(error: Exception) -> NequiLakeError | None:
-    from nequi_lake.lake.storage.faults import explain
+    from nequi_lake.lake.storage.faults import translate_error
 
-    return explain(error, os.environ.get("NEQUI_LAKE_URI") or "the lake")
+    return translate_error(error, os.environ.get("NEQUI_LAKE_URI") or "the lake")
 
 
 @app.callback()

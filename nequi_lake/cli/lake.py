@@ -234,7 +234,7 @@ def maintain(
 
     lake = Lake.from_env()
     wanted = _named(lake, datasets or ())
-    if not lake.storage.is_there():
+    if not lake.storage.exists_root():
         say(f"There is no lake at {lake.settings.uri} yet: there is nothing to do")
     upkeep = maintain_all(wanted, lake.catalog, lake.storage, dry_run=dry_run)
     print_rows(
@@ -252,7 +252,7 @@ def maintain(
 def dictionary(output: OutputOption = None) -> None:
     """Say what every dataset, table and column is: Markdown, or a page where --output ends in .html."""
     from nequi_lake.datasets import discover
-    from nequi_lake.lake.export.output import kind_of, whole
+    from nequi_lake.lake.export.output import kind_of, write_atomically
     from nequi_lake.profiling.dictionary import dictionary_markdown, dictionary_page
 
     datasets = discover().values()
@@ -260,7 +260,7 @@ def dictionary(output: OutputOption = None) -> None:
         typer.echo(dictionary_markdown(datasets), nl=False)
         return
     as_page = kind_of(output, (".md", ".html")) == ".html"
-    with whole(output) as draft:
+    with write_atomically(output) as draft:
         draft.write_bytes(dictionary_page(datasets) if as_page else dictionary_markdown(datasets).encode())
     say(f"Wrote {output}")
 

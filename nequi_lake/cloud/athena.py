@@ -14,7 +14,7 @@ import pyathena.error
 
 from nequi_lake.errors import CatalogError, UsageError
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage.aws import access, explain
+from nequi_lake.lake.storage.aws import access, translate_error
 
 USD_PER_TB = 5.0
 """What Athena asks for a terabyte scanned in most regions. Source: aws.amazon.com/athena/pricing, 2026."""
@@ -135,7 +135,7 @@ def _answered(query: str, settings: Settings, poll_s: float) -> Iterator[Any]:
             cursor.execute(query)
             yield cursor
     except pyathena.error.Error as error:
-        told = explain(error, settings.athena_workgroup)
+        told = translate_error(error, settings.athena_workgroup)
         if told:
             raise told from error
         raise CatalogError(

@@ -22,7 +22,7 @@ import botocore.exceptions
 from nequi_lake.cloud.template import TEMPLATE, check_parameters, render
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import NequiLakeError, TransientError, UsageError
-from nequi_lake.lake.storage.aws import access, explain
+from nequi_lake.lake.storage.aws import access, translate_error
 
 STACK_NAME = "nequi-lake"
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
@@ -623,10 +623,10 @@ def _asking(where: str, but: tuple[str, ...] = ()) -> Iterator[None]:
                 fix="docs/infrastructure.md has the permissions that a deployment needs.",
             ) from error
         message = error.response["Error"].get("Message") or code
-        raise explain(error, where) or StackError(
+        raise translate_error(error, where) or StackError(
             f"AWS refuses {error.operation_name}: {message}", where=where, fix="Mend what it names, and run it again."
         ) from error
     except botocore.exceptions.BotoCoreError as error:
-        raise explain(error, where) or StackError(
+        raise translate_error(error, where) or StackError(
             f"AWS could not be asked: {error}", where=where, fix="Look at the AWS_ variables and ~/.aws/config."
         ) from error

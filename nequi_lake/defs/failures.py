@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from nequi_lake.errors import TransientError
-from nequi_lake.lake.storage.faults import explain
+from nequi_lake.lake.storage.faults import translate_error
 from nequi_lake.profiling.markdown import plain
 from nequi_lake.profiling.numbers import cut
 from nequi_lake.quality.check import Check
@@ -37,7 +37,7 @@ def as_failure(where: str) -> Iterator[None]:
     except (dg.Failure, dg.RetryRequested):
         raise
     except Exception as error:
-        told = explain(error, where)
+        told = translate_error(error, where)
         if isinstance(told, TransientError):
             log.warning("%s Trying again in %.0f s, at most %d times.", told.what, RETRY_WAIT_S, MAX_RETRIES)
             raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=RETRY_WAIT_S) from told

@@ -130,7 +130,7 @@ class ReportIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
         dataset, name = dataset_and_name(context.asset_key)
         # Alone, or another run's housekeeping would take a draft of the report for one that was left behind.
-        with as_failure(self._lake.settings.uri), self._lake.storage.alone(dataset):
+        with as_failure(self._lake.settings.uri), self._lake.storage.lock(dataset):
             table = self._lake.table(f"{dataset}.{name}")
             if context.output_metadata["snapshot_id"].value != str(table.published.snapshot_id):
                 raise CatalogError(

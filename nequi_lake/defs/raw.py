@@ -8,7 +8,7 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.failures import as_failure, check_result, refuse
 from nequi_lake.defs.names import IO_RAW, belongs_to, raw_key
 from nequi_lake.formats import RawFile
-from nequi_lake.lake.catalog.housekeeping import remove_drafts
+from nequi_lake.lake.catalog.housekeeping import remove_temporary_files
 from nequi_lake.lake.layout import RAW, ensure_identity
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion
@@ -44,10 +44,10 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
             ensure_identity(lake.storage)
         with (
             as_failure(lake.settings.uri),
-            lake.storage.alone(dataset.name),
+            lake.storage.lock(dataset.name),
             lake.storage.scratch(dataset.name) as folder,
         ):
-            remove_drafts(dataset, lake.storage)
+            remove_temporary_files(dataset, lake.storage)
             files = fetch_dataset(dataset, source, RawZone(lake.storage), folder)
             checks = structure_checks(dataset, files)
             for file in files:

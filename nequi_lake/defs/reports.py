@@ -119,9 +119,9 @@ def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
     )
     def index(lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[None]:
         # Whoever comes second sees what the first has made: none of two datasets at once is left out.
-        with as_failure(lake.settings.uri), lake.storage.alone(REPORTS):
+        with as_failure(lake.settings.uri), lake.storage.lock(REPORTS):
             folder = lake.storage.path(REPORTS)
-            for draft in lake.storage.drafts(folder):
+            for draft in lake.storage.temporary_files(folder):
                 if draft.rsplit("/", 1)[0] == folder:
                     lake.storage.remove(draft)
             tables = [state for each in lake.datasets.values() for state in _states(lake, each)]

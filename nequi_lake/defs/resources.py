@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 
-def resources_of(storage: Storage) -> dict[str, Any]:
+def resources_of(storage: StorageBackend) -> dict[str, Any]:
     """``s3``, a client of the lake's own server and region, where the lake is in a bucket; otherwise nothing."""
     arguments = storage.client_arguments()
     if arguments is None:

@@ -18,7 +18,7 @@ from nequi_lake.formats import RawFile
 from nequi_lake.lake.quarantine import finish_quarantine
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -68,7 +68,7 @@ class StagingJob:
     files: Mapping[str, RawFileVersion]
     release: Release
     duplicates: Duplicates
-    storage: Storage
+    storage: StorageBackend
     scratch: Path
 
     def tables_of(self, file: RawFile) -> list[Table]:

@@ -20,7 +20,7 @@ from nequi_lake.engines.files import TableWriter, prefix
 from nequi_lake.errors import DeclarationError, StageError
 from nequi_lake.lake.read.query import connected, the_query
 from nequi_lake.lake.release import NO_RECORDS, Release, StagedTable
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 MEMORY_LIMIT = f"{192 * (os.cpu_count() or 1)}MB"
 """Of DuckDB's own memory, of which each thread needs some; what a query needs beyond it spills onto the disk."""
@@ -53,7 +53,7 @@ def make(
     mart: Mart,
     tables: Mapping[str, pyarrow.dataset.Dataset],
     release: Release,
-    storage: Storage,
+    storage: StorageBackend,
     *,
     memory_limit: str = MEMORY_LIMIT,
 ) -> StagedTable:

@@ -28,7 +28,7 @@ from nequi_lake.engines.records import (
 )
 from nequi_lake.formats import RECORD, RawFile
 from nequi_lake.lake.raw_file import RawFileVersion
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.progress import bar
 
 _FILE = "__file"
@@ -66,7 +66,7 @@ class Duplicates:
         ]
 
 
-def find_duplicates(dataset: Dataset, files: Mapping[str, RawFileVersion], storage: Storage) -> Duplicates:
+def find_duplicates(dataset: Dataset, files: Mapping[str, RawFileVersion], storage: StorageBackend) -> Duplicates:
     """Look for records that share a key of a table.
 
     Args:
@@ -105,7 +105,7 @@ def _spool(
     file: RawFile,
     kept: RawFileVersion,
     copies: Copies,
-    storage: Storage,
+    storage: StorageBackend,
     folder: Path,
     spools: dict[str, Spool],
 ) -> None:

@@ -14,7 +14,7 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Partition, Relation
 from nequi_lake.lake.layout import data_folder
 from nequi_lake.lake.release import DataFile, Release, StagedTable
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 HELD_BYTES = 256 * 2**20
 """Rows of tables under way that are held in memory, until there are enough of them for a file."""
@@ -23,7 +23,7 @@ _PARTITION = "__partition"
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
-def prefix(dataset: Dataset, table: Relation, release: Release, storage: Storage) -> str:
+def prefix(dataset: Dataset, table: Relation, release: Release, storage: StorageBackend) -> str:
     """The folder of the files that a run stages for a table."""
     return data_folder(storage, table.zone, dataset.name, table.name, release.run_id)
 
@@ -50,7 +50,7 @@ class TableWriter:
         name: begins the name of each file, so that two writers of one table never write the same path.
     """
 
-    def __init__(self, storage: Storage, held_bytes: int = HELD_BYTES, *, name: str = "00000") -> None:
+    def __init__(self, storage: StorageBackend, held_bytes: int = HELD_BYTES, *, name: str = "00000") -> None:
         self._storage = storage
         self._limit = held_bytes
         self._name = name
@@ -198,7 +198,7 @@ def _name(number: int) -> str:
     return f"{number:08}.parquet"
 
 
-def discard(dataset: Dataset, staged: Mapping[str, StagedTable], storage: Storage) -> None:
+def discard(dataset: Dataset, staged: Mapping[str, StagedTable], storage: StorageBackend) -> None:
     """Remove the files of staged tables that will not be published."""
     for name, table in staged.items():
         storage.remove(prefix(dataset, dataset.relation(name), table.release, storage))

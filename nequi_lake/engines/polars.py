@@ -25,7 +25,7 @@ from nequi_lake.formats import RECORD
 from nequi_lake.lake.quarantine import quarantine_path
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.release import Release, StagedTable
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.progress import bar
 
 _ONLY_BUCKET = 0
@@ -36,7 +36,7 @@ def stage(
     files: Mapping[str, RawFileVersion],
     select: Collection[str],
     release: Release,
-    storage: Storage,
+    storage: StorageBackend,
     duplicates: Duplicates | None = None,
 ) -> dict[str, StagedTable]:
     """Write the selected tables under a prefix of the release's run, and the bad records into the quarantine.

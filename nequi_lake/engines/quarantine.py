@@ -16,7 +16,7 @@ from nequi_lake.engines.records import Copies, damaged_records
 from nequi_lake.formats import RECORD, RawFile
 from nequi_lake.lake.quarantine import COLUMNS
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 
 class QuarantineWriter:
@@ -45,7 +45,7 @@ class QuarantineWriter:
         self._spool.add(pl.concat([self._damaged.filter(is_before), rows]).sort("record"))
         self._damaged = self._damaged.filter(~is_before)
 
-    def write(self, path: str, storage: Storage) -> None:
+    def write(self, path: str, storage: StorageBackend) -> None:
         """Write all of them into a file of the lake, whole or not at all; no file where there are none.
 
         Each has its part of the raw file, its number there, and the line on which it begins.
@@ -61,7 +61,7 @@ class QuarantineWriter:
                     lines_of = self._file.record_lines(content, part.structure)
                     for _, rows in batches:
                         writer.write_table(rows.with_columns(line=lines_of(rows["record"])).to_arrow())
-        storage.take(written, path)
+        storage.upload(written, path)
 
     def _in_parts(self) -> Iterator[tuple[RawPart, pl.DataFrame]]:
         """What waits, cut by the parts of the raw file, with the numbers that the records have there."""

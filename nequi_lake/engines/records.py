@@ -17,8 +17,8 @@ from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.errors import StageError
 from nequi_lake.formats import POSITION_IN_SESSION, RECORD, RawFile, RepairedFile
 from nequi_lake.lake.raw_file import RawFileVersion
-from nequi_lake.lake.storage import Storage
-from nequi_lake.lake.storage.faults import explain
+from nequi_lake.lake.storage import StorageBackend
+from nequi_lake.lake.storage.faults import translate_error
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _BATCH_BYTES = 32 * 2**20
 
 
 @contextmanager
-def engine_errors(dataset: Dataset, files: Mapping[str, RawFileVersion], storage: Storage) -> Iterator[None]:
+def engine_errors(dataset: Dataset, files: Mapping[str, RawFileVersion], storage: StorageBackend) -> Iterator[None]:
     """Give what the engine raises in the block as an error of the lake.
 
     Raises:
@@ -39,7 +39,7 @@ def engine_errors(dataset: Dataset, files: Mapping[str, RawFileVersion], storage
     try:
         yield
     except (polars.exceptions.PolarsError, OSError) as error:
-        translated = explain(error, storage.uri)
+        translated = translate_error(error, storage.uri)
         if translated:
             raise translated from error
         raise StageError(
@@ -54,7 +54,7 @@ Copies = Mapping[str, RepairedFile]
 
 
 def repaired_copies(
-    read: Iterable[RawFile], files: Mapping[str, RawFileVersion], storage: Storage, folder: Path
+    read: Iterable[RawFile], files: Mapping[str, RawFileVersion], storage: StorageBackend, folder: Path
 ) -> Mapping[str, Copies]:
     """Make repaired copies in ``folder`` of the parts that need one; return raw file → its copies.
 
@@ -84,7 +84,7 @@ def damaged_records(kept: RawFileVersion, copies: Copies) -> pl.DataFrame:
     )
 
 
-def _scan_parts(file: RawFile, kept: RawFileVersion, copies: Copies, storage: Storage) -> pl.LazyFrame:
+def _scan_parts(file: RawFile, kept: RawFileVersion, copies: Copies, storage: StorageBackend) -> pl.LazyFrame:
     """The raw records of all parts, numbered through. Consecutive parts that need no copy share one scan."""
     scans = []
     for is_repaired, parts in groupby(kept.parts, key=lambda part: part.name in copies):
@@ -116,7 +116,7 @@ def typed_with_validity(
     file: RawFile,
     kept: RawFileVersion,
     rules: list[Rule],
-    storage: Storage,
+    storage: StorageBackend,
     copies: Copies,
 ) -> pl.LazyFrame:
     """Raw and typed values of every record that can be read, and whether it keeps every table's contract.

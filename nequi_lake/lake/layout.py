@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 
 from nequi_lake.datasets.relation import RAW_ZONE, Mart, Table
 from nequi_lake.errors import CatalogError
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 FORMAT = 2
 """The number of the format that this code reads and writes. Lakes without ``lake.json`` have an older one."""
@@ -40,37 +40,37 @@ class LakeIdentity:
     format: int
 
 
-def raw_folder(storage: Storage, dataset: str) -> str:
+def raw_folder(storage: StorageBackend, dataset: str) -> str:
     """The folder of a dataset's raw versions."""
     return storage.path(RAW, dataset)
 
 
-def relation_folder(storage: Storage, zone: str, dataset: str, relation: str) -> str:
+def relation_folder(storage: StorageBackend, zone: str, dataset: str, relation: str) -> str:
     """The folder of a table or mart: the location of its Iceberg table."""
     return storage.path(zone, dataset, relation)
 
 
-def data_folder(storage: Storage, zone: str, dataset: str, relation: str, run_id: str | None = None) -> str:
+def data_folder(storage: StorageBackend, zone: str, dataset: str, relation: str, run_id: str | None = None) -> str:
     """The folder of a relation's Parquet files; or of those that one attempt of a run staged."""
     return "/".join((relation_folder(storage, zone, dataset, relation), "data", *([run_id] if run_id else [])))
 
 
-def quarantine_folder(storage: Storage, dataset: str, *parts: str) -> str:
+def quarantine_folder(storage: StorageBackend, dataset: str, *parts: str) -> str:
     """The folder of a dataset's quarantine; of one run, and of one raw file in it, where they are given."""
     return storage.path(QUARANTINE, dataset, *parts)
 
 
-def release_record(storage: Storage, dataset: str, run_id: str) -> str:
+def release_record(storage: StorageBackend, dataset: str, run_id: str) -> str:
     """The path of what the checks found of the release that an attempt of a run staged."""
     return storage.path(RELEASES, dataset, f"{run_id}.json")
 
 
-def report_path(storage: Storage, dataset: str, relation: str, ending: str) -> str:
+def report_path(storage: StorageBackend, dataset: str, relation: str, ending: str) -> str:
     """The path of a relation's profiling report, as ``html``, ``json`` or ``csv``."""
     return storage.path(REPORTS, dataset, f"{relation}.{ending}")
 
 
-def read_identity(storage: Storage) -> LakeIdentity | None:
+def read_identity(storage: StorageBackend) -> LakeIdentity | None:
     """The lake's identity; None where nothing has been written into it yet.
 
     Raises:
@@ -87,7 +87,7 @@ def read_identity(storage: Storage) -> LakeIdentity | None:
     return None
 
 
-def ensure_identity(storage: Storage) -> LakeIdentity:
+def ensure_identity(storage: StorageBackend) -> LakeIdentity:
     """The lake's identity, written now where nothing has been written into the lake yet.
 
     Raises:
@@ -96,14 +96,14 @@ def ensure_identity(storage: Storage) -> LakeIdentity:
     found = read_identity(storage)
     if found:
         return found
-    with storage.alone("lake"):
+    with storage.lock("lake"):
         # Another process may have written it in the meantime.
         found = read_identity(storage) or LakeIdentity(id=uuid.uuid4().hex, format=FORMAT)
         storage.write(storage.path(_IDENTITY), json.dumps(asdict(found), indent=2).encode())
         return found
 
 
-def _other_format(storage: Storage, what: str) -> CatalogError:
+def _other_format(storage: StorageBackend, what: str) -> CatalogError:
     return CatalogError(
         f"This lake was made by another version of nequi_lake: it has {what}; this version needs format {FORMAT}.",
         where=storage.uri,

@@ -15,7 +15,7 @@ import polars as pl
 
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.lake.layout import quarantine_folder
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 NEWEST = "newest"
 """The name, without its ending, of the file that says which run was the last to put all its records there."""
@@ -31,23 +31,23 @@ COLUMNS = {
 """``file`` is a raw file or its part; there ``record`` counts from 0 without the header, ``line`` from 1 with it."""
 
 
-def quarantine_path(storage: Storage, dataset: str, run_id: str, file: str, part: str) -> str:
+def quarantine_path(storage: StorageBackend, dataset: str, run_id: str, file: str, part: str) -> str:
     """Where a run puts the bad records of a part of a raw file."""
     return f"{quarantine_folder(storage, dataset, run_id, file)}/{part}.parquet"
 
 
-def finish_quarantine(storage: Storage, dataset: str, run_id: str) -> None:
+def finish_quarantine(storage: StorageBackend, dataset: str, run_id: str) -> None:
     """Let readers see the run's quarantine, once it is there whole."""
     storage.write(quarantine_folder(storage, dataset, f"{NEWEST}.json"), json.dumps({"run_id": run_id}).encode())
 
 
-def newest_run(storage: Storage, dataset: str) -> str | None:
+def newest_run(storage: StorageBackend, dataset: str) -> str | None:
     """The last run whose quarantine is there whole; None where there is none."""
     pointer = quarantine_folder(storage, dataset, f"{NEWEST}.json")
     return str(json.loads(storage.read(pointer))["run_id"]) if storage.exists(pointer) else None
 
 
-def newest_quarantine(storage: Storage, dataset: Dataset, table: Relation) -> pl.LazyFrame:
+def newest_quarantine(storage: StorageBackend, dataset: Dataset, table: Relation) -> pl.LazyFrame:
     """The records that the newest run put aside of the files that feed ``table``; whether it published or not."""
     empty = pl.LazyFrame(schema=COLUMNS)
     run_id = newest_run(storage, dataset.name)

@@ -19,7 +19,7 @@ from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import RawZoneError
 from nequi_lake.lake.layout import raw_folder
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart
-from nequi_lake.lake.storage import FileFacts, Storage
+from nequi_lake.lake.storage import FileInfo, StorageBackend
 
 MANIFEST = ".manifest.json"
 
@@ -27,7 +27,7 @@ MANIFEST = ".manifest.json"
 class RawZone:
     """The raw files of the lake."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: StorageBackend) -> None:
         self._storage = storage
 
     def keep(self, dataset: Dataset, file: RawFileVersion) -> RawFileVersion:
@@ -90,7 +90,7 @@ class RawZone:
         kept = (file for file in self._kept(dataset, version).values() if file.file in names)
         return ", ".join(dict.fromkeys(file.source for file in kept)) or None
 
-    def never_kept(self, dataset: str) -> dict[str, FileFacts]:
+    def never_kept(self, dataset: str) -> dict[str, FileInfo]:
         """The files, of any version, that no manifest names: what killed runs left, or what is being kept just now."""
         found = self._storage.files(raw_folder(self._storage, dataset))
         manifests = [path for path in found if path.endswith(MANIFEST)]
@@ -124,7 +124,7 @@ class RawZone:
 
     def _upload_parts(self, file: RawFileVersion, kept: RawFileVersion, parts: Iterable[RawPart]) -> None:
         for part in parts:
-            self._storage.take(Path(file.path_of(part)), kept.path_of(part))
+            self._storage.upload(Path(file.path_of(part)), kept.path_of(part))
 
     def _lost(self, dataset: Dataset, version: str, kept: Mapping[str, RawFileVersion]) -> dict[str, RawPart]:
         """Path → part, of the parts that are missing or of another length than when they were kept."""

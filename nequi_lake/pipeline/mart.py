@@ -41,7 +41,7 @@ def stage_mart(
     lake.table(f"{dataset.name}.{mart.upstream[0]}")
     ensure_identity(lake.storage)
     title = f"{dataset.name}.{mart.name}"
-    with lake.storage.alone(dataset.name) as lock:
+    with lake.storage.lock(dataset.name) as lock:
         tables = lake.tables_of(dataset, [table.name for table in dataset.tables])
         content = {name: tables[name].to_dataset() for name in mart.upstream}
         source = next(iter(tables.values())).published.release

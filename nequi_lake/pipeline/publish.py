@@ -16,7 +16,7 @@ from nequi_lake.engines.files import discard
 from nequi_lake.errors import AuditError
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.release import PublishedTable, Release, StagedTable
-from nequi_lake.lake.storage.base import DatasetLock
+from nequi_lake.lake.storage.base import Lock
 from nequi_lake.quality.check import Check
 from nequi_lake.quality.record import write_record
 
@@ -78,7 +78,7 @@ class StagedGroup:
     checks: Sequence[tuple[Check, str]]
     relations: Staged
     kept: Staged
-    lock: DatasetLock
+    lock: Lock
 
     def approve(self) -> None:
         """Record what the checks found, and refuse to go on where one failed; what was staged is removed then.
@@ -109,6 +109,8 @@ class StagedGroup:
         staged = self.relations[name]
         if isinstance(staged, PublishedTable):
             return staged
+        # Before all else: another run would have cleared away what this one staged.
+        self.lock.check()
         published = self.lake.catalog.publish(self.dataset, staged, fence=self.lock.check)
         log.info("%s: published %s rows, release %s", staged.name, f"{staged.rows:,}", staged.release.id)
         return published
@@ -151,7 +153,7 @@ def stage_group(
     group: ReleaseGroup,
     release: Release,
     selection: Selection,
-    lock: DatasetLock,
+    lock: Lock,
     *,
     title: str,
     stage_and_audit: Callable[[Stage], tuple[Staged, list[Check]]],

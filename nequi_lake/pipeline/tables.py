@@ -46,7 +46,7 @@ def stage_tables(
         StageError: the engine could not read or write a file.
     """
     ensure_identity(lake.storage)
-    with lake.storage.alone(dataset.name) as lock:
+    with lake.storage.lock(dataset.name) as lock:
         remove_orphans(dataset, lake.catalog, lake.storage)
         files = RawZone(lake.storage).newest(dataset)
         version = next(iter(files.values())).version

@@ -23,7 +23,7 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.lake.read.scan import scan_files
 from nequi_lake.lake.release import StagedTable
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.quality.check import Check
 
 _SHOWN = 5
@@ -32,7 +32,7 @@ _ROWS_AT_ONCE = 2_000_000
 
 
 def audit(
-    dataset: Dataset, tables: Mapping[str, StagedTable], parents: Mapping[str, StagedTable], storage: Storage
+    dataset: Dataset, tables: Mapping[str, StagedTable], parents: Mapping[str, StagedTable], storage: StorageBackend
 ) -> list[Check]:
     """Hold each table against its contract.
 
@@ -58,7 +58,7 @@ class _TableAudit:
     table: Relation
     staged: StagedTable
     known: Mapping[str, StagedTable]
-    storage: Storage
+    storage: StorageBackend
 
     def run(self) -> Iterator[Check]:
         footers = [self._footer(path) for path in self.staged.paths]

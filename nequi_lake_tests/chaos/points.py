@@ -23,7 +23,7 @@ import nequi_lake.pipeline.tables
 from nequi_lake import Lake
 from nequi_lake.defs.io_managers import ReportIOManager
 from nequi_lake.lake.catalog.catalog import LakeCatalog
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage.local import LocalStorage
 from nequi_lake_tests.chaos.forks import answer_of, fork, import_what_it_imports
 from nequi_lake_tests.chaos.lakes import (
     Content,
@@ -88,13 +88,13 @@ def _while_files_are_written(lake: Path) -> None:
 
 
 POINTS: dict[str, tuple[str, Hook]] = {
-    "before a raw file is taken": ("A", _at(Storage, "take")),
+    "before a raw file is taken": ("A", _at(LocalStorage, "upload")),
     "within a raw file's taking": ("A", _at(Path, "replace", where="train.json")),
-    "before a raw file's manifest": ("A", _at(Storage, "write", where="train.json.manifest")),
-    "after a raw file's manifest": ("A", _at(Storage, "write", where="train.json.manifest", after=True)),
-    "before current.json": ("A", _at(Storage, "write", where="current.json")),
+    "before a raw file's manifest": ("A", _at(LocalStorage, "write", where="train.json.manifest")),
+    "after a raw file's manifest": ("A", _at(LocalStorage, "write", where="train.json.manifest", after=True)),
+    "before current.json": ("A", _at(LocalStorage, "write", where="current.json")),
     "within current.json": ("A", _at(Path, "replace", where="current.json")),
-    "after current.json": ("A", _at(Storage, "write", where="current.json", after=True)),
+    "after current.json": ("A", _at(LocalStorage, "write", where="current.json", after=True)),
     "in the middle of the stage": ("A", _while_files_are_written),
     "after the stage, before its quarantine is seen": ("A", _at(Path, "replace", where="newest.json")),
     "after the stage, before the audit": ("A", _at(nequi_lake.pipeline.tables, "audit")),

@@ -101,7 +101,7 @@ def test_what_a_killed_run_leaves_in_a_bucket_is_seen(bucket_lake: Mapping[str, 
     watcher = Watcher(lake, {"A": content_of(lake.tables())})
     assert watcher.look() == leftovers(lake) == []
     lake.storage.write(lake.storage.path("processed", "electric_motor", "sessions", "data", "run", "0.parquet"), b"")
-    with lake.storage.alone("electric_motor"), lake.storage.scratch("electric_motor"):
+    with lake.storage.lock("electric_motor"), lake.storage.scratch("electric_motor"):
         found = " ".join(leftovers(lake))
     for kind in ("an orphan", "in the scratch folder", "a lock that is held"):
         assert kind in found
@@ -135,7 +135,7 @@ def test_what_a_killed_run_leaves_is_seen(watcher: Watcher) -> None:
     for path in (orphan, root / "raw" / ".x.draft", root / ".scratch" / "cite_sum" / "train.json"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    with watcher.lake.storage.alone("cite_sum"):
+    with watcher.lake.storage.lock("cite_sum"):
         found = " ".join(leftovers(watcher.lake))
     for kind in ("an orphan", "a draft", "in the scratch folder", "a lock that is held"):
         assert kind in found

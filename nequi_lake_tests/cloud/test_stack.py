@@ -56,7 +56,7 @@ def stacks() -> list[str]:
 
 
 def roll_back(found: Any, reason: str) -> None:
-    """Leave a stack of the stand-in as CloudFormation field_paths one that it could not make."""
+    """Leave a stack of the stand-in as CloudFormation leaves one that it could not make."""
     found.status = "ROLLBACK_COMPLETE"
     found.events.append(
         Event(found.stack_id, found.name, "Workgroup", "", "AWS::Athena::WorkGroup", "CREATE_FAILED", reason, None)

@@ -15,7 +15,7 @@ from nequi_lake.formats import CsvFile, JsonLinesFile
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.release import Release, StagedTable
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.quality.audit import audit
 from nequi_lake_tests.datasets.kept import kept_file
 
@@ -86,7 +86,7 @@ def kept_notes(folder: Path, content: str | bytes) -> RawFileVersion:
     return kept_file(NOTES, folder, content)
 
 
-def staged_notes(kept: RawFileVersion, storage: Storage) -> tuple[StagedTable, list[dict[str, Any]]]:
+def staged_notes(kept: RawFileVersion, storage: StorageBackend) -> tuple[StagedTable, list[dict[str, Any]]]:
     """The table of kept notes, which passes its audit, and what was put aside: each record is in the one or the
     other."""
     assert kept.readable

@@ -28,7 +28,7 @@ ORDERS = CsvFile(name="orders.csv", description="Orders.", columns=("order_id", 
 
 
 def contract(**changes: dy.Column | None) -> type[dy.Schema]:
-    """A sound contract over the orders' columns; ``changes`` replaces or, with None, field_paths out columns."""
+    """A sound contract over the orders' columns; ``changes`` replaces or, with None, leaves out columns."""
     sound = {
         "order_id": dy.Int64(
             primary_key=True, description="Number of the order.", metadata=column_meta(unit="id", source="order_id")

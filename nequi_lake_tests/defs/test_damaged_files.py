@@ -80,7 +80,7 @@ def test_a_bad_row_is_quarantined_and_the_rest_is_published(
     measurements = lake.table("electric_motor.measurements")
     account = measurements.published.accounting
     assert (account.raw_records, account.quarantined, measurements.published.rows) == (300, 1, 299)
-    # The record field_paths a gap, and the records after it keep their place.
+    # The record leaves a gap, and the records after it keep their place.
     places = measurements.scan().collect()
     assert places.filter(profile_id=17)["sample"].sort().to_list() == [n for n in range(150) if n != 10]
     assert places.filter(profile_id=4)["sample"].sort().to_list() == list(range(150))

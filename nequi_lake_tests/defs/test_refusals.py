@@ -110,7 +110,7 @@ def test_a_few_bad_records_are_quarantined_and_the_rest_is_published(
     measurements = lake.table("electric_motor.measurements")
     assert measurements.published.rows == 199
     assert measurements.published.accounting.quarantined == 1
-    # The quarantined record field_paths a gap, and the records after it keep their place.
+    # The quarantined record leaves a gap, and the records after it keep their place.
     assert measurements.scan().collect()["sample"].sort().to_list() == [n for n in range(200) if n != 3]
     assert lake.table("electric_motor.sessions").to_pandas()["samples"].item() == 199
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nequi_lake.engines.records import rules_of_file, typed_with_validity
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 from nequi_lake_tests.datasets.notes import NOTES, kept_notes, staged_notes
 from nequi_lake_tests.engines.test_one_pass import WHOLE_COLUMN
 from nequi_lake_tests.fuzz.cases import (
@@ -31,7 +31,7 @@ HEADER = b"id,text\n"
 SOUND = HEADER + b"".join(csv_records_of(300))
 
 
-def staged_quarantine(folder: Path, storage: Storage, content: bytes) -> list[dict[str, Any]]:
+def staged_quarantine(folder: Path, storage: StorageBackend, content: bytes) -> list[dict[str, Any]]:
     """What staging a file of this content puts aside; the rest must be staged and accounted for."""
     _, bad = staged_notes(kept_notes(folder, content), storage)
     # The copy without the damaged records is gone.
@@ -57,7 +57,7 @@ DAMAGE = {
 @pytest.mark.parametrize("place", [0, 1, 150, 299], ids="place {}".format)
 @pytest.mark.parametrize(("record", "reason"), DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_record_is_put_aside_with_line_reason_and_bytes(
-    record: bytes, reason: str, place: int, tmp_path: Path, storage: Storage
+    record: bytes, reason: str, place: int, tmp_path: Path, storage: StorageBackend
 ) -> None:
     records = csv_records_of(300)
     records[place] = record
@@ -75,7 +75,7 @@ def test_a_damaged_record_is_put_aside_with_line_reason_and_bytes(
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["plain", "windows"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "byte order mark"])
 def test_damage_is_put_aside_beside_records_that_break_a_rule(
-    end: bytes, mark: bytes, tmp_path: Path, storage: Storage
+    end: bytes, mark: bytes, tmp_path: Path, storage: StorageBackend
 ) -> None:
     records = csv_records_of(300)
     records[3] = b"x,not a number\n"
@@ -91,7 +91,7 @@ def test_damage_is_put_aside_beside_records_that_break_a_rule(
     assert [row["line"] for row in bad] == [2 + b"".join(records[: row["record"]]).count(b"\n") for row in bad]
 
 
-def test_a_huge_damaged_record_is_quarantined_in_part(tmp_path: Path, storage: Storage) -> None:
+def test_a_huge_damaged_record_is_quarantined_in_part(tmp_path: Path, storage: StorageBackend) -> None:
     records = csv_records_of(300)
     records[3] = b"3,a," + b"x" * 1_000_000 + b"\n"
     (bad,) = staged_quarantine(tmp_path, storage, HEADER + b"".join(records))
@@ -100,7 +100,7 @@ def test_a_huge_damaged_record_is_quarantined_in_part(tmp_path: Path, storage: S
     assert raw["text"] == "3,a," + "x" * (2**16 - 4)
 
 
-def test_a_damaged_file_is_scanned_once_and_in_bounded_memory(tmp_path: Path, storage: Storage) -> None:
+def test_a_damaged_file_is_scanned_once_and_in_bounded_memory(tmp_path: Path, storage: StorageBackend) -> None:
     kept = kept_notes(tmp_path, SOUND + b"\n\0\n")
     with Path(kept.path).open("rb") as content:
         repaired = FILE.repair(content, kept.size_bytes, tmp_path / "repaired.csv")

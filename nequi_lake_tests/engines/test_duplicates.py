@@ -20,7 +20,7 @@ from nequi_lake.engines.polars import stage
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.release import Accounting, Release
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import open_storage
 from nequi_lake.quality.audit import audit
 from nequi_lake_tests.conftest import Materialize, citation, failed_checks, failures, write_citations
 from nequi_lake_tests.datasets.kept import kept_file
@@ -179,7 +179,7 @@ def test_random_repeats_are_merged_or_put_aside(records: list[Order], at_once: i
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr("nequi_lake.engines.records._BATCH_RECORDS", at_once)
         folder = Path(name)
-        storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder / "lake")}))
+        storage = open_storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder / "lake")}))
         lines = [",".join("" if value is None else str(value) for value in record) for record in records]
         files = {"orders.csv": kept_file(dataset, folder, orders_csv(lines))}
         release = Release(id="r", run_id="run", raw_version="v", tables=("clients", "orders"))

@@ -15,7 +15,7 @@ from nequi_lake.engines.polars import PolarsEngine
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.release import Release, StagedTable
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import open_storage
 from nequi_lake.pipeline.fetch import receive
 from nequi_lake.sources import open_source
 from nequi_lake_tests.conftest import citation, only, write_citations
@@ -53,7 +53,7 @@ def job(files: dict[str, RawFileVersion], lake: Path, scratch: Path) -> StagingJ
         files=files,
         release=Release(id="r", run_id="run", raw_version="v", tables=tuple(t.name for t in CITE_SUM.tables)),
         duplicates=Duplicates(),
-        storage=Storage(Settings.from_env({"NEQUI_LAKE_URI": str(lake)})),
+        storage=open_storage(Settings.from_env({"NEQUI_LAKE_URI": str(lake)})),
         scratch=scratch,
     )
 

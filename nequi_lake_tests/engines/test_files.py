@@ -12,7 +12,7 @@ import pytest
 from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.spec import Partition, Table
 from nequi_lake.engines.files import Spool, TableWriter
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 FACTS = column_meta(unit="x", source="x")
 
@@ -42,7 +42,9 @@ def batches(names: int, rows: int = 600, at_once: int = 50) -> list[pl.DataFrame
 
 @pytest.mark.parametrize("held_bytes", [1, 2_000, 2**28])
 @pytest.mark.parametrize("cut", [None, Partition("name"), Partition("at", by_year=True)])
-def test_every_row_is_written_once_in_its_order(cut: Partition | None, held_bytes: int, storage: Storage) -> None:
+def test_every_row_is_written_once_in_its_order(
+    cut: Partition | None, held_bytes: int, storage: StorageBackend
+) -> None:
     writer, table = TableWriter(storage, held_bytes), readings(cut)
     given = batches(names=40)
     for batch in given:
@@ -60,7 +62,7 @@ def test_every_row_is_written_once_in_its_order(cut: Partition | None, held_byte
     assert pl.concat(written).sort("value").equals(pl.concat(given))
 
 
-def test_no_more_is_held_than_was_agreed(storage: Storage) -> None:
+def test_no_more_is_held_than_was_agreed(storage: StorageBackend) -> None:
     writer, table, given = TableWriter(storage, held_bytes=5_000), readings(Partition("name")), batches(names=600)
     # A date, a view on a text, a number.
     taken = 600 * (4 + 16 + 8)
@@ -71,7 +73,7 @@ def test_no_more_is_held_than_was_agreed(storage: Storage) -> None:
     assert taken * still_held / 600 <= 5_000
 
 
-def test_the_largest_partitions_are_written_first(storage: Storage) -> None:
+def test_the_largest_partitions_are_written_first(storage: StorageBackend) -> None:
     writer, table = TableWriter(storage, held_bytes=2_000), readings(Partition("name"))
     rows = pl.DataFrame(
         {"at": [dt.date(2020, 1, 1)] * 100, "name": ["much"] * 95 + ["little"] * 5, "value": range(100)},
@@ -80,7 +82,7 @@ def test_the_largest_partitions_are_written_first(storage: Storage) -> None:
     assert [(Path(file.path).parent.name, file.rows) for file in writer.files(table)] == [("name=much", 95)]
 
 
-def test_a_value_that_is_no_name_of_a_folder_is_quoted(storage: Storage) -> None:
+def test_a_value_that_is_no_name_of_a_folder_is_quoted(storage: StorageBackend) -> None:
     writer, table = TableWriter(storage), readings(Partition("name"))
     rows = pl.DataFrame({"at": [dt.date(2020, 1, 1)], "name": ["a/../b c=ñ"], "value": [1]})
     writer.add(table, rows, storage.path("readings"))

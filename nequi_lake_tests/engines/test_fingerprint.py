@@ -19,7 +19,7 @@ from nequi_lake.engines import fingerprint
 from nequi_lake.engines.fingerprint import normalised, release_id, without_sql_comments
 from nequi_lake.engines.polars import stage
 from nequi_lake.lake.release import Release
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 from nequi_lake_tests.datasets.kept import kept_file
 from nequi_lake_tests.datasets.orders import orders, orders_csv
 
@@ -151,7 +151,7 @@ ROWS_OF_RULES = {1: "f91964055dad6fa3"}
 """Number of the staging rules → hash of the rows that they give of the fixed input below. A new number, a new line."""
 
 
-def test_other_rows_need_another_number_of_the_rules(tmp_path: Path, storage: Storage) -> None:
+def test_other_rows_need_another_number_of_the_rules(tmp_path: Path, storage: StorageBackend) -> None:
     content = orders_csv(
         [
             "1, 7 ,Bern,10.5",
@@ -171,7 +171,7 @@ def test_other_rows_need_another_number_of_the_rules(tmp_path: Path, storage: St
     folder.mkdir()
     files = {"orders.csv": kept_file(dataset, folder, content)}
     release = Release(id="r", run_id="run", raw_version="v", tables=("clients", "orders"))
-    with storage.alone("orders"):
+    with storage.lock("orders"):
         staged = stage(dataset, files, ["clients", "orders"], release, storage)
     rows = {
         name: pl.read_parquet(table.paths, hive_partitioning=False).rows() if table.paths else []

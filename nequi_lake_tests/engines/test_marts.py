@@ -21,7 +21,7 @@ from nequi_lake.datasets.spec import Dataset, Mart, Partition
 from nequi_lake.engines import duckdb as engine
 from nequi_lake.errors import DeclarationError, StageError
 from nequi_lake.lake.release import StagedTable
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.quality.audit import audit
 from nequi_lake_tests.datasets.notes import NOTES
 from nequi_lake_tests.marts import RELEASE
@@ -57,7 +57,7 @@ NOTES_TABLE = pa.table({"id": [3, 1, 2], "text": ["three", "one", None]})
 
 
 @pytest.fixture
-def make(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Callable[..., StagedTable]:
+def make(storage: StorageBackend, monkeypatch: pytest.MonkeyPatch) -> Callable[..., StagedTable]:
     """Make a mart of notes by this SQL."""
 
     def run(sql: str, dataset: Dataset = DATASET, notes: pa.Table = NOTES_TABLE) -> StagedTable:
@@ -71,7 +71,7 @@ def make(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sta
 Make = Callable[..., StagedTable]
 
 
-def test_a_mart_has_the_contracts_types_in_its_order_and_by_its_key(make: Make, storage: Storage) -> None:
+def test_a_mart_has_the_contracts_types_in_its_order_and_by_its_key(make: Make, storage: StorageBackend) -> None:
     staged = make(SOUND)
     (path,) = staged.paths
     assert path == storage.path("marts", "notes", "lengths", "data", "run", "00000-00000000.parquet")
@@ -121,7 +121,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_sql_is_refused_for(case: str, make: Make, storage: Storage) -> None:
+def test_sql_is_refused_for(case: str, make: Make, storage: StorageBackend) -> None:
     sql, told = WRONG[case]
     with pytest.raises(StageError, match=told) as refusal:
         make(sql)
@@ -143,7 +143,7 @@ def test_more_than_the_memory_holds_is_spilled(make: Make) -> None:
     assert pl.scan_parquet(staged.paths).select(pl.col("id").is_sorted()).collect(engine="streaming").item()
 
 
-def test_a_person_can_stop_a_query_at_work(make: Make, storage: Storage) -> None:
+def test_a_person_can_stop_a_query_at_work(make: Make, storage: StorageBackend) -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -166,7 +166,7 @@ AUDITED = {
 
 
 @pytest.mark.parametrize("check", AUDITED)
-def test_the_audit_finds(check: str, make: Make, storage: Storage) -> None:
+def test_the_audit_finds(check: str, make: Make, storage: StorageBackend) -> None:
     sql, told = AUDITED[check]
     checks = audit(DATASET, {"lengths": make(sql)}, {}, storage)
     assert [each.name for each in checks] == list(Mart.checks)
@@ -176,7 +176,7 @@ def test_the_audit_finds(check: str, make: Make, storage: Storage) -> None:
     assert "sql" in failed.fix.lower() or "notes" in failed.fix
 
 
-def test_the_audit_holds_references_against_the_published_parent(make: Make, storage: Storage) -> None:
+def test_the_audit_holds_references_against_the_published_parent(make: Make, storage: StorageBackend) -> None:
     reference = dy.Int64(
         primary_key=True,
         description="The note.",

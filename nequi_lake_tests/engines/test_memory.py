@@ -23,10 +23,10 @@ from nequi_lake.datasets import discover
 from nequi_lake.engines.polars import stage
 from nequi_lake.lake.release import Release
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend, open_storage
 
 dataset, kept = discover()["electric_motor"], pickle.loads(Path(sys.argv[1]).read_bytes())
-storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": sys.argv[2]}))
+storage = open_storage(Settings.from_env({"NEQUI_LAKE_URI": sys.argv[2]}))
 release = Release(id="r", run_id="run", raw_version="v", tables=())
 staged = stage(dataset, {kept.file: kept}, [table.name for table in dataset.tables], release, storage)
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())

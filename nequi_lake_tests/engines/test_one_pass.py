@@ -14,7 +14,7 @@ from nequi_lake.engines.records import rules_of_file, typed_with_validity
 from nequi_lake.formats import Structure
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import open_storage
 
 # What a node of the physical plan is called where it takes in whole columns before it gives anything.
 WHOLE_COLUMN = re.compile(r'label="(columnar-function|in-memory-map|in-memory-source|sort|fallback)')
@@ -52,7 +52,7 @@ def kept(dataset: Dataset, folder: Path) -> dict[str, RawFileVersion]:
 @pytest.fixture
 def plans(datasets: Mapping[str, Dataset], tmp_path: Path) -> dict[Path, pl.LazyFrame]:
     """Raw file → the frame of which all tables are made."""
-    storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path)}))
+    storage = open_storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path)}))
     found = {}
     for dataset in datasets.values():
         files = kept(dataset, tmp_path)

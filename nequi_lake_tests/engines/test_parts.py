@@ -11,7 +11,7 @@ import polars as pl
 from nequi_lake import Lake
 from nequi_lake.engines.records import rules_of_file, typed_with_validity
 from nequi_lake.lake.release import StagedTable
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 from nequi_lake_tests.conftest import MOTOR_HEADER, Materialize, citation, failures, motor_rows, write_citations
 from nequi_lake_tests.datasets.kept import kept_file
 from nequi_lake_tests.datasets.notes import NOTES, staged_notes
@@ -19,7 +19,9 @@ from nequi_lake_tests.datasets.notes import NOTES, staged_notes
 HEADER = "id,text\n"
 
 
-def staged_parts(folder: Path, storage: Storage, *parts: str | bytes) -> tuple[StagedTable, list[dict[str, Any]]]:
+def staged_parts(
+    folder: Path, storage: StorageBackend, *parts: str | bytes
+) -> tuple[StagedTable, list[dict[str, Any]]]:
     """The table of these parts, and what was put aside."""
     return staged_notes(kept_file(NOTES, folder, *parts), storage)
 
@@ -29,14 +31,14 @@ def notes(first: int, count: int, text: str = "plain") -> str:
     return HEADER + "".join(f"{number},{text}\n" for number in range(first, first + count))
 
 
-def test_parts_give_the_rows_of_all_of_them_in_order(tmp_path: Path, storage: Storage) -> None:
+def test_parts_give_the_rows_of_all_of_them_in_order(tmp_path: Path, storage: StorageBackend) -> None:
     parts = [notes(0, 300), "\ufeff" + notes(300, 5), HEADER, notes(305, 7).replace("\n", "\r\n")]
     staged, bad = staged_parts(tmp_path, storage, *parts)
     assert pl.read_parquet(staged.paths)["id"].to_list() == list(range(312))
     assert bad == []
 
 
-def test_a_bad_record_tells_its_part_and_its_line_there(tmp_path: Path, storage: Storage) -> None:
+def test_a_bad_record_tells_its_part_and_its_line_there(tmp_path: Path, storage: StorageBackend) -> None:
     long = HEADER + "".join(f'{number},"over\nlines"\n' for number in range(600, 620))
     parts = [notes(0, 300), notes(300, 300) + "x,broken\n", long + "y,broken\n" + "\0\n", notes(700, 10) + "7\n"]
     staged, bad = staged_parts(tmp_path, storage, *parts)
@@ -49,7 +51,7 @@ def test_a_bad_record_tells_its_part_and_its_line_there(tmp_path: Path, storage:
     ]
 
 
-def test_parts_that_are_read_as_they_are_share_one_scan(tmp_path: Path, storage: Storage) -> None:
+def test_parts_that_are_read_as_they_are_share_one_scan(tmp_path: Path, storage: StorageBackend) -> None:
     kept = kept_file(NOTES, tmp_path, *(notes(10 * number, 10) for number in range(5)))
     file = NOTES.readable_files[0]
     assert (

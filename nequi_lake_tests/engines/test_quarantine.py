@@ -11,7 +11,7 @@ import pytest
 
 from nequi_lake import Lake
 from nequi_lake.lake.quarantine import newest_quarantine
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 from nequi_lake_tests.conftest import Materialize, citation, motor_rows, write_citations, write_motor
 from nequi_lake_tests.datasets.kept import kept_file
 from nequi_lake_tests.datasets.notes import NOTES, kept_notes, staged_notes
@@ -66,14 +66,14 @@ def test_a_bad_json_record_is_put_aside_for_every_table(inbox: Path, materialize
     assert seen.to_pylist() == [{"n": 0}]
 
 
-def test_lines_are_right_where_records_span_lines(tmp_path: Path, storage: Storage) -> None:
+def test_lines_are_right_where_records_span_lines(tmp_path: Path, storage: StorageBackend) -> None:
     many = "".join(f"{number},fine\n" for number in range(4, 204))
     kept = kept_notes(tmp_path, 'id,text\n1,"a\nb\nc"\nx,"bad\none"\n3,fine\ny,"bad"\n' + many)
     _, bad = staged_notes(kept, storage)
     assert [(row["record"], row["line"]) for row in bad] == [(1, 5), (3, 8)]
 
 
-def test_a_number_among_spaces_is_one_and_keeps_its_place(tmp_path: Path, storage: Storage) -> None:
+def test_a_number_among_spaces_is_one_and_keeps_its_place(tmp_path: Path, storage: StorageBackend) -> None:
     odd = [" 400", "401.0", "402 ", " x ", " -404 ", '" 405.0 "', ""]
     texts = [*map(str, range(400)), *odd, *map(str, range(407, 800))]
     kept = kept_notes(tmp_path, "id,text\n" + "".join(f"{text},a note\n" for text in texts))
@@ -87,7 +87,7 @@ def test_a_number_among_spaces_is_one_and_keeps_its_place(tmp_path: Path, storag
 
 
 def test_many_bad_records_keep_the_order_of_the_file(
-    tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, storage: StorageBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nequi_lake.engines.records._BATCH_RECORDS", 50)
     monkeypatch.setattr("nequi_lake.engines.files._SPOOLED_BYTES", 1)

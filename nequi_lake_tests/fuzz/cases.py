@@ -24,7 +24,7 @@ from nequi_lake.formats import HEADER, NULL_TOKENS
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.release import Release, StagedTable
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend, open_storage
 from nequi_lake.quality.audit import audit
 from nequi_lake.quality.structure import structure_check
 from nequi_lake.sources.unzip import Limits, unzip
@@ -200,7 +200,7 @@ def is_refused_or_accounted_for(case: Case) -> None:
     (table,) = form.dataset.tables
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder / "lake")}))
+        storage = open_storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder / "lake")}))
         one = kept_file(form.dataset, folder, case.content)
         if not one.readable:
             event(f"{case.kind}: refused")
@@ -222,7 +222,7 @@ def is_refused_or_accounted_for(case: Case) -> None:
         assert checks[ROWS_ACCOUNTED_FOR].passed
 
 
-def rows_of(staged: StagedTable, storage: Storage) -> list[Row]:
+def rows_of(staged: StagedTable, storage: StorageBackend) -> list[Row]:
     """What is in the staged files, in an order of its own."""
     import polars as pl
 

@@ -19,7 +19,7 @@ from nequi_lake.errors import UsageError
 from nequi_lake.lake.catalog.maintenance import Keep, maintain
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend, open_storage
 from nequi_lake_tests.aws import ON_SERVER, objects
 from nequi_lake_tests.conftest import motor_rows, only, write_motor
 
@@ -27,9 +27,9 @@ pytestmark = pytest.mark.bucket
 
 
 @pytest.fixture
-def storage(bucket_lake: Mapping[str, str]) -> Storage:
+def storage(bucket_lake: Mapping[str, str]) -> StorageBackend:
     """The storage of an empty lake in a bucket."""
-    return Storage(Settings.from_env(bucket_lake))
+    return open_storage(Settings.from_env(bucket_lake))
 
 
 def made(settings: Settings) -> Lake:
@@ -91,21 +91,21 @@ def test_bad_records_are_put_aside_and_a_bad_file_changes_nothing(bucket_lake: M
     assert left == []
 
 
-def test_a_large_raw_file_goes_up_in_parts_and_comes_back_whole(storage: Storage, tmp_path: Path) -> None:
+def test_a_large_raw_file_goes_up_in_parts_and_comes_back_whole(storage: StorageBackend, tmp_path: Path) -> None:
     content = bytes(range(256)) * 80_000
     local = tmp_path / "local"
     local.write_bytes(content)
     path = storage.path("raw", "file.csv")
-    storage.take(local, path)
+    storage.upload(local, path)
     assert not local.exists()
     assert storage.read(path) == content
     assert storage.size(path) == len(content)
     bucket, key = path.removeprefix("s3://").split("/", 1)
-    client = storage._place.access.client("s3")  # type: ignore[attr-defined]
+    client = storage.access.client("s3")  # type: ignore[attr-defined]
     assert "-" in client.head_object(Bucket=bucket, Key=key)["ETag"]
 
 
-def test_files_and_folders_are_as_in_a_folder(storage: Storage) -> None:
+def test_files_and_folders_are_as_in_a_folder(storage: StorageBackend) -> None:
     for name in ("one/a", "one/deep/b", "other"):
         storage.write(storage.path(name), b"x")
     assert storage.list(storage.path()) == ["one", "other"]
@@ -126,15 +126,15 @@ def test_files_and_folders_are_as_in_a_folder(storage: Storage) -> None:
 
 def test_a_bucket_that_is_not_there_is_told_of(bucket_lake: Mapping[str, str]) -> None:
     settings = Settings.from_env({**bucket_lake, "NEQUI_LAKE_URI": "s3://no-such-bucket-here/lake"})
-    storage = Storage(settings)
-    assert not storage.is_there()
+    storage = open_storage(settings)
+    assert not storage.exists_root()
     with pytest.raises(UsageError, match="There is no bucket no-such-bucket-here"):
-        storage.reach()
+        storage.check_access()
 
 
 def test_an_asset_of_one_s_own_gets_a_client_of_the_lake_s_bucket(bucket_lake: Mapping[str, str]) -> None:
     settings = Settings.from_env(bucket_lake)
-    storage = Storage(settings)
+    storage = open_storage(settings)
     storage.write(storage.path("hello"), b"x")
     s3 = (build(settings, only("cite_sum")).resources or {})["s3"]
     bucket = settings.uri.split("/")[2]
@@ -142,8 +142,8 @@ def test_an_asset_of_one_s_own_gets_a_client_of_the_lake_s_bucket(bucket_lake: M
     assert [key["Key"] for key in found] == ["some/prefix/hello"]
 
 
-def test_the_storage_says_where_it_is(storage: Storage) -> None:
-    assert storage.uri.split("/")[2] in storage.reach()
+def test_the_storage_says_where_it_is(storage: StorageBackend) -> None:
+    assert storage.uri.split("/")[2] in storage.check_access()
     assert storage.link(storage.path("report.html")).endswith("/some/prefix/report.html")
 
 

@@ -19,13 +19,13 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run
 from nequi_lake.errors import CatalogConflictError, TransientError
-from nequi_lake.lake import patience
+from nequi_lake.lake import retrying
 from nequi_lake.lake.catalog import catalog as catalog_module
 from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.catalog.maintenance import Keep, maintain
 from nequi_lake.lake.catalog.rollback import roll_back
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage.faults import explain
+from nequi_lake.lake.storage.faults import translate_error
 from nequi_lake_tests.conftest import Materialize, citation, motor_rows, only, write_citations, write_motor
 from nequi_lake_tests.lake.test_releases import restaged
 
@@ -35,8 +35,8 @@ LATER = datetime.now(UTC) + timedelta(days=30)
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries that follow each other at once."""
-    monkeypatch.setattr(patience, "FIRST_WAIT_S", 0.01)
-    monkeypatch.setattr(patience, "LONGEST_WAIT_S", 0.05)
+    monkeypatch.setattr(retrying, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(retrying, "LONGEST_WAIT_S", 0.05)
 
 
 @pytest.fixture
@@ -159,6 +159,7 @@ def test_maintenance_that_met_a_rollback_keeps_what_that_needs(
             # Its lock is not seen from here.
             patch.setattr("nequi_lake.lake.storage.local.FileLock.acquire", lambda *_, **__: None)
             patch.setattr("nequi_lake.lake.storage.local.FileLock.release", lambda *_, **__: None)
+            Path(lake.storage.path(".locks", "cite_sum.lock")).touch()
             roll_back(cite_sum, three[0], lake.catalog, lake.storage)
 
     wanted = conflicts(1, other_machine_goes_back, monkeypatch)
@@ -176,7 +177,7 @@ def test_maintenance_that_always_loses_says_so_and_removes_nothing(
     before = lake.storage.files(lake.storage.path("processed"))
     with pytest.raises(CatalogConflictError, match="Another run changed"):
         maintain(cite_sum, lake.catalog, lake.storage, keep=Keep(releases=1), now=LATER)
-    assert len(wanted) == patience.ATTEMPTS
+    assert len(wanted) == retrying.ATTEMPTS
     assert lake.storage.files(lake.storage.path("processed")) == before
 
 
@@ -192,7 +193,7 @@ def test_a_database_that_is_locked_is_waited_for_and_then_told_of(
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(DatabaseError) as locked:
         impatient.publish(cite_sum, restaged(published, "impatient"))
-    told = explain(locked.value, lake.settings.uri)
+    told = translate_error(locked.value, lake.settings.uri)
     assert isinstance(told, TransientError)
     assert "database is locked" in str(told)
     release = threading.Timer(0.2, other.rollback)

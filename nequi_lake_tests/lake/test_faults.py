@@ -14,8 +14,8 @@ import pytest
 from nequi_lake import Lake
 from nequi_lake.errors import NequiLakeError, StorageError, TransientError, UsageError
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import Storage
-from nequi_lake.lake.storage.faults import explain
+from nequi_lake.lake.storage import open_storage
+from nequi_lake.lake.storage.faults import translate_error
 
 HERE = "s3://bucket/lake"
 
@@ -55,7 +55,7 @@ def test_a_refusal_says_what_to_do_and_whether_to_try_again(
     error: Exception, kind: type[NequiLakeError], words: str
 ) -> None:
     assert "nequi_lake.lake.storage.aws" in sys.modules
-    told = explain(error, HERE)
+    told = translate_error(error, HERE)
     assert type(told) is kind
     assert words in str(told)
     assert told.where
@@ -65,12 +65,12 @@ def test_a_refusal_says_what_to_do_and_whether_to_try_again(
 def test_the_cause_of_a_wrapped_refusal_is_found() -> None:
     wrapped = PermissionError("Forbidden")
     wrapped.__cause__ = answer("AccessDenied", 403)
-    assert "does not allow PutObject" in str(explain(wrapped, HERE))
+    assert "does not allow PutObject" in str(translate_error(wrapped, HERE))
 
 
 def test_what_is_no_fault_of_the_storage_is_left_alone() -> None:
-    assert explain(ZeroDivisionError(), HERE) is None
-    assert explain(KeyError("x"), HERE) is None
+    assert translate_error(ZeroDivisionError(), HERE) is None
+    assert translate_error(KeyError("x"), HERE) is None
 
 
 def test_without_credentials_a_reader_is_told_to_log_in(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_without_credentials_a_reader_is_told_to_log_in(aws: str, monkeypatch: p
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(Exception) as raised:
         Lake(Settings.from_env({"NEQUI_LAKE_URI": HERE})).tables()
-    told = explain(raised.value, HERE)
+    told = translate_error(raised.value, HERE)
     assert isinstance(told, UsageError)
     assert "no AWS credentials" in told.what
 
@@ -86,7 +86,7 @@ def test_without_credentials_a_reader_is_told_to_log_in(aws: str, monkeypatch: p
 def test_without_a_region_the_setting_is_named(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_REGION")
     with pytest.raises(UsageError, match="AWS_REGION"):
-        Storage(Settings.from_env({"NEQUI_LAKE_URI": HERE})).reach()
+        open_storage(Settings.from_env({"NEQUI_LAKE_URI": HERE})).check_access()
 
 
 def test_a_server_that_is_not_there_may_come_back(
@@ -94,24 +94,24 @@ def test_a_server_that_is_not_there_may_come_back(
 ) -> None:
     monkeypatch.setattr("nequi_lake.lake.storage.aws.MAX_ATTEMPTS", 1)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    storage = Storage(Settings.from_env(bucket_lake))
+    storage = open_storage(Settings.from_env(bucket_lake))
     with pytest.raises(Exception) as raised:
         storage.write(storage.path("x"), b"")
-    assert isinstance(explain(raised.value, HERE), TransientError)
+    assert isinstance(translate_error(raised.value, HERE), TransientError)
 
 
 def test_a_secret_is_in_no_message(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
     with pytest.raises(UsageError) as told:
-        Storage(Settings.from_env({"NEQUI_LAKE_URI": HERE})).reach()
+        open_storage(Settings.from_env({"NEQUI_LAKE_URI": HERE})).check_access()
     assert "very-secret" not in str(told.value)
 
 
 def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("a file")
-    storage = Storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")}))
+    storage = open_storage(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")}))
     with pytest.raises(OSError) as raised:
         storage.write(storage.path("x"), b"")
-    told = explain(raised.value, storage.uri)
+    told = translate_error(raised.value, storage.uri)
     assert isinstance(told, StorageError)
     assert str(tmp_path / "lake") in str(told)

@@ -43,7 +43,7 @@ def test_a_report_is_written_by_a_run_that_has_its_dataset_to_itself(
 ) -> None:
     assert materialize("cite_sum").success
     report = report_key("cite_sum", "papers").to_user_string()
-    monkeypatch.setattr("nequi_lake.lake.storage.LOCK_WAIT_S", 0.1)
-    with lake.storage.alone("cite_sum"):
+    monkeypatch.setattr("nequi_lake.lake.storage.base.LOCK_WAIT_S", 0.1)
+    with lake.storage.lock("cite_sum"):
         assert "Another run has been at work on cite_sum" in failures(materialize(keys=[report]))
     assert materialize(keys=[report]).success

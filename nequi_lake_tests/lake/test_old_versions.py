@@ -16,7 +16,7 @@ from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.catalog.maintenance import Keep, Removed, maintain
 from nequi_lake.lake.catalog.rollback import roll_back
 from nequi_lake.lake.release import PublishedTable, StagedTable
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 from nequi_lake_tests.conftest import Materialize, citation, released, write_citations
 
 LATER = datetime.now(UTC) + timedelta(days=30)
@@ -231,11 +231,11 @@ def test_a_kill_between_forgetting_and_removing_is_mended_by_the_next_time(
 ) -> None:
     before = files(lake)
 
-    def killed(self: Storage, paths: object) -> None:
+    def killed(self: StorageBackend, paths: object) -> None:
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Storage, "remove_files", killed)
+        patch.setattr(StorageBackend, "remove_files", killed)
         with pytest.raises(KilledError):
             tidy(lake, cite_sum)
     assert before <= files(lake)

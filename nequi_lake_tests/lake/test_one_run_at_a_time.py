@@ -1,4 +1,4 @@
-"""Two runs on one dataset: one works, the other waits or is told, and a killed run field_paths no lock behind."""
+"""Two runs on one dataset: one works, the other waits or is told, and a killed run leaves no lock behind."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from collections.abc import Iterator
 import pytest
 
 from nequi_lake.errors import NequiLakeError
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 HOLDER = """
 import sys, time
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import Storage
-with Storage(Settings.from_env({"NEQUI_LAKE_URI": sys.argv[1]})).alone("loans"):
+from nequi_lake.lake.storage import StorageBackend, open_storage
+with open_storage(Settings.from_env({"NEQUI_LAKE_URI": sys.argv[1]})).lock("loans"):
     print("in", flush=True)
     time.sleep(60)
 """
 
 
 @pytest.fixture
-def other_run(storage: Storage) -> Iterator[subprocess.Popen[str]]:
+def other_run(storage: StorageBackend) -> Iterator[subprocess.Popen[str]]:
     """Another process at work on ``loans``."""
     with subprocess.Popen([sys.executable, "-c", HOLDER, storage.uri], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -32,17 +32,17 @@ def other_run(storage: Storage) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_second_run_is_told_when_the_first_takes_too_long(
-    storage: Storage, other_run: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+    storage: StorageBackend, other_run: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nequi_lake.lake.storage.LOCK_WAIT_S", 0.3)
-    with pytest.raises(NequiLakeError, match="Another run has been at work on loans"), storage.alone("loans"):
+    monkeypatch.setattr("nequi_lake.lake.storage.base.LOCK_WAIT_S", 0.3)
+    with pytest.raises(NequiLakeError, match="Another run has been at work on loans"), storage.lock("loans"):
         pass
-    with storage.alone("another dataset"):
+    with storage.lock("another dataset"):
         pass
 
 
-def test_a_killed_run_leaves_no_lock(storage: Storage, other_run: subprocess.Popen[str]) -> None:
+def test_a_killed_run_leaves_no_lock(storage: StorageBackend, other_run: subprocess.Popen[str]) -> None:
     other_run.kill()
     other_run.wait()
-    with storage.alone("loans"):
+    with storage.lock("loans"):
         pass

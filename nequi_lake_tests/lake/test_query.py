@@ -1,4 +1,4 @@
-"""DuckDB over the lake field_paths nothing where somebody asks from."""
+"""DuckDB over the lake leaves nothing where somebody asks from."""
 
 from __future__ import annotations
 

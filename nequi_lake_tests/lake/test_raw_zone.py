@@ -16,7 +16,7 @@ from nequi_lake.errors import RawZoneError
 from nequi_lake.formats import OpaqueFile, Problem, Structure
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart, content_version, sha256_of
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 CONTENT = b"\xef\xbb\xbfid,text\r\n1,\xff\x00\r\n"
 PAIR = Dataset(
@@ -31,7 +31,7 @@ PAIR = Dataset(
 
 
 @pytest.fixture
-def zone(storage: Storage) -> RawZone:
+def zone(storage: StorageBackend) -> RawZone:
     """Its raw zone."""
     return RawZone(storage)
 
@@ -75,7 +75,7 @@ def fetched(file: str, version: str, folder: Path, *parts: RawPart, readable: bo
     )
 
 
-def test_a_file_is_kept_byte_for_byte_under_its_version(keep: Keep, storage: Storage) -> None:
+def test_a_file_is_kept_byte_for_byte_under_its_version(keep: Keep, storage: StorageBackend) -> None:
     kept = keep("one.bin", "v1")
     assert kept.path == storage.path("raw", "pair", "version=v1", "one.bin")
     assert Path(kept.path).read_bytes() == CONTENT
@@ -118,7 +118,7 @@ def test_the_manifest_beside_it_says_what_it_is_and_where_it_came_from(keep: Kee
     assert zone.newest(PAIR)["one.bin"] == kept
 
 
-def test_nothing_but_the_file_and_its_manifest_is_left(keep: Keep, storage: Storage) -> None:
+def test_nothing_but_the_file_and_its_manifest_is_left(keep: Keep, storage: StorageBackend) -> None:
     keep("one.bin", "v1")
     assert storage.list(storage.path("raw", "pair", "version=v1")) == ["one.bin", "one.bin.manifest.json"]
 
@@ -166,7 +166,7 @@ def test_a_version_is_current_only_once_all_its_files_are_kept(keep: Keep, zone:
     assert zone.current_version("pair") == "v2"
 
 
-def test_the_pointer_is_where_the_lake_s_layout_says(keep: Keep, storage: Storage) -> None:
+def test_the_pointer_is_where_the_lake_s_layout_says(keep: Keep, storage: StorageBackend) -> None:
     keep("one.bin", "v1")
     keep("two.bin", "v1")
     assert json.loads(storage.read(storage.path("raw", "pair", "current.json"))) == {"version": "v1"}
@@ -202,7 +202,7 @@ def test_all_files_of_the_current_version_are_given(keep: Keep, zone: RawZone) -
 
 
 def test_a_dataset_of_which_no_version_is_kept_is_told_with_the_command_that_fetches_it(
-    keep: Keep, zone: RawZone, storage: Storage
+    keep: Keep, zone: RawZone, storage: StorageBackend
 ) -> None:
     keep("one.bin", "v1")
     with pytest.raises(RawZoneError, match="No version of pair is kept in the raw zone") as refusal:
@@ -282,7 +282,7 @@ def in_parts(folder: Path, **contents: bytes) -> RawFileVersion:
 
 
 def test_a_file_in_parts_is_kept_part_by_part_under_one_manifest(
-    zone: RawZone, storage: Storage, tmp_path: Path
+    zone: RawZone, storage: StorageBackend, tmp_path: Path
 ) -> None:
     kept = zone.keep(PAIR, in_parts(tmp_path, a=b"1", b=b"23"))
     assert storage.list(storage.path("raw", "pair", "version=v1")) == ["one", "one.bin.manifest.json"]
@@ -291,7 +291,7 @@ def test_a_file_in_parts_is_kept_part_by_part_under_one_manifest(
 
 
 def test_a_part_that_is_gone_is_taken_again_and_another_part_refused(
-    zone: RawZone, keep: Keep, storage: Storage, tmp_path: Path
+    zone: RawZone, keep: Keep, storage: StorageBackend, tmp_path: Path
 ) -> None:
     keep("two.bin", "v1")
     kept = zone.keep(PAIR, in_parts(tmp_path, a=b"1", b=b"23"))
@@ -306,7 +306,9 @@ def test_a_part_that_is_gone_is_taken_again_and_another_part_refused(
             zone.keep(PAIR, other)
 
 
-def test_what_no_manifest_names_was_never_kept(keep: Keep, zone: RawZone, storage: Storage, tmp_path: Path) -> None:
+def test_what_no_manifest_names_was_never_kept(
+    keep: Keep, zone: RawZone, storage: StorageBackend, tmp_path: Path
+) -> None:
     zone.keep(PAIR, in_parts(tmp_path, a=b"1", b=b"23"))
     keep("one.bin", "v2")
     keep("two.bin", "v2")

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 OLD, NEW = b"old" * 100, b"new" * 10_000
 
 
-def names(storage: Storage, folder: str) -> list[str]:
+def names(storage: StorageBackend, folder: str) -> list[str]:
     """All that is in a folder of the lake, hidden files too."""
     return sorted(path.name for path in Path(storage.path(folder)).iterdir())
 
@@ -33,12 +33,12 @@ def write_half(self: LocalFileSystem, path: str, content: bytes) -> None:
     raise DiskFullError
 
 
-def test_a_path_is_absolute_within_the_lake(storage: Storage, tmp_path: Path) -> None:
+def test_a_path_is_absolute_within_the_lake(storage: StorageBackend, tmp_path: Path) -> None:
     assert storage.path("raw", "cite_sum", "current.json") == f"{tmp_path}/lake/raw/cite_sum/current.json"
     assert storage.link(storage.path("my report.html")) == f"file://{tmp_path}/lake/my%20report.html"
 
 
-def test_what_was_written_is_read(storage: Storage) -> None:
+def test_what_was_written_is_read(storage: StorageBackend) -> None:
     path = storage.path("a", "deep", "folder", "file.bin")
     storage.write(path, NEW)
     assert storage.read(path) == NEW
@@ -46,7 +46,7 @@ def test_what_was_written_is_read(storage: Storage) -> None:
         assert stream.read(6) == b"newnew"
 
 
-def test_a_write_replaces_and_leaves_nothing_else(storage: Storage) -> None:
+def test_a_write_replaces_and_leaves_nothing_else(storage: StorageBackend) -> None:
     path = storage.path("folder", "file")
     storage.write(path, OLD)
     storage.write(path, NEW)
@@ -61,7 +61,12 @@ def test_a_write_replaces_and_leaves_nothing_else(storage: Storage) -> None:
 )
 @pytest.mark.parametrize("before", [None, OLD], ids=["new", "kept"])
 def test_a_write_that_fails_leaves_what_was_there(
-    storage: Storage, monkeypatch: pytest.MonkeyPatch, owner: object, step: str, failing: object, before: bytes | None
+    storage: StorageBackend,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: object,
+    step: str,
+    failing: object,
+    before: bytes | None,
 ) -> None:
     path = storage.path("folder", "file")
     if before:
@@ -73,7 +78,7 @@ def test_a_write_that_fails_leaves_what_was_there(
     assert not before or storage.read(path) == before
 
 
-def test_a_reader_never_sees_a_part(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_never_sees_a_part(storage: StorageBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     path = storage.path("folder", "file")
     storage.write(path, OLD)
     seen = []
@@ -89,41 +94,41 @@ def test_a_reader_never_sees_a_part(storage: Storage, monkeypatch: pytest.Monkey
     assert seen == [(OLD, NEW), (NEW, b"")]
 
 
-def test_a_file_is_taken_into_the_lake(storage: Storage, tmp_path: Path) -> None:
+def test_a_file_is_taken_into_the_lake(storage: StorageBackend, tmp_path: Path) -> None:
     local = tmp_path / "local"
     local.write_bytes(NEW)
     path = storage.path("raw", "file")
-    storage.take(local, path)
+    storage.upload(local, path)
     assert storage.read(path) == NEW
     assert not local.exists()
     assert names(storage, "raw") == ["file"]
 
 
 def test_a_take_that_fails_leaves_the_old_content(
-    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    storage: StorageBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = storage.path("raw", "file")
     storage.write(path, OLD)
     (tmp_path / "local").write_bytes(NEW)
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(DiskFullError):
-        storage.take(tmp_path / "local", path)
+        storage.upload(tmp_path / "local", path)
     assert storage.read(path) == OLD
 
 
-def test_names_of_a_folder_are_listed_in_order(storage: Storage) -> None:
+def test_names_of_a_folder_are_listed_in_order(storage: StorageBackend) -> None:
     for name in ("b", "a", "c/d"):
         storage.write(storage.path("folder", name), b"")
     assert storage.list(storage.path("folder")) == ["a", "b", "c"]
 
 
-def test_a_folder_that_is_not_there_has_no_names(storage: Storage) -> None:
+def test_a_folder_that_is_not_there_has_no_names(storage: StorageBackend) -> None:
     storage.write(storage.path("file"), b"")
     assert storage.list(storage.path("nowhere")) == []
     assert storage.list(storage.path("file")) == []
 
 
-def test_a_file_or_a_folder_is_removed_and_nothing_beside_it(storage: Storage) -> None:
+def test_a_file_or_a_folder_is_removed_and_nothing_beside_it(storage: StorageBackend) -> None:
     for name in ("one/a", "one/deep/b", "other"):
         storage.write(storage.path(name), b"")
     storage.remove(storage.path("one"))
@@ -132,13 +137,13 @@ def test_a_file_or_a_folder_is_removed_and_nothing_beside_it(storage: Storage) -
     assert not storage.exists(storage.path("other"))
 
 
-def test_removing_what_is_not_there_is_nothing(storage: Storage) -> None:
+def test_removing_what_is_not_there_is_nothing(storage: StorageBackend) -> None:
     storage.write(storage.path("other"), b"")
     storage.remove(storage.path("one"))
     assert storage.list(storage.path()) == ["other"]
 
 
-def test_scratch_is_on_the_lake_s_own_disk_and_gone_at_the_end(storage: Storage) -> None:
+def test_scratch_is_on_the_lake_s_own_disk_and_gone_at_the_end(storage: StorageBackend) -> None:
     with storage.scratch("loans") as folder:
         assert folder.is_relative_to(storage.uri)
         assert list(folder.iterdir()) == []
@@ -146,7 +151,7 @@ def test_scratch_is_on_the_lake_s_own_disk_and_gone_at_the_end(storage: Storage)
     assert not folder.exists()
 
 
-def test_scratch_is_gone_after_a_failure_too(storage: Storage) -> None:
+def test_scratch_is_gone_after_a_failure_too(storage: StorageBackend) -> None:
     used = []
 
     def break_off() -> None:
@@ -160,13 +165,13 @@ def test_scratch_is_gone_after_a_failure_too(storage: Storage) -> None:
     assert [folder.exists() for folder in used] == [False]
 
 
-def test_two_scratches_are_apart(storage: Storage) -> None:
+def test_two_scratches_are_apart(storage: StorageBackend) -> None:
     with storage.scratch("loans") as one, storage.scratch("motor") as other:
         (one / "file").write_bytes(OLD)
         assert not (other / "file").exists()
 
 
-def test_what_a_killed_run_left_in_its_scratch_is_gone_in_the_next(storage: Storage) -> None:
+def test_what_a_killed_run_left_in_its_scratch_is_gone_in_the_next(storage: StorageBackend) -> None:
     left = Path(storage.path(".scratch", "loans", "half a file"))
     left.parent.mkdir(parents=True)
     left.write_text("half")
@@ -174,7 +179,9 @@ def test_what_a_killed_run_left_in_its_scratch_is_gone_in_the_next(storage: Stor
         assert list(folder.iterdir()) == []
 
 
-def test_a_write_that_fails_leaves_no_draft(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_leaves_no_draft(
+    storage: StorageBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(DiskFullError):
         storage.write(storage.path("folder", "file"), NEW)

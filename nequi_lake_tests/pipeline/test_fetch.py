@@ -15,7 +15,7 @@ from nequi_lake.errors import SourceError
 from nequi_lake.formats import OpaqueFile, Structure
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart, content_version
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.pipeline.fetch import fetch_dataset, structure_checks
 from nequi_lake_tests.datasets.notes import NOTES
 
@@ -58,7 +58,7 @@ class Publisher:
 
 
 @pytest.fixture
-def zone(storage: Storage) -> RawZone:
+def zone(storage: StorageBackend) -> RawZone:
     """An empty raw zone."""
     return RawZone(storage)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from nequi_lake import Lake
-from nequi_lake.lake.storage import Storage
+from nequi_lake.errors import LockLostError
+from nequi_lake.lake.storage import StorageBackend
+from nequi_lake.pipeline.tables import publish_tables, stage_tables
 from nequi_lake_tests.conftest import Materialize, citation, write_citations
 
 RAW = [f"raw/cite_sum/{split}.json" for split in ("train", "validation", "test")]
@@ -27,14 +30,14 @@ def at_first(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], obj
     """Do something else once, right before a method of the storage is called for the first time from now on."""
 
     def install(method: str, do: Callable[[], object]) -> None:
-        original = getattr(Storage, method)
+        original = getattr(StorageBackend, method)
 
-        def first(self: Storage, *arguments: object) -> object:
-            monkeypatch.setattr(Storage, method, original)
+        def first(self: StorageBackend, *arguments: object) -> object:
+            monkeypatch.setattr(StorageBackend, method, original)
             do()
             return original(self, *arguments)
 
-        monkeypatch.setattr(Storage, method, first)
+        monkeypatch.setattr(StorageBackend, method, first)
 
     return install
 
@@ -58,7 +61,7 @@ def test_an_older_raw_version_is_not_published_over_a_newer_one(
         assert materialize(keys=[*RAW, *TABLES]).success
 
     # The slower run has fetched paper 7, and waits for the lock in order to stage it.
-    at_first("alone", newer_run)
+    at_first("lock", newer_run)
     assert materialize(keys=TABLES).success
     assert papers(lake) == {"8"}
     assert [entry.release.sequence for entry in lake.catalog.history(lake.datasets["cite_sum"], "papers")] == [1]
@@ -69,16 +72,16 @@ def test_a_run_that_stages_a_newer_version_than_it_fetched_says_so(
 ) -> None:
     deliver(inbox, 7)
     locks: list[str] = []
-    alone = Storage.alone
+    lock = StorageBackend.lock
 
-    def second(self: Storage, name: str) -> object:
+    def second(self: StorageBackend, name: str) -> object:
         locks.append(name)
         if locks == ["lake", "cite_sum", "cite_sum"]:
             deliver(inbox, 8)
             assert materialize(keys=RAW).success
-        return alone(self, name)
+        return lock(self, name)
 
-    monkeypatch.setattr(Storage, "alone", second)
+    monkeypatch.setattr(StorageBackend, "lock", second)
     with caplog.at_level("WARNING", logger="nequi_lake"):
         assert materialize(keys=[*RAW, *TABLES]).success
     assert papers(lake) == {"8"}
@@ -91,13 +94,13 @@ def test_a_release_is_of_one_raw_version(
     deliver(inbox, 7)
     assert materialize(keys=RAW).success
     other: list[threading.Thread] = []
-    read = Storage.read
+    read = StorageBackend.read
 
     def fetch_newer() -> None:
         deliver(inbox, 8)
         assert materialize(keys=RAW).success
 
-    def slow_read(self: Storage, path: str) -> bytes:
+    def slow_read(self: StorageBackend, path: str) -> bytes:
         found = read(self, path)
         if path.endswith("train.json.manifest.json") and not other:
             # Another run keeps a newer version after the first file's manifest was read, if nothing keeps it out.
@@ -106,10 +109,28 @@ def test_a_release_is_of_one_raw_version(
             other[0].join(3)
         return found
 
-    monkeypatch.setattr(Storage, "read", slow_read)
+    monkeypatch.setattr(StorageBackend, "read", slow_read)
     assert materialize(keys=TABLES).success
     other[0].join()
     monkeypatch.undo()
     assert papers(lake) == {"7"}
     assert materialize(keys=TABLES).success
+    assert papers(lake) == {"8"}
+
+
+def test_a_run_that_lost_its_lock_publishes_nothing(materialize: Materialize, lake: Lake, inbox: Path) -> None:
+    deliver(inbox, 7)
+    assert materialize("cite_sum").success
+    deliver(inbox, 8)
+    assert materialize(keys=RAW).success
+    dataset = lake.datasets["cite_sum"]
+    with stage_tables(lake, dataset, "slow") as slow:
+        # Somebody clears away the locks, and another run is done before the slow one commits.
+        shutil.rmtree(lake.storage.path(".locks"))
+        publish_tables(lake, dataset, "other")
+        with pytest.raises(LockLostError, match="another run may be at work"):
+            slow.commit_all()
+    history = lake.catalog.history(dataset, "papers")
+    assert (history[0].release.sequence, history[0].release.run_id[-5:]) == (2, "other")
+    assert len(history) == 2
     assert papers(lake) == {"8"}

@@ -145,7 +145,7 @@ def test_two_datasets_at_once_make_the_index_one_after_another(
     left_behind.write_bytes(b"half a page")
     assert materialize(keys=["profiling_reports/cite_sum/index"]).success
     assert len(seen) == 1
-    assert lake.storage.drafts(lake.storage.path("profiling_reports")) == []
+    assert lake.storage.temporary_files(lake.storage.path("profiling_reports")) == []
 
 
 def test_a_report_names_the_source_of_its_own_release(

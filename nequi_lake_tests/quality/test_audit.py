@@ -13,7 +13,7 @@ from nequi_lake.datasets.contract import arrow_schema, column_meta
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.formats import CsvFile
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.quality.audit import audit
 from nequi_lake.quality.check import Check
 
@@ -55,7 +55,7 @@ RELEASE = Release(id="r", run_id="run", raw_version="v", tables=("shops", "sales
 SALES = {"sale_id": [1, 2, 3, 4], "shop_id": [1, 1, 2, 2], "note": ["a", None, "c", "d"], "weight": [1, 1, 1, 1]}
 
 
-def staged(storage: Storage, table: str, frame: pl.DataFrame, records: int, quarantined: int = 0) -> StagedTable:
+def staged(storage: StorageBackend, table: str, frame: pl.DataFrame, records: int, quarantined: int = 0) -> StagedTable:
     """A staged table of one file, as an engine would leave it."""
     path = Path(storage.path(f"{table}.parquet"))
     contract = arrow_schema(DATASET.table(table).contract)
@@ -79,7 +79,7 @@ def staged(storage: Storage, table: str, frame: pl.DataFrame, records: int, quar
     )
 
 
-def answers(storage: Storage, sales: StagedTable, **parents: StagedTable) -> dict[str, Check]:
+def answers(storage: StorageBackend, sales: StagedTable, **parents: StagedTable) -> dict[str, Check]:
     """The checks of ``sales`` by name."""
     tables = {"sales": sales}
     if not parents:
@@ -93,7 +93,7 @@ def failed(checks: dict[str, Check]) -> list[str]:
     return [name for name, check in checks.items() if not check.passed]
 
 
-def test_a_sound_table_passes_every_check(storage: Storage) -> None:
+def test_a_sound_table_passes_every_check(storage: StorageBackend) -> None:
     checks = answers(storage, staged(storage, "sales", pl.DataFrame(SALES), records=4))
     assert list(checks) == list(Table.checks)
     assert failed(checks) == []
@@ -110,13 +110,13 @@ def test_a_sound_table_passes_every_check(storage: Storage) -> None:
         (pl.DataFrame({**SALES, "weight": [1, 0, 0, 1]}), "2 rows break weight must be >= 1"),
     ],
 )
-def test_columns_and_types(storage: Storage, frame: pl.DataFrame, told: str) -> None:
+def test_columns_and_types(storage: StorageBackend, frame: pl.DataFrame, told: str) -> None:
     check = answers(storage, staged(storage, "sales", frame, records=4))["columns_and_types"]
     assert not check.passed
     assert told in check.found
 
 
-def test_null_limits(storage: Storage) -> None:
+def test_null_limits(storage: StorageBackend) -> None:
     frame = pl.DataFrame({**SALES, "note": [None, None, None, "d"]})
     checks = answers(storage, staged(storage, "sales", frame, records=4))
     assert failed(checks) == ["null_limits"]
@@ -125,7 +125,7 @@ def test_null_limits(storage: Storage) -> None:
     )
 
 
-def test_a_required_column_may_miss_nothing(storage: Storage) -> None:
+def test_a_required_column_may_miss_nothing(storage: StorageBackend) -> None:
     frame = pl.DataFrame({**SALES, "weight": [1, 1, 1, None]})
     checks = answers(storage, staged(storage, "sales", frame, records=4))
     assert not checks["null_limits"].passed
@@ -139,7 +139,7 @@ def rows_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("rows_at_once")
-def test_unique_key(storage: Storage) -> None:
+def test_unique_key(storage: StorageBackend) -> None:
     frame = pl.DataFrame({**SALES, "sale_id": [1, 2, 2, 2]})
     checks = answers(storage, staged(storage, "sales", frame, records=4))
     assert failed(checks) == ["unique_key"]
@@ -147,33 +147,33 @@ def test_unique_key(storage: Storage) -> None:
 
 
 @pytest.mark.usefixtures("rows_at_once")
-def test_foreign_keys(storage: Storage) -> None:
+def test_foreign_keys(storage: StorageBackend) -> None:
     frame = pl.DataFrame({**SALES, "shop_id": [1, 2, 9, 9]})
     checks = answers(storage, staged(storage, "sales", frame, records=4))
     assert failed(checks) == ["foreign_keys"]
     assert checks["foreign_keys"].found == "2 rows have a shop_id that shops lacks, such as [9, 9]"
 
 
-def test_foreign_keys_are_held_against_a_published_parent(storage: Storage) -> None:
+def test_foreign_keys_are_held_against_a_published_parent(storage: StorageBackend) -> None:
     shops = staged(storage, "shops", pl.DataFrame({"shop_id": [1]}), records=4)
     checks = answers(storage, staged(storage, "sales", pl.DataFrame(SALES), records=4), shops=shops)
     assert failed(checks) == ["foreign_keys"]
 
 
-def test_quarantine_limit(storage: Storage) -> None:
+def test_quarantine_limit(storage: StorageBackend) -> None:
     checks = answers(storage, staged(storage, "sales", pl.DataFrame(SALES), records=5, quarantined=1))
     assert failed(checks) == ["quarantine_limit"]
     assert "1 of 5 records of sales.csv (20.00%) are bad, the limit is 1.00%" in checks["quarantine_limit"].found
     assert checks["quarantine_limit"].fix == "See which records, and why: nequi-lake quarantine trade.sales"
 
 
-def test_a_lost_row_is_noticed(storage: Storage) -> None:
+def test_a_lost_row_is_noticed(storage: StorageBackend) -> None:
     whole = staged(storage, "sales", pl.DataFrame(SALES), records=4)
     lost = replace(whole, accounting=replace(whole.accounting, expected_rows=5))
     assert failed(answers(storage, lost)) == ["rows_accounted_for"]
 
 
-def test_a_raw_record_that_went_nowhere_is_noticed(storage: Storage) -> None:
+def test_a_raw_record_that_went_nowhere_is_noticed(storage: StorageBackend) -> None:
     whole = staged(storage, "sales", pl.DataFrame(SALES), records=4)
     lost = replace(
         whole, accounting=replace(whole.accounting, files={"sales.csv": FileAccount(records=5, quarantined=0)})

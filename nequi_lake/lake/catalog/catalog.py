@@ -41,10 +41,10 @@ from nequi_lake.lake.catalog.commits import (
     release_of,
 )
 from nequi_lake.lake.layout import PROCESSED, relation_folder
-from nequi_lake.lake.patience import patiently
 from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
+from nequi_lake.lake.retrying import retrying
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 # The library retries a refused commit by itself, and on an empty table both of two writers would land.
 _NO_RETRY = {"commit.retry.num-retries": "0"}
@@ -59,13 +59,13 @@ class LakeCatalog:
         storage: where the tables are.
     """
 
-    def __init__(self, settings: Settings, storage: Storage) -> None:
+    def __init__(self, settings: Settings, storage: StorageBackend) -> None:
         self._settings = settings
         self._storage = storage
 
     @cached_property
     def _catalog(self) -> MetastoreCatalog:
-        if not self._storage.is_there():
+        if not self._storage.exists_root():
             raise CatalogError(
                 "There is no lake yet.",
                 where=self._storage.uri,
@@ -80,7 +80,7 @@ class LakeCatalog:
             # Python 3.13 warns of each connection that is dropped and not closed.
             weakref.finalize(self, catalog.close)
             # Other processes may create the database's tables between its look and its try.
-            patiently(_is_being_made)(catalog.create_tables)
+            retrying(_is_being_made)(catalog.create_tables)
         except DatabaseError as refusal:
             raise CatalogError(
                 f"The catalog's database cannot be read: {refusal.orig}.",

@@ -20,11 +20,11 @@ from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.catalog.commits import parse_summary, time_of
 from nequi_lake.lake.catalog.housekeeping import written_in
 from nequi_lake.lake.layout import PROCESSED, QUARANTINE, RELEASES, raw_folder
-from nequi_lake.lake.patience import patiently
 from nequi_lake.lake.quarantine import NEWEST, newest_run
 from nequi_lake.lake.raw import RawZone
-from nequi_lake.lake.storage import FileFacts, Storage
-from nequi_lake.lake.storage.faults import explain
+from nequi_lake.lake.retrying import retrying
+from nequi_lake.lake.storage import FileInfo, StorageBackend
+from nequi_lake.lake.storage.faults import translate_error
 
 log = logging.getLogger(__name__)
 
@@ -83,14 +83,14 @@ class Upkeep:
 @dataclass(frozen=True)
 class _Plan:
     expired: Mapping[str, Collection[int]]
-    files: Mapping[str, FileFacts]
+    files: Mapping[str, FileInfo]
 
 
 def maintain_all(
-    datasets: Iterable[Dataset], catalog: LakeCatalog, storage: Storage, *, dry_run: bool = False
+    datasets: Iterable[Dataset], catalog: LakeCatalog, storage: StorageBackend, *, dry_run: bool = False
 ) -> Upkeep:
     """Maintain dataset after dataset as :func:`maintain` does, whether or not one refuses; nothing where no lake is."""
-    if not storage.is_there():
+    if not storage.exists_root():
         log.info("There is no lake at %s yet, so there is nothing to do", storage.uri)
         return Upkeep(refused={})
     removed, refused = [], {}
@@ -98,7 +98,7 @@ def maintain_all(
         try:
             removed.append(maintain(dataset, catalog, storage, dry_run=dry_run))
         except Exception as error:
-            told = explain(error, storage.path(PROCESSED, dataset.name))
+            told = translate_error(error, storage.path(PROCESSED, dataset.name))
             if told is None:
                 log.exception("%s: not maintained", dataset.name)
                 told = NequiLakeError(f"It broke off: {type(error).__name__}: {error}", fix="Report it.")
@@ -109,7 +109,7 @@ def maintain_all(
 def maintain(
     dataset: Dataset,
     catalog: LakeCatalog,
-    storage: Storage,
+    storage: StorageBackend,
     *,
     keep: Keep | None = None,
     now: datetime | None = None,
@@ -134,9 +134,9 @@ def maintain(
     published = any(catalog.iceberg(dataset.name, table.name) for table in dataset.relations)
     if not (published or storage.exists(raw_folder(storage, dataset.name))):
         return Removed(dataset=dataset.name)
-    with storage.alone(dataset.name):
+    with storage.lock(dataset.name):
         # What another writer has done decides anew what may go: a rollback needs the files of an old release again.
-        for attempt in patiently(lambda error: isinstance(error, CatalogConflictError)):
+        for attempt in retrying(lambda error: isinstance(error, CatalogConflictError)):
             with attempt:
                 plan = _plan(dataset, catalog, storage, keep or Keep(), now or datetime.now(UTC))
                 if not dry_run:
@@ -161,7 +161,7 @@ def maintain(
     return removed
 
 
-def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, now: datetime) -> _Plan:
+def _plan(dataset: Dataset, catalog: LakeCatalog, storage: StorageBackend, keep: Keep, now: datetime) -> _Plan:
     oldest = now - keep.age
     releases: set[str] = set()
     for group in dataset.release_groups:
@@ -174,7 +174,7 @@ def _plan(dataset: Dataset, catalog: LakeCatalog, storage: Storage, keep: Keep, 
         }
     runs = {newest_run(storage, dataset.name)}
     expired: dict[str, set[int]] = {}
-    removable: dict[str, FileFacts] = {}
+    removable: dict[str, FileInfo] = {}
     for table in dataset.relations:
         iceberg = catalog.iceberg(dataset.name, table.name)
         if iceberg is None:
@@ -224,20 +224,20 @@ def _needed(iceberg: IcebergTable, kept: Collection[Snapshot]) -> set[str]:
     }
 
 
-def _left_by_killed(dataset: Dataset, storage: Storage) -> dict[str, FileFacts]:
+def _left_by_killed(dataset: Dataset, storage: StorageBackend) -> dict[str, FileInfo]:
     """Drafts, and raw files that no manifest names."""
     left = RawZone(storage).never_kept(dataset.name)
     for folder in written_in(dataset, storage):
-        drafts = set(storage.drafts(folder))
+        drafts = set(storage.temporary_files(folder))
         left |= {path: file for path, file in storage.files(folder).items() if path in drafts}
     return left
 
 
 def _of_old_runs(
-    dataset: Dataset, storage: Storage, runs: Collection[str | None], oldest: datetime
-) -> dict[str, FileFacts]:
+    dataset: Dataset, storage: StorageBackend, runs: Collection[str | None], oldest: datetime
+) -> dict[str, FileInfo]:
     """Quarantines, and records of what checks found, of runs of which no release is kept."""
-    found: dict[str, FileFacts] = {}
+    found: dict[str, FileInfo] = {}
     for zone in (QUARANTINE, RELEASES):
         folder = storage.path(zone, dataset.name)
         for path, file in storage.files(folder).items():

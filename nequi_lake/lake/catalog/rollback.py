@@ -11,7 +11,7 @@ from nequi_lake.errors import CatalogError, UsageError
 from nequi_lake.lake.catalog.as_of import SHORTEST, find, resolve_single
 from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.release import PublishedTable, Release, ReleaseState
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class RolledBack:
     other_marts: tuple[str, ...]
 
 
-def roll_back(dataset: Dataset, release: str, catalog: LakeCatalog, storage: Storage) -> RolledBack:
+def roll_back(dataset: Dataset, release: str, catalog: LakeCatalog, storage: StorageBackend) -> RolledBack:
     """Make an older whole release what readers see, with the marts that were made from it.
 
     The old files are committed as a release of a new sequence, so readers go from one release to the other at the
@@ -49,7 +49,7 @@ def roll_back(dataset: Dataset, release: str, catalog: LakeCatalog, storage: Sto
         raise UsageError(f"{release} is too short.", fix=f"Give {SHORTEST} or more characters of the release's id.")
     # Asked before the lock is taken, which would make a lake where there is none.
     _wanted(dataset, release, catalog)
-    with storage.alone(dataset.name) as lock:
+    with storage.lock(dataset.name) as lock:
         state = _wanted(dataset, release, catalog)
         together = catalog.published(dataset, release=state.release)
         target = {table.name: together[table.name] for table in dataset.tables if table.name in together}
@@ -94,7 +94,7 @@ def _wanted(dataset: Dataset, release: str, catalog: LakeCatalog) -> ReleaseStat
 
 
 def _usable_marts(
-    dataset: Dataset, together: Mapping[str, PublishedTable], catalog: LakeCatalog, storage: Storage
+    dataset: Dataset, together: Mapping[str, PublishedTable], catalog: LakeCatalog, storage: StorageBackend
 ) -> dict[str, PublishedTable]:
     """Those marts of a release that the contract still describes and whose files are there."""
     return {

@@ -31,7 +31,7 @@ def kind_of(path: Path, endings: Sequence[str]) -> str:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def write_atomically(path: Path) -> Iterator[Path]:
     """A name beside ``path`` to write under, which takes its place at the end of the block, or nothing on a failure.
 
     Raises:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nequi_lake.errors import UsageError
-from nequi_lake.lake.export.output import kind_of, whole
+from nequi_lake.lake.export.output import kind_of, write_atomically
 
 if TYPE_CHECKING:
     import polars as pl
@@ -81,7 +81,7 @@ def write(batches: pa.RecordBatchReader, path: Path) -> Written:
     """
     kind = kind_of(path, list(KINDS))
     distinct(batches.schema.names)
-    with whole(path) as draft:
+    with write_atomically(path) as draft:
         rows = KINDS[kind](batches, draft)
         return Written(rows=rows, size_bytes=draft.stat().st_size)
 

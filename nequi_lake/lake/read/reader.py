@@ -22,7 +22,7 @@ from nequi_lake.lake.read.query import connected, the_query
 from nequi_lake.lake.read.scan import scan_files
 from nequi_lake.lake.release import DataFile, PublishedTable, Release
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import open_storage
 
 if TYPE_CHECKING:
     import duckdb
@@ -177,7 +177,7 @@ class Lake:
     ) -> None:
         self.settings = settings
         self.datasets = dict(datasets if datasets is not None else discover())
-        self.storage = Storage(settings)
+        self.storage = open_storage(settings)
         self.as_of = None if as_of is None else parse(as_of)
 
     @classmethod

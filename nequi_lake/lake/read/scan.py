@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from nequi_lake.datasets.spec import Relation
-from nequi_lake.lake.storage import Storage
+from nequi_lake.lake.storage import StorageBackend
 
 
-def scan_files(table: Relation, paths: Sequence[str], storage: Storage) -> pl.LazyFrame:
+def scan_files(table: Relation, paths: Sequence[str], storage: StorageBackend) -> pl.LazyFrame:
     """The rows of these files of a table; no rows of its contract's columns where there are no files."""
     if not paths:
         return pl.LazyFrame(schema={name: column.dtype for name, column in table.columns.items()})

@@ -186,7 +186,7 @@ _NO_LOGIN = (
 )
 
 
-def explain(error: BaseException, where: str) -> NequiLakeError | None:
+def translate_error(error: BaseException, where: str) -> NequiLakeError | None:
     """What a failure of AWS means for a person, and whether asking again may help; None where it is not one.
 
     Args:

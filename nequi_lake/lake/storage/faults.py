@@ -8,7 +8,7 @@ import sys
 from nequi_lake.errors import NequiLakeError, StorageError, TransientError
 
 
-def explain(error: BaseException, where: str) -> NequiLakeError | None:
+def translate_error(error: BaseException, where: str) -> NequiLakeError | None:
     """The failure in words, its causes looked at too; None where the storage is not to blame.
 
     Args:
@@ -19,7 +19,7 @@ def explain(error: BaseException, where: str) -> NequiLakeError | None:
         return error
     # Only who has talked to AWS can have been refused by it, and to import its libraries takes a second.
     aws = sys.modules.get("nequi_lake.lake.storage.aws")
-    told: NequiLakeError | None = aws.explain(error, where) if aws else None
+    told: NequiLakeError | None = aws.translate_error(error, where) if aws else None
     return told or _explain_database(error, where) or _explain_system(error, where)
 
 

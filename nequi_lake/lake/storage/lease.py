@@ -20,8 +20,8 @@ from typing import Any
 
 import botocore.exceptions
 
-from nequi_lake.errors import NequiLakeError, TransientError
-from nequi_lake.lake.storage.base import DatasetLock
+from nequi_lake.errors import LockLostError, NequiLakeError
+from nequi_lake.lake.storage.base import Lock
 
 log = logging.getLogger(__name__)
 
@@ -35,24 +35,24 @@ _GONE = {"NoSuchKey", "404"}
 @contextmanager
 def lease(
     client: Any, bucket: str, key: str, name: str, wait_s: float, write_arguments: dict[str, str]
-) -> Iterator[DatasetLock]:
+) -> Iterator[Lock]:
     """Hold ``key`` for the time of the block; wait for whoever has it.
 
     Args:
         client: a boto3 client of S3.
         bucket, key: the lease's object.
-        name: what it keeps apart, for a person.
+        name: what it keeps apart, for messages.
         wait_s: seconds to wait at most.
-        write_arguments: what is said with each write, such as of its encryption.
+        write_arguments: what each write says, such as of its encryption.
 
     Raises:
         NequiLakeError: another run still had it after ``wait_s``.
-        TransientError: it was lost while the block ran, as the machine slept or the server was away for too long.
+        LockLostError: it was lost while the block ran, as the machine slept or the server was away for too long.
     """
     held = _Lease(client, bucket, key, write_arguments)
     deadline = time.monotonic() + wait_s
     told = False
-    while not held.take():
+    while not held.acquire():
         if not told:
             log.info("%s: another run is at work on it (%s); waiting for it to end", name, held.owner())
             told = True
@@ -63,25 +63,34 @@ def lease(
                 fix="Wait for it, or end it, and run this one again.",
             )
         time.sleep(_LOOK_S)
+
+    def check() -> None:
+        if not held.is_ours():
+            raise LockLostError(
+                f"The lock of {name} was lost while this run was at work, so another run may be at work too.",
+                where=f"s3://{bucket}/{key}",
+                fix="What was published is complete. Run it again.",
+            )
+
     with held.kept_fresh():
-        yield DatasetLock()
-    if held.lost:
-        raise TransientError(
-            f"The hold on {name} was lost while the run was at work, and another run may have been at it too.",
-            where=f"s3://{bucket}/{key}",
-            fix="What was published is whole. Run it again.",
-        )
+        yield Lock(name, check)
+        if held.lost:
+            check()
 
 
 class _Lease:
+    """A lease of one run. Its nonce stays the same for its whole life, so that a write can be told to be its own."""
+
     def __init__(self, client: Any, bucket: str, key: str, write_arguments: dict[str, str]) -> None:
         self._client = client
         self._object = {"Bucket": bucket, "Key": key}
         self._write_arguments = write_arguments
+        self._nonce = uuid.uuid4().hex
         self._etag = ""
+        self._fresh_until = 0.0
         self.lost = False
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Whether it is ours now."""
         if self._write(IfNoneMatch="*"):
             return True
@@ -96,16 +105,19 @@ class _Lease:
         return stale and self._write(IfMatch=_bare(found["ETag"]))
 
     def owner(self) -> str:
-        """Who has it, for a person."""
-        try:
-            told = json.loads(self._client.get_object(**self._object)["Body"].read())
-        except (botocore.exceptions.ClientError, ValueError):
-            return "who has just left"
-        return f"process {told.get('process')} on {told.get('host')}"
+        """Who has it, human-readable."""
+        found = self._stored()
+        if not found:
+            return "one that has just ended"
+        return f"process {found.get('process')} on {found.get('host')}"
+
+    def is_ours(self) -> bool:
+        """Whether the server still has our lease, and it was kept fresh."""
+        return not self.lost and time.monotonic() < self._fresh_until and self._stored().get("nonce") == self._nonce
 
     @contextmanager
     def kept_fresh(self) -> Iterator[None]:
-        """Write it anew again and again while the block runs, and give it back at the end."""
+        """Write it again and again while the block runs, and give it back at the end."""
         ended = threading.Event()
         thread = threading.Thread(target=self._keep_fresh, args=(ended,), name="lease", daemon=True)
         thread.start()
@@ -114,7 +126,8 @@ class _Lease:
         finally:
             ended.set()
             thread.join()
-            if not self.lost:
+            if self.is_ours():
+                # Not another run's, which may have taken it over while this machine slept.
                 self._client.delete_object(**self._object)
 
     def _keep_fresh(self, ended: threading.Event) -> None:
@@ -127,17 +140,30 @@ class _Lease:
             if self.lost:
                 return
 
+    def _stored(self) -> dict[str, Any]:
+        """What the server has; empty where there is none, or it cannot be read."""
+        try:
+            found: dict[str, Any] = json.loads(self._client.get_object(**self._object)["Body"].read())
+        except (botocore.exceptions.ClientError, ValueError):
+            return {}
+        return found
+
     def _write(self, **condition: str) -> bool:
-        owner = {"host": socket.gethostname(), "process": os.getpid(), "nonce": uuid.uuid4().hex}
+        owner = {"host": socket.gethostname(), "process": os.getpid(), "nonce": self._nonce}
+        began = time.monotonic()
         try:
             answer = self._client.put_object(
                 **self._object, Body=json.dumps(owner).encode(), **condition, **self._write_arguments
             )
         except botocore.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] in _LOST | _GONE:
+            if error.response["Error"]["Code"] not in _LOST | _GONE:
+                raise
+            # A write whose answer was lost is sent again, and refused because of its own first try.
+            if self._stored().get("nonce") != self._nonce:
                 return False
-            raise
+            answer = self._client.head_object(**self._object)
         self._etag = _bare(answer["ETag"])
+        self._fresh_until = began + STALE_S
         return True
 
 

@@ -16,29 +16,28 @@ import pyarrow.fs
 from filelock import FileLock, Timeout
 from fsspec import AbstractFileSystem
 
-from nequi_lake.errors import NequiLakeError
-from nequi_lake.lake.storage.base import DatasetLock
+from nequi_lake.errors import LockLostError, NequiLakeError
+from nequi_lake.lake.storage.base import Lock, StorageBackend
 
 log = logging.getLogger(__name__)
 
-_DRAFT = ".draft"
+_TEMPORARY = ".draft"
 
 
-class Folder:
+class LocalStorage(StorageBackend):
     """A folder.
 
     Args:
         uri: its absolute path.
     """
 
-    scheme = ""
-
     def __init__(self, uri: str) -> None:
-        self.uri = uri
-        self._fs: AbstractFileSystem = fsspec.filesystem("file", auto_mkdir=True)
+        super().__init__(uri)
+        self._filesystem: AbstractFileSystem = fsspec.filesystem("file", auto_mkdir=True)
 
+    @property
     def filesystem(self) -> AbstractFileSystem:
-        return self._fs
+        return self._filesystem
 
     def arrow_filesystem(self) -> pyarrow.fs.FileSystem:
         return pyarrow.fs.LocalFileSystem()
@@ -55,41 +54,38 @@ class Folder:
     def client_arguments(self) -> dict[str, Any] | None:
         return None
 
-    def is_there(self) -> bool:
+    def exists_root(self) -> bool:
         return Path(self.uri).is_dir()
 
-    def reach(self) -> str:
+    def check_access(self) -> str:
         return f"a folder of this machine, as {getpass.getuser()}"
 
     def link(self, path: str) -> str:
         return Path(path).as_uri()
 
     def write(self, path: str, content: bytes) -> None:
-        with self._draft(path) as draft:
-            self._fs.pipe_file(draft, content)
+        with self._temporary(path) as temporary:
+            self._filesystem.pipe_file(temporary, content)
 
-    def take(self, local: Path, path: str) -> None:
-        with self._draft(path) as draft:
-            shutil.move(local, draft)
+    def upload(self, local: Path, path: str) -> None:
+        with self._temporary(path) as temporary:
+            shutil.move(local, temporary)
 
-    def drafts(self, folder: str, /) -> list[str]:
-        return sorted(map(str, Path(folder).rglob(f".*{_DRAFT}")))
-
-    def prune(self, path: str) -> None:
-        folder = Path(path)
-        while folder != Path(self.uri) and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-            folder = folder.parent
+    def temporary_files(self, folder: str) -> list[str]:
+        return sorted(map(str, Path(folder).rglob(f".*{_TEMPORARY}")))
 
     def scratch_folder(self, name: str) -> Path:
         return Path(self.uri) / ".scratch" / name
 
-    @contextmanager
-    def alone(self, name: str, wait_s: float) -> Iterator[DatasetLock]:
-        """As :meth:`Place.alone`, on this machine.
+    def _prune(self, folder: str) -> None:
+        empty = Path(folder)
+        while empty != Path(self.uri) and empty.is_dir() and not any(empty.iterdir()):
+            empty.rmdir()
+            empty = empty.parent
 
-        The operating system holds the lock for the process, so that a run that was killed leaves none behind.
-        """
+    @contextmanager
+    def _lock(self, name: str, wait_s: float) -> Iterator[Lock]:
+        """The operating system holds the lock for the process, so a run that was killed leaves none behind."""
         folder = Path(self.uri) / ".locks"
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / f"{name}.lock")
@@ -105,19 +101,40 @@ class Folder:
                     where=lock.lock_file,
                     fix="Wait for it, or end it, and run this one again.",
                 ) from None
+        path = Path(lock.lock_file)
+        held = _identity(path)
         try:
-            yield DatasetLock()
+            yield Lock(name, lambda: _check(name, path, held))
         finally:
             lock.release()
 
     @contextmanager
-    def _draft(self, path: str) -> Iterator[str]:
+    def _temporary(self, path: str) -> Iterator[str]:
         """A name to write under, which becomes ``path`` at the end of the block, or nothing where the block fails."""
         folder, name = path.rsplit("/", 1)
-        self._fs.makedirs(folder, exist_ok=True)
-        draft = Path(folder) / f".{name}.{uuid.uuid4().hex}{_DRAFT}"
+        self._filesystem.makedirs(folder, exist_ok=True)
+        temporary = Path(folder) / f".{name}.{uuid.uuid4().hex}{_TEMPORARY}"
         try:
-            yield str(draft)
-            draft.replace(path)
+            yield str(temporary)
+            temporary.replace(path)
         finally:
-            draft.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of the same name; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _check(name: str, path: Path, held: tuple[int, int] | None) -> None:
+    """Raise where the file of a held lock was removed: another run may have locked a new one of its name."""
+    if held is None or _identity(path) != held:
+        raise LockLostError(
+            f"The lock of {name} was removed while this run held it, so another run may be at work too.",
+            where=str(path),
+            fix="Nothing more was published. Leave the folder .locks alone, and run it again.",
+        )

@@ -18,7 +18,7 @@ from s3fs import S3FileSystem
 
 from nequi_lake.errors import UsageError
 from nequi_lake.lake.storage.aws import access
-from nequi_lake.lake.storage.base import DatasetLock
+from nequi_lake.lake.storage.base import Lock, StorageBackend
 from nequi_lake.lake.storage.lease import lease
 from nequi_lake.progress import bar
 
@@ -26,7 +26,7 @@ _SCHEME = "s3://"
 _ENCRYPTION = "nequi.encryption"
 
 
-class Bucket:
+class S3Storage(StorageBackend):
     """A prefix of a bucket.
 
     Args:
@@ -34,16 +34,15 @@ class Bucket:
         encryption: ``AES256``, ``none``, or the ARN of a KMS key.
     """
 
-    scheme = _SCHEME
-
     def __init__(self, uri: str, *, encryption: str) -> None:
-        self.uri = uri
+        super().__init__(uri, scheme=_SCHEME)
         self.access = access(encryption)
 
     @cached_property
     def _client(self) -> Any:
         return self.access.client("s3")
 
+    @property
     def filesystem(self) -> AbstractFileSystem:
         # The class keeps one instance for each set of arguments.
         return S3FileSystem(**self.access.for_fsspec())
@@ -58,12 +57,12 @@ class Bucket:
         return self.access.for_polars("sink")
 
     def iceberg_properties(self) -> dict[str, str]:
-        return {"py-io-impl": f"{__name__}.{BucketFileIO.__name__}", _ENCRYPTION: self.access.encryption}
+        return {"py-io-impl": f"{__name__}.{S3FileIO.__name__}", _ENCRYPTION: self.access.encryption}
 
     def client_arguments(self) -> dict[str, Any] | None:
         return {"region_name": self.access.region, "endpoint_url": self.access.endpoint}
 
-    def is_there(self) -> bool:
+    def exists_root(self) -> bool:
         try:
             self._client.head_bucket(Bucket=_bucket_and_key(self.uri)[0])
         except botocore.exceptions.ClientError as error:
@@ -72,11 +71,11 @@ class Bucket:
             raise
         return True
 
-    def reach(self) -> str:
+    def check_access(self) -> str:
         bucket = _bucket_and_key(self.uri)[0]
         self.access.credentials()
         who = self.access.endpoint or self.access.client("sts").get_caller_identity()["Arn"]
-        if not self.is_there():
+        if not self.exists_root():
             raise UsageError(
                 f"There is no bucket {bucket}.",
                 where=self.uri,
@@ -94,8 +93,8 @@ class Bucket:
         bucket, key = _bucket_and_key(path)
         self._client.put_object(Bucket=bucket, Key=key, Body=content, **self.access.write_arguments())
 
-    def take(self, local: Path, path: str) -> None:
-        """As :meth:`Place.take`: a large file in parts, several at a time; an upload that breaks off leaves nothing."""
+    def upload(self, local: Path, path: str) -> None:
+        """A large file goes in parts, several at a time; an upload that breaks off leaves nothing."""
         bucket, key = _bucket_and_key(path)
         with bar(f"uploading {local.name}", local.stat().st_size, "B") as progress:
             self._client.upload_file(
@@ -103,23 +102,23 @@ class Bucket:
             )
         local.unlink()
 
-    def drafts(self, _folder: str, /) -> list[str]:
-        """None: an object is there once it is whole."""
+    def temporary_files(self, folder: str) -> list[str]:  # noqa: ARG002
+        """None: an object exists once it is complete."""
         return []
 
-    def prune(self, path: str) -> None:
-        """As :meth:`Place.prune`: a bucket has no folders, so there is nothing to do."""
+    def _prune(self, folder: str) -> None:
+        """A bucket has no folders, so there is nothing to do."""
 
     def scratch_folder(self, name: str) -> Path:
         """A folder of this machine's temporary disk; each lake has its own, and no folder around it that would stay."""
         return Path(tempfile.gettempdir()) / f"nequi_lake-{hashlib.sha256(self.uri.encode()).hexdigest()[:12]}-{name}"
 
-    def alone(self, name: str, wait_s: float) -> AbstractContextManager[DatasetLock]:
+    def _lock(self, name: str, wait_s: float) -> AbstractContextManager[Lock]:
         bucket, key = _bucket_and_key(f"{self.uri}/.locks/{name}.json")
         return lease(self._client, bucket, key, name, wait_s, self.access.write_arguments())
 
 
-class BucketFileIO(FsspecFileIO):
+class S3FileIO(FsspecFileIO):
     """PyIceberg's access to the bucket, by the same filesystem, encryption included, that all else is written with."""
 
     def _get_fs(self, scheme: str, hostname: str | None = None) -> AbstractFileSystem:

@@ -10,10 +10,10 @@ ATTEMPTS = 6
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
 
 
-def patiently(again: Callable[[BaseException], bool]) -> Retrying:
+def retrying(again: Callable[[BaseException], bool]) -> Retrying:
     """Attempts with waits that grow, for as long as ``again`` says of their error that another may do; then the error.
 
-    Call it with a function and its arguments, or write ``for attempt in patiently(…): with attempt: …``.
+    Call it with a function and its arguments, or write ``for attempt in retrying(…): with attempt: …``.
     """
     return Retrying(
         retry=retry_if_exception(again),
