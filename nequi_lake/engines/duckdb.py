@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -18,12 +17,10 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.engines.files import TableWriter, prefix
 from nequi_lake.errors import DeclarationError, StageError
-from nequi_lake.lake.read.query import connected, the_query
+from nequi_lake.lake.read.query import MEMORY_LIMIT, connected, the_query
 from nequi_lake.lake.release import NO_RECORDS, Release, StagedTable
 from nequi_lake.lake.storage import StorageBackend
 
-MEMORY_LIMIT = f"{192 * (os.cpu_count() or 1)}MB"
-"""Of DuckDB's own memory, of which each thread needs some; what a query needs beyond it spills onto the disk."""
 _ROWS_AT_ONCE = 50_000
 _ERROR_SHOWN = 500
 

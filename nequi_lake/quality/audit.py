@@ -1,10 +1,9 @@
-"""Does the table keep its contract? Held against the staged or published Parquet files, before anyone reads them."""
+"""Does the table keep its contract? Checked on the staged or published Parquet files, before anyone reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -25,31 +24,33 @@ from nequi_lake.lake.read.scan import scan_files
 from nequi_lake.lake.release import StagedTable
 from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.quality.check import Check
+from nequi_lake.quality.keys import KeyQueries, key_queries
 
 _SHOWN = 5
-_ROWS_AT_ONCE = 2_000_000
-"""Keys that are held in memory together, so that it stays flat however many there are."""
 
 
 def audit(
     dataset: Dataset, tables: Mapping[str, StagedTable], parents: Mapping[str, StagedTable], storage: StorageBackend
 ) -> list[Check]:
-    """Hold each table against its contract.
+    """Check each table against its contract.
 
     Args:
         dataset: the tables' declaration.
         tables: what to audit, by name.
         parents: published tables of the same release, or of that which a mart is made from, that foreign keys may be
-            held against.
+            checked against.
         storage: where the files are.
     """
+    if not tables:
+        return []
     known = {**parents, **tables}
-    return [
-        check
-        for table in dataset.relations
-        if table.name in tables
-        for check in _TableAudit(dataset, table, tables[table.name], known, storage).run()
-    ]
+    with key_queries(dataset, known, storage) as keys:
+        return [
+            check
+            for table in dataset.relations
+            if table.name in tables
+            for check in _TableAudit(dataset, table, tables[table.name], known, storage, keys).run()
+        ]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class _TableAudit:
     staged: StagedTable
     known: Mapping[str, StagedTable]
     storage: StorageBackend
+    keys: KeyQueries
 
     def run(self) -> Iterator[Check]:
         footers = [self._footer(path) for path in self.staged.paths]
@@ -146,24 +148,10 @@ class _TableAudit:
         )
 
     def _unique_key(self) -> Check:
-        key = list(self.table.key)
-        # One partition at a time, or else one slice, keeps the memory flat.
-        parts = [self._scan(self.staged).filter(part) for part in _slices(_of_columns(key), self.staged.rows)]
-        part = self.table.partition_by
-        if part and not part.by_year and part.column in key:
-            by_folder: dict[str, list[str]] = {}
-            for path in self.staged.paths:
-                by_folder.setdefault(path.rsplit("/", 1)[0], []).append(path)
-            parts = [scan_files(self.table, paths, self.storage) for paths in by_folder.values()]
-        repeated, examples = 0, list[str]()
-        for scan in parts:
-            repeats = scan.select(pl.len() - _of_columns(key).n_unique()).collect(engine="streaming").item()
-            repeated += repeats
-            if repeats and len(examples) < _SHOWN:
-                twice = scan.group_by(key).len().filter(pl.col("len") > 1).drop("len").head(_SHOWN)
-                examples += [str(row) for row in twice.collect(engine="streaming").rows(named=True)]
+        key = self.table.key
+        repeated, keys = self.keys.repeated(self.table.name, key, _SHOWN)
         problems = (
-            [f"{repeated:,} rows repeat the key of another, such as {', '.join(examples[:_SHOWN])}"] if repeated else []
+            [f"{repeated:,} rows repeat the key of another, such as {', '.join(map(str, keys))}"] if repeated else []
         )
         return self._answer(
             UNIQUE_KEY,
@@ -177,35 +165,13 @@ class _TableAudit:
         problems, numbers = [], dict[str, int | float | str](orphans_allowed=0)
         for column, parent in self.table.foreign_keys.items():
             if parent not in self.known:
-                problems.append(f"{parent} is not published in this release, so {column} cannot be held against it")
+                problems.append(f"{parent} is not published in this release, so {column} cannot be checked against it")
                 continue
             parent_key = self.dataset.relation(parent).key[0]
-            count, examples = 0, list[Any]()
-            for mine, theirs in zip(
-                _slices(pl.col(column), self.known[parent].rows),
-                _slices(pl.col(parent_key), self.known[parent].rows),
-                strict=True,
-            ):
-                found, some = (
-                    self._scan(self.staged)
-                    .select(column)
-                    .filter(mine)
-                    .join(
-                        self._scan(self.known[parent]).select(parent_key).filter(theirs),
-                        left_on=column,
-                        right_on=parent_key,
-                        how="anti",
-                    )
-                    .drop_nulls()
-                    .select(pl.len(), pl.col(column).head(_SHOWN).implode())
-                    .collect(engine="streaming")
-                    .row(0)
-                )
-                count += found
-                examples += some
+            count, examples = self.keys.orphans(self.table.name, column, parent, parent_key, _SHOWN)
             numbers[f"orphans_{column}"] = count
             if count:
-                problems.append(f"{count:,} rows have a {column} that {parent} lacks, such as {examples[:_SHOWN]}")
+                problems.append(f"{count:,} rows have a {column} that {parent} lacks, such as {examples}")
         return self._answer(
             FOREIGN_KEYS,
             problems,
@@ -257,17 +223,6 @@ class _TableAudit:
             },
             "Records were lost or made up between the raw file and the table: do not raise a limit, report it.",
         )
-
-
-def _of_columns(names: list[str]) -> pl.Expr:
-    """The value of a key."""
-    return pl.col(names[0]) if len(names) == 1 else pl.struct(names)
-
-
-def _slices(value: pl.Expr, rows: int) -> list[pl.Expr]:
-    """Filters that part so many rows by a value, equal ones together."""
-    count = -(-rows // _ROWS_AT_ONCE)
-    return [value.hash() % count == number for number in range(count)] if count > 1 else [pl.lit(True)]
 
 
 def _differences(found: pa.Schema, contract: pa.Schema) -> Iterator[str]:

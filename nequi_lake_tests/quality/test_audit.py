@@ -132,13 +132,6 @@ def test_a_required_column_may_miss_nothing(storage: StorageBackend) -> None:
     assert "weight is missing in 25.00% of 4 rows, the limit is 0.00%" in checks["null_limits"].found
 
 
-@pytest.fixture(params=[2_000_000, 1], ids=["at once", "in slices"])
-def rows_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys are looked at all at once, or slice by slice."""
-    monkeypatch.setattr("nequi_lake.quality.audit._ROWS_AT_ONCE", request.param)
-
-
-@pytest.mark.usefixtures("rows_at_once")
 def test_unique_key(storage: StorageBackend) -> None:
     frame = pl.DataFrame({**SALES, "sale_id": [1, 2, 2, 2]})
     checks = answers(storage, staged(storage, "sales", frame, records=4))
@@ -146,7 +139,6 @@ def test_unique_key(storage: StorageBackend) -> None:
     assert checks["unique_key"].found == "2 rows repeat the key of another, such as {'sale_id': 2}"
 
 
-@pytest.mark.usefixtures("rows_at_once")
 def test_foreign_keys(storage: StorageBackend) -> None:
     frame = pl.DataFrame({**SALES, "shop_id": [1, 2, 9, 9]})
     checks = answers(storage, staged(storage, "sales", frame, records=4))
@@ -154,7 +146,7 @@ def test_foreign_keys(storage: StorageBackend) -> None:
     assert checks["foreign_keys"].found == "2 rows have a shop_id that shops lacks, such as [9, 9]"
 
 
-def test_foreign_keys_are_held_against_a_published_parent(storage: StorageBackend) -> None:
+def test_foreign_keys_are_checked_against_a_published_parent(storage: StorageBackend) -> None:
     shops = staged(storage, "shops", pl.DataFrame({"shop_id": [1]}), records=4)
     checks = answers(storage, staged(storage, "sales", pl.DataFrame(SALES), records=4), shops=shops)
     assert failed(checks) == ["foreign_keys"]

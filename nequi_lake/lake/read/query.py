@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import duckdb
     import pyarrow.dataset
+
+
+MEMORY_LIMIT = f"{192 * (os.cpu_count() or 1)}MB"
+"""Of DuckDB's own memory, of which each thread needs some; what a query needs beyond it spills onto the disk."""
 
 
 @contextmanager

@@ -1,0 +1,90 @@
+"""Do keys repeat, and does every reference have its parent? Asked of Parquet files by DuckDB, in bounded memory.
+
+DuckDB groups and joins by hash, and what does not fit into its memory spills onto the disk, so that time grows with the
+rows and memory does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from nequi_lake.datasets.contract import arrow_schema
+from nequi_lake.datasets.spec import Dataset, Relation
+from nequi_lake.lake.read.query import MEMORY_LIMIT, connected
+from nequi_lake.lake.release import StagedTable
+from nequi_lake.lake.storage import StorageBackend
+
+if TYPE_CHECKING:
+    import duckdb
+
+_SCHEMA = "audited"
+
+
+@dataclass(frozen=True)
+class KeyQueries:
+    """Questions about the keys of relations, for as long as the connection is open."""
+
+    _connection: duckdb.DuckDBPyConnection
+
+    def repeated(self, relation: str, key: Sequence[str], examples: int) -> tuple[int, list[dict[str, Any]]]:
+        """How many rows repeat the key of another, and some of these keys, column → value."""
+        columns = ", ".join(map(_quoted, key))
+        groups = f"SELECT {columns}, count(*) AS n FROM {_table(relation)} GROUP BY {columns} HAVING count(*) > 1"
+        count = self._one(f"SELECT coalesce(sum(n - 1), 0) FROM ({groups})")
+        if not count:
+            return 0, []
+        rows = self._all(f"SELECT {columns} FROM ({groups}) ORDER BY {columns} LIMIT {examples}")
+        return count, [dict(zip(key, row, strict=True)) for row in rows]
+
+    def orphans(self, relation: str, column: str, parent: str, parent_key: str, examples: int) -> tuple[int, list[Any]]:
+        """How many rows refer to a key that the parent lacks, and some of these values. Nulls refer to nothing."""
+        value = _quoted(column)
+        without = (
+            f"SELECT {value} FROM {_table(relation)} AS child "
+            f"ANTI JOIN {_table(parent)} AS parent ON child.{value} = parent.{_quoted(parent_key)} "
+            f"WHERE child.{value} IS NOT NULL"
+        )
+        count = self._one(f"SELECT count(*) FROM ({without})")
+        if not count:
+            return 0, []
+        return count, [value for (value,) in self._all(f"{without} ORDER BY 1 LIMIT {examples}")]
+
+    def _one(self, query: str) -> int:
+        (row,) = self._all(query)
+        return int(row[0])
+
+    def _all(self, query: str) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query).fetchall()
+
+
+@contextmanager
+def key_queries(
+    dataset: Dataset, relations: Mapping[str, StagedTable], storage: StorageBackend
+) -> Iterator[KeyQueries]:
+    """Open the files of relations for questions about their keys."""
+    content = {
+        (_SCHEMA, name): storage.dataset(dict.fromkeys(staged.paths), _key_schema(dataset.relation(name)))
+        for name, staged in relations.items()
+    }
+    with connected(content, memory_limit=MEMORY_LIMIT) as connection:
+        yield KeyQueries(connection)
+
+
+def _key_schema(relation: Relation) -> pa.Schema:
+    """The columns that keys and references are made of."""
+    contract = arrow_schema(relation.contract)
+    names = dict.fromkeys((*relation.key, *relation.foreign_keys))
+    return pa.schema(pa.field(name, contract.field(name).type) for name in names)
+
+
+def _table(relation: str) -> str:
+    return f"{_quoted(_SCHEMA)}.{_quoted(relation)}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
