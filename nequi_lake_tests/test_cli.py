@@ -163,7 +163,7 @@ def test_doctor_is_content_with_a_sound_lake(shell: Shell) -> None:
     assert shell("run")[0] == 0
     code, out, _ = shell("doctor", "--format", "json")
     assert code == 0
-    assert [row["passed"] for row in json.loads(out)] == [True] * 7
+    assert [row["passed"] for row in json.loads(out)] == [True] * 8
 
 
 def test_doctor_notices_a_lake_that_was_moved(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +172,7 @@ def test_doctor_notices_a_lake_that_was_moved(shell: Shell, tmp_path: Path, monk
     monkeypatch.setenv("NEQUI_LAKE_URI", str(tmp_path / "moved"))
     code, out, _ = shell("doctor", "--format", "json")
     assert code == 1
-    told = {row["check"]: row for row in json.loads(out)}["tables_are_in_place"]
+    told = {row["check"]: row for row in json.loads(out)}["table_files"]
     assert not told["passed"]
     assert "moved" in told["to do"]
 
@@ -184,7 +184,7 @@ def test_doctor_notices_a_folder_that_is_no_folder(
     monkeypatch.setenv("NEQUI_LAKE_URI", str(tmp_path / "file" / "lake"))
     code, out, _ = shell("doctor", "--format", "json")
     assert code == 1
-    assert not {row["check"]: row for row in json.loads(out)}["lake_can_be_written"]["passed"]
+    assert not {row["check"]: row for row in json.loads(out)}["storage_writable"]["passed"]
 
 
 WRONG_USE = {

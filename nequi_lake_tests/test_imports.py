@@ -22,7 +22,7 @@ FLOORS = (
     ("engines",),
     ("pipeline",),
     ("defs",),
-    ("definitions", "cli", "doctor"),
+    ("definitions", "cli"),
 )
 """Rooms of the package, floor by floor. A room sees the floors below it, and no other room of its own floor but where
 that is the top."""

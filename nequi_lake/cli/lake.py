@@ -29,7 +29,7 @@ def run(
     started = time.monotonic()
     narrate(started)
     from nequi_lake import progress
-    from nequi_lake.doctor import examine, offered
+    from nequi_lake.cli.doctor import examine, offered
     from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.settings import Settings
     from nequi_lake.sources import open_source
@@ -267,7 +267,7 @@ def dictionary(output: OutputOption = None) -> None:
 
 def doctor(form: FormatOption = Format.TABLE) -> None:
     """Ask whether the lake can run here."""
-    from nequi_lake.doctor import examine
+    from nequi_lake.cli.doctor import examine
     from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.settings import Settings
     from nequi_lake.sources import open_source

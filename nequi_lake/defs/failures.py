@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import dagster as dg
 
 from nequi_lake.errors import TransientError
+from nequi_lake.lake.check import Check
 from nequi_lake.lake.storage.faults import translate_error
 from nequi_lake.profiling.markdown import plain
 from nequi_lake.profiling.numbers import cut
-from nequi_lake.quality.check import Check
 
 log = logging.getLogger(__name__)
 

@@ -12,16 +12,17 @@ import polars as pl
 import pyarrow as pa
 
 from nequi_lake.defs.failures import as_failure
-from nequi_lake.defs.names import dataset_and_name, report_path
+from nequi_lake.defs.names import SNAPSHOT_ID, dataset_and_name
 from nequi_lake.defs.publishing import column_lineage, column_schema
 from nequi_lake.errors import CatalogError
+from nequi_lake.lake.layout import report_path
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.read.reader import Lake, LakeTable
 from nequi_lake.pipeline.publish import PendingCommit
+from nequi_lake.pipeline.report import write_report
 from nequi_lake.profiling.markdown import markdown
 from nequi_lake.profiling.profile import frame_of
-from nequi_lake.profiling.report import CheckFound, report
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class IcebergIOManager(dg.IOManager):
                 "raw_version": published.release.raw_version,
                 "new_snapshot": obj.is_new,
                 "report": dg.MetadataValue.url(
-                    self._lake.storage.link(report_path(self._lake, dataset.name, table.name, "html"))
+                    self._lake.storage.link(report_path(self._lake.storage, dataset.name, table.name, "html"))
                 ),
             }
         )
@@ -128,44 +129,32 @@ class ReportIOManager(dg.IOManager):
         self._lake = lake
 
     def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
-        dataset, name = dataset_and_name(context.asset_key)
-        # Alone, or another run's housekeeping would take a draft of the report for one that was left behind.
-        with as_failure(self._lake.settings.uri), self._lake.storage.lock(dataset):
-            table = self._lake.table(f"{dataset}.{name}")
-            if context.output_metadata["snapshot_id"].value != str(table.published.snapshot_id):
-                raise CatalogError(
-                    f"{dataset}.{name} was published anew while it was profiled; a report is of one snapshot.",
-                    where=context.asset_key.to_user_string(),
-                    fix="Make the report again.",
-                )
-            path = report_path(self._lake, dataset, name, "json")
-            made = report(
-                table,
+        with as_failure(self._lake.settings.uri):
+            written = write_report(
+                self._lake,
+                ".".join(dataset_and_name(context.asset_key)),
                 obj,
-                source=RawZone(self._lake.storage).source_of(
-                    self._lake.datasets[dataset], table.published.release.raw_version, table.table
-                ),
-                checks=[CheckFound(**check) for check in context.output_metadata["checks"].value],
-                earlier=self._lake.storage.read(path) if self._lake.storage.exists(path) else None,
+                snapshot_id=int(context.output_metadata[SNAPSHOT_ID].value),
             )
-            links = {}
-            # The JSON comes last: what the next report compares with is of a report that is there in full.
-            for ending, content in made.files().items():
-                path = report_path(self._lake, dataset, name, ending)
-                self._lake.storage.write(path, content)
-                links["report" if ending == "html" else ending] = dg.MetadataValue.url(self._lake.storage.link(path))
-        account = table.published.accounting
+        report, published = written.report, written.table.published
         context.add_output_metadata(
             {
-                **links,
-                "profile": dg.MetadataValue.md(markdown(made)),
-                "rows": table.published.rows,
-                "bytes": table.published.size_bytes,
-                "missing_percent": round(100 * made.missing_share, 4),
+                **{
+                    "report" if ending == "html" else ending: dg.MetadataValue.url(link)
+                    for ending, link in written.links.items()
+                },
+                "profile": dg.MetadataValue.md(markdown(report)),
+                "rows": published.rows,
+                "bytes": published.size_bytes,
+                "missing_percent": round(100 * report.missing_share, 4),
                 "columns_with_missing_values": int((obj["missing"] > 0).sum()),
-                **({"quarantined": account.quarantined} if table.table.accounts_for_records else {}),
-                "alerts": len(made.alerts),
-                "alerts_to_act_on": sum(alert.serious for alert in made.alerts),
+                **(
+                    {"quarantined": published.accounting.quarantined}
+                    if written.table.table.accounts_for_records
+                    else {}
+                ),
+                "alerts": len(report.alerts),
+                "alerts_to_act_on": sum(alert.serious for alert in report.alerts),
             }
         )
 
@@ -173,5 +162,5 @@ class ReportIOManager(dg.IOManager):
         dataset, name = dataset_and_name(context.asset_key)
         with as_failure(self._lake.settings.uri):
             published = self._lake.table(f"{dataset}.{name}").published
-            path = report_path(self._lake, published.dataset, published.table, "json")
+            path = report_path(self._lake.storage, published.dataset, published.table, "json")
             return frame_of(json.loads(self._lake.storage.read(path))["profile"])

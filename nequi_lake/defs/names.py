@@ -10,9 +10,11 @@ import dagster as dg
 
 from nequi_lake.datasets.spec import INDEX, Dataset, Relation
 from nequi_lake.lake.layout import RAW, REPORTS
-from nequi_lake.lake.read.reader import Lake
 
 IO_RAW, IO_TABLES, IO_REPORTS = "raw_files", "iceberg", "reports"
+
+SNAPSHOT_ID = "snapshot_id"
+"""Metadata of a report: the snapshot that was profiled."""
 
 
 def raw_key(dataset: str, file: str) -> dg.AssetKey:
@@ -28,11 +30,6 @@ def table_key(dataset: Dataset, table: Relation) -> dg.AssetKey:
 def report_key(dataset: str, table: str) -> dg.AssetKey:
     """The key of a profiling report."""
     return dg.AssetKey([REPORTS, dataset, table])
-
-
-def report_path(lake: Lake, dataset: str, table: str, ending: str) -> str:
-    """Where a table's profiling report is, as HTML, JSON or CSV."""
-    return lake.storage.path(REPORTS, dataset, f"{table}.{ending}")
 
 
 def index_key(dataset: str) -> dg.AssetKey:

@@ -1,11 +1,7 @@
 """Assets of the reports: one a table, computed from what readers see of it, and the index of them all."""
 
-import logging
 import time
 import warnings
-from collections.abc import Iterator
-from dataclasses import asdict
-from datetime import UTC, datetime
 
 import dagster as dg
 import pandas as pd
@@ -13,16 +9,10 @@ from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.defs.failures import as_failure
-from nequi_lake.defs.names import IO_REPORTS, belongs_to, index_key, report_key, report_path, table_key
+from nequi_lake.defs.names import IO_REPORTS, SNAPSHOT_ID, belongs_to, index_key, report_key, table_key
 from nequi_lake.lake.layout import REPORTS
 from nequi_lake.lake.read.reader import Lake, LakeTable
-from nequi_lake.profiling.dictionary import dictionary_page
-from nequi_lake.profiling.index import TableState, facts_of_report, index_page
-from nequi_lake.profiling.profile import profile
-from nequi_lake.profiling.report import CheckFound
-from nequi_lake.quality.record import read_record
-
-log = logging.getLogger(__name__)
+from nequi_lake.pipeline.report import profile_relation, write_index
 
 
 def _profile_frame() -> dg.DagsterType:
@@ -78,32 +68,20 @@ def report_asset(dataset: Dataset, table: Relation) -> dg.AssetsDefinition:
         kinds={"html", "pandas"},
         **belongs_to(dataset, REPORTS),
     )
-    def report(lake: dg.ResourceParam[Lake], table: LakeTable) -> dg.MaterializeResult[pd.DataFrame]:
+    def report(table: LakeTable) -> dg.MaterializeResult[pd.DataFrame]:
         with as_failure(table.published.name):
-            log.info("%s: profiling %s rows", table.published.name, f"{table.published.rows:,}")
             began = time.monotonic()
-            frame = profile(table)
-            checks = [
-                CheckFound(name=check.name, passed=check.passed, found=check.found, numbers=check.numbers)
-                for check in read_record(
-                    lake.storage, dataset.name, table.published.release.run_id, table.published.table
-                )
-            ]
+            frame = profile_relation(table)
             return dg.MaterializeResult(
                 value=frame,
                 metadata={
-                    "snapshot_id": str(table.published.snapshot_id),
+                    SNAPSHOT_ID: str(table.published.snapshot_id),
                     "profile_seconds": round(time.monotonic() - began, 3),
-                    CHECKS: dg.MetadataValue.json([asdict(check) for check in checks]),
                 },
                 data_version=dg.DataVersion(table.published.release.id),
             )
 
     return report
-
-
-CHECKS = "checks"
-"""Metadata of a report: what the checks of its table found, which the page shows too."""
 
 
 def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
@@ -118,26 +96,12 @@ def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
         **belongs_to(dataset, REPORTS),
     )
     def index(lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[None]:
-        # Whoever comes second sees what the first has made: none of two datasets at once is left out.
-        with as_failure(lake.settings.uri), lake.storage.lock(REPORTS):
-            folder = lake.storage.path(REPORTS)
-            for draft in lake.storage.temporary_files(folder):
-                if draft.rsplit("/", 1)[0] == folder:
-                    lake.storage.remove(draft)
-            tables = [state for each in lake.datasets.values() for state in _states(lake, each)]
-            pages = {
-                "index.html": index_page(tables, datetime.now(UTC)),
-                "dictionary.html": dictionary_page(lake.datasets.values(), [t.name for t in tables if t.report]),
-            }
-            for name, content in pages.items():
-                lake.storage.write(f"{folder}/{name}", content)
-        own = [table for table in tables if table.dataset.name == dataset.name]
+        with as_failure(lake.settings.uri):
+            written = write_index(lake)
+        own = [table for table in written.tables if table.dataset.name == dataset.name]
         return dg.MaterializeResult(
             metadata={
-                **{
-                    name.removesuffix(".html"): dg.MetadataValue.url(lake.storage.link(f"{folder}/{name}"))
-                    for name in pages
-                },
+                **{name: dg.MetadataValue.url(link) for name, link in written.links.items()},
                 "tables": len(own),
                 "tables_published": sum(table.published is not None for table in own),
                 "tables_that_keep_their_contract": sum(table.contract_kept is True for table in own),
@@ -146,13 +110,3 @@ def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
         )
 
     return index
-
-
-def _states(lake: Lake, dataset: Dataset) -> Iterator[TableState]:
-    published = lake.published(dataset)
-    for table in dataset.relations:
-        path = report_path(lake, dataset.name, table.name, "json")
-        content = lake.storage.read(path) if lake.storage.exists(path) else None
-        yield TableState(
-            dataset=dataset, table=table, published=published.get(table.name), report=facts_of_report(content)
-        )

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.formats import RawFile
+from nequi_lake.lake.check import Check
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart, content_version, sha256_of
-from nequi_lake.quality.check import Check
 from nequi_lake.quality.structure import structure_check
 from nequi_lake.sources import Source
 

@@ -10,12 +10,12 @@ from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.engines.duckdb import make
 from nequi_lake.engines.files import discard
 from nequi_lake.engines.fingerprint import mart_release_id
+from nequi_lake.lake.check import Check
 from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.release import PublishedTable, Release
 from nequi_lake.pipeline.publish import EVERYTHING, Selection, Stage, Staged, StagedGroup, attempt_id, stage_group
 from nequi_lake.quality.audit import audit
-from nequi_lake.quality.check import Check
 
 log = logging.getLogger(__name__)
 

@@ -14,11 +14,10 @@ from datetime import UTC, datetime
 from nequi_lake.datasets.spec import Dataset, ReleaseGroup
 from nequi_lake.engines.files import discard
 from nequi_lake.errors import AuditError
+from nequi_lake.lake.check import Check, write_record
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.release import PublishedTable, Release, StagedTable
 from nequi_lake.lake.storage.base import Lock
-from nequi_lake.quality.check import Check
-from nequi_lake.quality.record import write_record
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from nequi_lake.engines.files import discard
 from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.engines.polars import stage
 from nequi_lake.lake.catalog.housekeeping import remove_orphans
+from nequi_lake.lake.check import Check
 from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion
@@ -21,7 +22,6 @@ from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.release import PublishedTable, Release
 from nequi_lake.pipeline.publish import EVERYTHING, Selection, Stage, Staged, StagedGroup, attempt_id, stage_group
 from nequi_lake.quality.audit import audit
-from nequi_lake.quality.check import Check
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 import polars as pl
 
 from nequi_lake.datasets.spec import Relation
+from nequi_lake.lake.check import Check
 from nequi_lake.lake.export.write import harmless
 from nequi_lake.lake.read.reader import LakeTable
 from nequi_lake.profiling import charts
@@ -25,23 +26,6 @@ from nequi_lake.profiling.spread import CORRELATED_ROWS
 
 _PAIRS = 15
 _STRONG = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckFound:
-    """What a check of the table's contract found, as it was recorded.
-
-    Attributes:
-        name: the check.
-        passed: whether the table keeps it.
-        found: what it found, for a person.
-        numbers: its figures, limits among them.
-    """
-
-    name: str
-    passed: bool
-    found: str
-    numbers: Mapping[str, int | float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +44,7 @@ class Report:
     table: Relation
     overview: Mapping[str, Any]
     columns: Sequence[ColumnProfile]
-    checks: Sequence[CheckFound]
+    checks: Sequence[Check]
     alerts: Sequence[Alert]
     changes: Changes | None
 
@@ -137,7 +121,7 @@ def report(
     profile: pd.DataFrame,
     *,
     source: str | None,
-    checks: Sequence[CheckFound],
+    checks: Sequence[Check],
     earlier: bytes | None,
 ) -> Report:
     """Make a table's report.
@@ -155,19 +139,10 @@ def report(
         table=table.table,
         overview=_overview(table, source),
         columns=columns,
-        checks=checks or _checks_of(earlier, table.published.release.id),
+        checks=checks,
         alerts=alerts(table.table, table.published, columns),
         changes=changes(before, table.published.rows, columns) if before else None,
     )
-
-
-def _checks_of(earlier: bytes | None, release: str) -> list[CheckFound]:
-    """The checks that the report of the same release had, where a run that makes only reports has seen none."""
-    try:
-        told = json.loads(earlier or b"{}")
-        return [CheckFound(**check) for check in told.get("checks", ())] if told.get("release") == release else []
-    except (ValueError, TypeError, AttributeError):
-        return []
 
 
 def _overview(table: LakeTable, source: str | None) -> Mapping[str, Any]:

@@ -20,10 +20,10 @@ from nequi_lake.datasets.checks import (
 from nequi_lake.datasets.constraints import describe
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Relation
+from nequi_lake.lake.check import Check
 from nequi_lake.lake.read.scan import scan_files
 from nequi_lake.lake.release import StagedTable
 from nequi_lake.lake.storage import StorageBackend
-from nequi_lake.quality.check import Check
 from nequi_lake.quality.keys import KeyQueries, key_queries
 
 _SHOWN = 5

@@ -8,7 +8,7 @@ quarantine.
 from __future__ import annotations
 
 from nequi_lake.formats import Structure
-from nequi_lake.quality.check import Check
+from nequi_lake.lake.check import Check
 
 FILE_STRUCTURE = "file_structure"
 

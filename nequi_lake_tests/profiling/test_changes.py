@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from nequi_lake.profiling.profile import profile
-from nequi_lake.profiling.report import CheckFound, Report, report
+from nequi_lake.profiling.report import Report, report
 from nequi_lake_tests.profiling.tables import lake_table
 from nequi_lake_tests.profiling.test_odd_tables import page_of
 
@@ -80,11 +80,3 @@ def test_the_report_of_an_older_lake_is_compared_by_what_it_has(tmp_path: Path) 
     assert second.changes
     assert second.changes.rows == (3, 4)
     assert not any(change.new_values for change in second.changes.columns)
-
-
-def test_checks_of_the_same_release_are_kept_by_a_run_that_saw_none(tmp_path: Path) -> None:
-    table = lake_table(tmp_path, FIRST)
-    check = CheckFound(name="unique_key", passed=True, found="well")
-    first = report(table, profile(table), source=None, checks=[check], earlier=None)
-    assert made(tmp_path, FIRST, "first", first).checks == [check]
-    assert made(tmp_path, SECOND, "second", first).checks == []

@@ -140,7 +140,7 @@ def test_two_datasets_at_once_make_the_index_one_after_another(
         seen.append(made_at)
         return index_page(tables, made_at)
 
-    monkeypatch.setattr("nequi_lake.defs.reports.index_page", guarded)
+    monkeypatch.setattr("nequi_lake.pipeline.report.index_page", guarded)
     left_behind = Path(lake.settings.uri) / "profiling_reports" / ".index.html.0.draft"
     left_behind.write_bytes(b"half a page")
     assert materialize(keys=["profiling_reports/cite_sum/index"]).success

@@ -13,9 +13,10 @@ import polars as pl
 import pytest
 
 from nequi_lake import LakeTable
+from nequi_lake.lake.check import Check
 from nequi_lake.profiling.markdown import COLUMNS_SHOWN, markdown
 from nequi_lake.profiling.profile import TOP, columns_of, profile
-from nequi_lake.profiling.report import CheckFound, Report, report
+from nequi_lake.profiling.report import Report, report
 from nequi_lake_tests.profiling.tables import lake_table, problems
 
 HOSTILE = [
@@ -29,7 +30,7 @@ HOSTILE = [
 ]
 
 
-def reported(table: LakeTable, checks: list[CheckFound] | None = None, earlier: bytes | None = None) -> Report:
+def reported(table: LakeTable, checks: list[Check] | None = None, earlier: bytes | None = None) -> Report:
     """The report of a table."""
     return report(table, profile(table), source="a test", checks=checks or [], earlier=earlier)
 
@@ -44,7 +45,8 @@ def page_of(made: Report) -> str:
 
 def test_text_of_the_data_stays_text(tmp_path: Path) -> None:
     table = lake_table(tmp_path, pl.DataFrame({"text": HOSTILE * 3}))
-    made = reported(table, [CheckFound(name="unique_key", passed=False, found=HOSTILE[0], numbers={"x": HOSTILE[1]})])
+    broken = Check(name="unique_key", subject="t.t", passed=False, found=HOSTILE[0], numbers={"x": HOSTILE[1]})
+    made = reported(table, [broken])
     page = page_of(made)
     assert page.count("<script") == page.count("<h1") == 1
     assert "<img" not in page
@@ -203,11 +205,11 @@ def test_histograms_of_a_large_table_are_labelled_as_of_a_part(tmp_path: Path) -
 
 @pytest.mark.parametrize("passed", [True, False])
 def test_the_page_says_whether_the_contract_is_kept(tmp_path: Path, passed: bool) -> None:
-    check = CheckFound(name="null_limits", passed=passed, found="n misses 2 % of at most 1 %", numbers={"limit": 0.01})
+    check = Check(name="null_limits", subject="t.t", passed=passed, found="2 % of at most 1 %", numbers={"limit": 0.01})
     page = page_of(reported(lake_table(tmp_path, pl.DataFrame({"n": [1, 2]})), [check]))
     assert ("✓ Contract kept" in page) is passed
     assert ("✗ Contract not kept" in page) is not passed
-    assert "n misses 2 % of at most 1 %" in page
+    assert "2 % of at most 1 %" in page
     assert "limit: 1 %" in page
 
 

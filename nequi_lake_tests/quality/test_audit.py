@@ -12,10 +12,10 @@ import pytest
 from nequi_lake.datasets.contract import arrow_schema, column_meta
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.formats import CsvFile
+from nequi_lake.lake.check import Check
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
 from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.quality.audit import audit
-from nequi_lake.quality.check import Check
 
 
 class Shops(dy.Schema):

@@ -40,7 +40,7 @@ from nequi_lake.lake.catalog.commits import (
     published_by,
     release_of,
 )
-from nequi_lake.lake.layout import PROCESSED, relation_folder
+from nequi_lake.lake.layout import PROCESSED, read_identity, relation_folder
 from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
 from nequi_lake.lake.retrying import retrying
 from nequi_lake.lake.settings import Settings
@@ -71,6 +71,7 @@ class LakeCatalog:
                 where=self._storage.uri,
                 fix="Make it: nequi-lake run. Is NEQUI_LAKE_URI the lake that you mean?",
             )
+        read_identity(self._storage)
         options = {"warehouse": self._storage.path(PROCESSED), **self._storage.iceberg_properties()}
         if self._settings.catalog == "glue":
             return _glue(options)

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import NequiLakeError, SourceError
+from nequi_lake.lake.check import Check
+from nequi_lake.lake.layout import read_identity
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.storage.faults import translate_error
-from nequi_lake.quality.check import Check
 from nequi_lake.sources import Source
 
 MIN_FREE_BYTES = 1_000_000_000
@@ -19,13 +20,14 @@ MIN_FREE_BYTES = 1_000_000_000
 def examine(lake: Lake, source: Source) -> list[Check]:
     """Every question, answered in order."""
     return [
-        _ask("storage_lets_us_in", lake.settings.uri, lake.storage.check_access),
-        _ask("lake_can_be_written", lake.settings.uri, lambda: _writable(lake)),
-        _ask("disk_has_room", lake.settings.uri, lambda: _room(lake)),
-        _ask("source_lets_us_in", source.describe(), lambda: f"as {source.account()}"),
-        _ask("source_has_datasets", source.describe(), lambda: _offered(lake, source)),
-        _ask("catalog_opens", lake.settings.catalog_uri or lake.settings.catalog, lambda: _catalog(lake)),
-        _ask("tables_are_in_place", lake.settings.uri, lambda: _in_place(lake)),
+        _ask("storage_access", lake.settings.uri, lake.storage.check_access),
+        _ask("storage_writable", lake.settings.uri, lambda: _writable(lake)),
+        _ask("lake_format", lake.settings.uri, lambda: _format(lake)),
+        _ask("free_disk_space", lake.settings.uri, lambda: _free_space(lake)),
+        _ask("source_access", source.describe(), lambda: f"as {source.account()}"),
+        _ask("source_datasets", source.describe(), lambda: _offered(lake, source)),
+        _ask("catalog_access", lake.settings.catalog_uri or lake.settings.catalog, lambda: _catalog(lake)),
+        _ask("table_files", lake.settings.uri, lambda: _in_place(lake)),
     ]
 
 
@@ -51,13 +53,18 @@ def _writable(lake: Lake) -> str:
     return "a file can be written and removed"
 
 
-def _room(lake: Lake) -> str:
+def _format(lake: Lake) -> str:
+    identity = read_identity(lake.storage)
+    return f"format {identity.format}, lake {identity.id}" if identity else "nothing is written here yet"
+
+
+def _free_space(lake: Lake) -> str:
     wanted = lake.storage.scratch_folder("probe")
     folder = next(path for path in (wanted, *wanted.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     if free < MIN_FREE_BYTES:
         raise NequiLakeError(
-            f"{free / 1e9:.1f} GB are free, a run wants {MIN_FREE_BYTES / 1e9:.0f} GB.",
+            f"{free / 1e9:.1f} GB are free, a run needs {MIN_FREE_BYTES / 1e9:.0f} GB.",
             where=str(folder),
             fix="Free some space, or set NEQUI_LAKE_URI, or TMPDIR for a lake on S3, to another disk.",
         )

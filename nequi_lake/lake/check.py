@@ -1,0 +1,68 @@
+"""What a check found: the value, and the record of a release's checks that is kept in the lake beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+
+from nequi_lake.lake.layout import release_record
+from nequi_lake.lake.storage import StorageBackend
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What a check found.
+
+    Attributes:
+        name: the check, the same on every table or file.
+        subject: the table ``<dataset>.<table>`` or the file ``<dataset>/<file>`` that was checked.
+        passed: whether all was well.
+        warns: whether the run may go on although not all was well.
+        found: what it found, human-readable: the number beside its limit.
+        numbers: the figures.
+        fix: what to do where it failed.
+    """
+
+    name: str
+    subject: str
+    passed: bool
+    found: str
+    warns: bool = False
+    numbers: Mapping[str, int | float | str] = field(default_factory=dict)
+    fix: str = ""
+
+    @property
+    def refuses(self) -> bool:
+        """Whether nothing may be made of what was checked."""
+        return not (self.passed or self.warns)
+
+    @property
+    def relation(self) -> str:
+        """The name of the table or mart, without its dataset."""
+        return self.subject.rpartition(".")[2]
+
+    @property
+    def refusal(self) -> str:
+        """The failure in words: what failed, and what to do."""
+        return f"{self.subject} fails {self.name}: {self.found}\n  to do: {self.fix}"
+
+
+def write_record(storage: StorageBackend, dataset: str, run_id: str, checks: Iterable[Check]) -> None:
+    """Record the checks of the relations that an attempt of a run staged, before its commits.
+
+    What is recorded of the attempt's other relations stays.
+    """
+    path = release_record(storage, dataset, run_id)
+    record = json.loads(storage.read(path)) if storage.exists(path) else {}
+    found: dict[str, list[dict[str, object]]] = {}
+    for check in checks:
+        found.setdefault(check.relation, []).append(asdict(check))
+    storage.write(path, json.dumps({**record, **found}, ensure_ascii=False).encode())
+
+
+def read_record(storage: StorageBackend, dataset: str, run_id: str, relation: str) -> list[Check]:
+    """What the checks found of a relation; none where nothing is recorded."""
+    path = release_record(storage, dataset, run_id)
+    record = json.loads(storage.read(path)) if storage.exists(path) else {}
+    return [Check(**check) for check in record.get(relation, ())]
