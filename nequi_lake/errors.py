@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 
 class NequiLakeError(Exception):
-    """Something went wrong that the user can mend.
+    """Something went wrong that the user can fix.
 
     Args:
         what: what happened, in one sentence.
@@ -71,7 +71,7 @@ class AuditError(NequiLakeError):
 
 
 class CatalogError(NequiLakeError):
-    """A table is not there to be read, or its commit was refused."""
+    """A table cannot be read, or its commit was refused."""
 
 
 class CatalogConflictError(CatalogError):
@@ -83,7 +83,7 @@ def needs_extra(extra: str) -> Iterator[None]:
     """Say which extra of the package is not installed, where an import of the block fails.
 
     Raises:
-        UsageError: a module is not there.
+        UsageError: a module is not installed.
     """
     try:
         yield

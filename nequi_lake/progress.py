@@ -27,7 +27,7 @@ def bar(what: str, total: int | None, unit: str) -> tqdm[None]:
 
     Args:
         what: the work, in two or three words.
-        total: what will have been done at the end; None where nobody knows, and then no time left is shown.
+        total: what will have been done at the end; None where that is unknown: no remaining time is shown.
         unit: ``B`` for bytes, otherwise a word such as ``rows``.
     """
     return tqdm(
@@ -45,7 +45,7 @@ def bar(what: str, total: int | None, unit: str) -> tqdm[None]:
 
 
 def blocks(stream: io.BufferedIOBase, what: str, total: int | None) -> Iterator[memoryview]:
-    """The bytes of a stream block by block, with a progress bar while they are taken. A block is gone with the next."""
+    """The bytes of a stream block by block, with a progress bar. A block is valid until the next."""
     block = memoryview(bytearray(_BLOCK_BYTES))
     with bar(what, total, "B") as progress:
         while size := stream.readinto(block):
@@ -54,7 +54,7 @@ def blocks(stream: io.BufferedIOBase, what: str, total: int | None) -> Iterator[
 
 
 def watched(frame: pl.LazyFrame, progress: Callable[[int], object]) -> pl.LazyFrame:
-    """The same frame, of which ``progress`` is told the number of rows of each part that goes by."""
+    """The same frame, which reports the rows of each part that passes to ``progress``."""
 
     def count(part: pl.DataFrame) -> pl.DataFrame:
         progress(part.height)

@@ -18,11 +18,9 @@ from nequi_lake import Lake
 from nequi_lake.datasets import discover
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
-from nequi_lake.lake.layout import ensure_identity
-from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend, open_storage
-from nequi_lake.pipeline.fetch import receive
+from nequi_lake.pipeline.fetch import fetch_and_keep
 from nequi_lake.pipeline.tables import publish_tables
 from nequi_lake.sources import open_source
 
@@ -100,11 +98,8 @@ def released(lake: Lake, name: str) -> str:
 
     Gives the release's id.
     """
-    dataset, zone = lake.datasets[name], RawZone(lake.storage)
-    ensure_identity(lake.storage)
-    with lake.storage.lock(name), lake.storage.scratch(name) as folder:
-        for fetched in receive(dataset, open_source(lake.settings), folder):
-            zone.keep(dataset, fetched)
+    dataset = lake.datasets[name]
+    fetch_and_keep(lake, dataset, open_source(lake.settings))
     (release,) = {table.release.id for table in publish_tables(lake, dataset, "test").values()}
     return release
 

@@ -40,10 +40,16 @@ def _ask(name: str, subject: str, question: Callable[[], str]) -> Check:
     try:
         return Check(name=name, subject=subject, passed=True, found=question())
     except Exception as error:
-        told = translate_error(error, subject)
-        if told is None:
+        translated = translate_error(error, subject)
+        if translated is None:
             raise
-        return Check(name=name, subject=told.where or subject, passed=False, found=told.what, fix=told.fix or "")
+        return Check(
+            name=name,
+            subject=translated.where or subject,
+            passed=False,
+            found=translated.what,
+            fix=translated.fix or "",
+        )
 
 
 def _writable(lake: Lake) -> str:
@@ -59,8 +65,8 @@ def _format(lake: Lake) -> str:
 
 
 def _free_space(lake: Lake) -> str:
-    wanted = lake.storage.scratch_folder("probe")
-    folder = next(path for path in (wanted, *wanted.parents) if path.exists())
+    scratch = lake.storage.scratch_folder("probe")
+    folder = next(path for path in (scratch, *scratch.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     if free < MIN_FREE_BYTES:
         raise NequiLakeError(

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from nequi_lake.cli import infra, lake
-from nequi_lake.cli.show import complain
+from nequi_lake.cli.show import print_error
 from nequi_lake.errors import NequiLakeError, UsageError
 
 app = typer.Typer(
@@ -52,7 +52,7 @@ def main() -> None:
     try:
         code = app(arguments, standalone_mode=False, obj=debug)
     except NequiLakeError as error:
-        complain(str(error), debug=debug)
+        print_error(str(error), debug=debug)
         code = 2 if isinstance(error, UsageError) else 1
     except typer.Exit as end:
         code = end.exit_code
@@ -60,20 +60,20 @@ def main() -> None:
         code = INTERRUPTED
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-            complain(f"{error.format_message()}\n  to do: nequi-lake --help", debug=False)
+            print_error(f"{error.format_message()}\n  to do: nequi-lake --help", debug=False)
             code = error.exit_code
-        elif told := _storage_fault(error):
-            complain(str(told), debug=debug)
-            code = 2 if isinstance(told, UsageError) else 1
+        elif fault := _storage_fault(error):
+            print_error(str(fault), debug=debug)
+            code = 2 if isinstance(fault, UsageError) else 1
         else:
-            complain(
+            print_error(
                 f"nequi-lake broke off: {type(error).__name__}: {error}\n  to do: see the traceback with --debug, and "
                 "report it",
                 debug=debug,
             )
             code = 1
     if code == INTERRUPTED:
-        complain("Stopped. Each dataset is whole, as it was or as it is now; run it again to go on.", debug=False)
+        print_error("Stopped. Each dataset is whole, as it was or as it is now; run it again to go on.", debug=False)
     sys.exit(code or 0)
 
 

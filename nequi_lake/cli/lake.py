@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nequi_lake.cli.show import Format, FormatOption, complain, narrate, print_rows, say
+from nequi_lake.cli.show import Format, FormatOption, print_error, print_rows, say, show_log
 from nequi_lake.errors import UsageError, needs_extra
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def run(
 ) -> None:
     """Fetch, keep, stage, audit, publish and profile."""
     started = time.monotonic()
-    narrate(started)
+    show_log(started)
     from nequi_lake import progress
     from nequi_lake.cli.doctor import examine, offered
     from nequi_lake.lake.read.reader import Lake
@@ -39,27 +39,27 @@ def run(
     settings = Settings.from_env()
     lake, source = Lake(settings), open_source(settings)
     say(f"Lake {settings.uri}, filled from {source.describe()}")
-    unwell = [check for check in examine(lake, source) if not check.passed]
-    if unwell:
-        raise UsageError(unwell[0].found, where=unwell[0].subject, fix=unwell[0].fix)
-    there = [dataset.name for dataset in offered(lake, source)]
+    failed = [check for check in examine(lake, source) if not check.passed]
+    if failed:
+        raise UsageError(failed[0].found, where=failed[0].subject, fix=failed[0].fix)
+    available = [dataset.name for dataset in offered(lake, source)]
     _named(lake, datasets or ())
-    lacking = [name for name in datasets or lake.datasets if name not in there]
-    if lacking and datasets:
-        raise UsageError(f"The source does not have {', '.join(lacking)}.", where=source.describe())
-    if lacking:
-        say(f"Not in this source, left as it is: {', '.join(lacking)}")
+    missing = [name for name in datasets or lake.datasets if name not in available]
+    if missing and datasets:
+        raise UsageError(f"The source does not have {', '.join(missing)}.", where=source.describe())
+    if missing:
+        say(f"Not in this source, left as it is: {', '.join(missing)}")
     _dagster_home()
 
     from nequi_lake.defs.run import run_recorded
     from nequi_lake.lake.layout import REPORTS
 
-    outcome = run_recorded(settings, datasets or there)
+    outcome = run_recorded(settings, datasets or available)
     if context.obj:
         say("\n".join(outcome.traces))
     for failure in outcome.failures:
-        complain(failure, debug=False)
-    _summary(lake, datasets or there)
+        print_error(failure, debug=False)
+    _summary(lake, datasets or available)
     reports = lake.storage.path(REPORTS, "index.html")
     if lake.storage.exists(reports):
         say(f"Reports: {lake.storage.link(reports)}")
@@ -148,9 +148,9 @@ def _say_written(written: Written, path: Path) -> None:
 def quarantine(
     table: Annotated[str, typer.Argument(help="DATASET.TABLE")],
     form: FormatOption = Format.TABLE,
-    limit: Annotated[int, typer.Option(help="Show at most so many records; 0 for all.")] = 100,
+    limit: Annotated[int, typer.Option(help="Show at most this many records; 0 for all.")] = 100,
 ) -> None:
-    """Show the raw records that the newest run put aside, and why."""
+    """Show the raw records that the newest run quarantined, and why."""
     import polars as pl
 
     from nequi_lake.lake.quarantine import newest_quarantine
@@ -158,11 +158,11 @@ def quarantine(
 
     lake = Lake.from_env()
     rows = newest_quarantine(lake.storage, *lake.declared(table)).drop("record")
-    there = rows.select(pl.len()).collect().item()
-    shown = rows.head(limit or there).collect()
+    total = rows.select(pl.len()).collect().item()
+    shown = rows.head(limit or total).collect()
     print_rows([{**row, "raw": json.loads(row["raw"])} for row in shown.iter_rows(named=True)], form)
-    if shown.height < there:
-        say(f"{shown.height:,} of {there:,} records; --limit 0 shows all")
+    if shown.height < total:
+        say(f"{shown.height:,} of {total:,} records; --limit 0 shows all")
 
 
 def history(
@@ -210,7 +210,7 @@ def rollback(
         say(f"Readers of {dataset} see release {done.release.id} now; committed: {', '.join(done.changed)}")
         say(
             f"The next run of {dataset} publishes the release of the current raw version again: switch its schedule "
-            "and sensor off for as long as that is not wanted"
+            "and sensor off for as long as that must not happen"
         )
     else:
         say(f"Release {done.release.id} is what readers of {dataset} see already; nothing was changed")
@@ -233,20 +233,20 @@ def maintain(
     from nequi_lake.lake.read.reader import Lake
 
     lake = Lake.from_env()
-    wanted = _named(lake, datasets or ())
+    selected = _named(lake, datasets or ())
     if not lake.storage.exists_root():
         say(f"There is no lake at {lake.settings.uri} yet: there is nothing to do")
-    upkeep = maintain_all(wanted, lake.catalog, lake.storage, dry_run=dry_run)
+    result = maintain_all(selected, lake.catalog, lake.storage, dry_run=dry_run)
     print_rows(
         [
             {"dataset": r.dataset, "snapshots": r.snapshots, "files": r.files, "bytes": r.size_bytes}
-            for r in upkeep.removed
+            for r in result.removed
         ],
         form,
     )
     if dry_run:
         say("This would go; nothing was changed")
-    upkeep.insist()
+    result.raise_if_failed()
 
 
 def dictionary(output: OutputOption = None) -> None:
@@ -320,7 +320,7 @@ def _summary(lake: Lake, datasets: Sequence[str]) -> None:
 
 
 def _dagster_home() -> None:
-    """Record runs beside the project where its Dagster folder is, so that ``make dev`` shows them."""
-    beside = Path.cwd() / ".dagster"
-    if "DAGSTER_HOME" not in os.environ and (beside / "dagster.yaml").exists():
-        os.environ["DAGSTER_HOME"] = str(beside)
+    """Record runs in the project's Dagster folder where there is one, so that ``make dev`` shows them."""
+    project_home = Path.cwd() / ".dagster"
+    if "DAGSTER_HOME" not in os.environ and (project_home / "dagster.yaml").exists():
+        os.environ["DAGSTER_HOME"] = str(project_home)

@@ -50,9 +50,9 @@ def print_rows(rows: Sequence[dict[str, Any]], form: Format) -> None:
 
 
 def _in_csv(value: Any) -> Any:
-    from nequi_lake.lake.export.write import harmless
+    from nequi_lake.lake.export.write import escape_formula
 
-    return harmless(_plain(value))
+    return escape_formula(_plain(value))
 
 
 def _plain(value: Any) -> Any:
@@ -74,7 +74,7 @@ def _short(value: Any, *, grouped: bool) -> str:
     return text if len(text) <= 100 else f"{text[:99]}…"
 
 
-class _Narrator(logging.Handler):
+class _LogPrinter(logging.Handler):
     """Says each step on standard error, with the seconds since the command began."""
 
     def __init__(self, started: float) -> None:
@@ -85,17 +85,17 @@ class _Narrator(logging.Handler):
         say(f"[{time.monotonic() - self._started:6.1f} s] {record.getMessage()}")
 
 
-def narrate(started: float) -> None:
+def show_log(started: float) -> None:
     logger = logging.getLogger("nequi_lake")
     logger.setLevel(logging.INFO)
-    logger.handlers = [_Narrator(started)]
+    logger.handlers = [_LogPrinter(started)]
 
 
 def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def complain(text: str, *, debug: bool) -> None:
+def print_error(text: str, *, debug: bool) -> None:
     say(f"\n{text}\n")
     if debug:
         say(traceback.format_exc())

@@ -55,7 +55,7 @@ def column_meta(
         source: the raw column that it is parsed from, dotted for a nested JSON field.
         derived_from: the raw columns that the table's transform makes it from, where there is no ``source``; of a
             mart's column, the ``<table>.<column>`` that its SQL makes it from.
-        null_limit: share of rows, 0 to 1, that may lack a value; required where the column is nullable.
+        null_limit: share of rows, 0 to 1, that may have no value; required where the column is nullable.
         references: the table of the same dataset whose key this column holds.
         null_tokens: raw texts that stand for "no value".
     """

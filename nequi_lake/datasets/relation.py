@@ -82,7 +82,7 @@ class Relation(ABC):
     zone: ClassVar[str]
     """The zone of the lake in which it is."""
     badge: ClassVar[str]
-    """What pages show beside its name; empty for nothing."""
+    """What pages show next to its name; empty for nothing."""
     engine: ClassVar[str]
     """The engine that makes it."""
     checks: ClassVar[Mapping[str, str]]
@@ -197,7 +197,7 @@ class Table(Relation):
 class Mart(Relation):
     """A relation for one use, made by SQL of its dataset's tables as they are published.
 
-    The SQL is one query of DuckDB's, in the file ``<name>.sql`` beside the module of the contract. It gives exactly
+    The SQL is one query of DuckDB's, in the file ``<name>.sql`` next to the module of the contract. It gives exactly
     the contract's columns; each column says in ``derived_from`` of which ``<table>.<column>`` it is made.
     """
 

@@ -69,7 +69,7 @@ def file_problems(file: RawFile, tables: Sequence[Table]) -> Iterator[str]:
     yield from (f"the column {name} stands twice" for name in repeated(file.field_paths))
     for name in file.dropped:
         if name in used or name not in file.field_paths:
-            yield f"dropped= names {name}, which a table has or the file lacks"
+            yield f"dropped= names {name}, which a table has or the file does not have"
 
 
 def repeated(names: Iterable[str]) -> list[str]:

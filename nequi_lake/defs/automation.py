@@ -1,4 +1,4 @@
-"""When things run, and who is told: per dataset a job, a schedule and a sensor of new versions; one job for the whole
+"""When things run, and who is alerted: per dataset a job, a schedule, a sensor of new versions; one job for the whole
 lake; one sensor of failures."""
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def new_version_sensor(
 
 
 def failure_sensor(settings: Settings) -> dg.SensorDefinition:
-    """The sensor that tells of every failed run, and so of every failed check, as a failed check fails its run."""
+    """The sensor that alerts of every failed run, and so of every failed check, as a failed check fails its run."""
 
     @dg.run_failure_sensor(
         name="failure_alert",

@@ -37,21 +37,21 @@ def as_failure(where: str) -> Iterator[None]:
     except (dg.Failure, dg.RetryRequested):
         raise
     except Exception as error:
-        told = translate_error(error, where)
-        if isinstance(told, TransientError):
-            log.warning("%s Trying again in %.0f s, at most %d times.", told.what, RETRY_WAIT_S, MAX_RETRIES)
-            raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=RETRY_WAIT_S) from told
-        if told:
-            raise dg.Failure(description=str(told), allow_retries=False) from error
+        translated = translate_error(error, where)
+        if isinstance(translated, TransientError):
+            log.warning("%s Trying again in %.0f s, at most %d times.", translated.what, RETRY_WAIT_S, MAX_RETRIES)
+            raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=RETRY_WAIT_S) from translated
+        if translated:
+            raise dg.Failure(description=str(translated), allow_retries=False) from error
         raise
 
 
 RELEASE = "release"
-"""Metadata of a check's result: the release that it was held against, by which a report finds its own."""
+"""Metadata of a check's result: the release that it was checked against, by which a report finds its own."""
 
 
 def check_result(check: Check, key: dg.AssetKey, release: str | None = None) -> dg.AssetCheckResult:
-    """A check as Dagster records it; of a table, with the release that it was held against."""
+    """A check as Dagster records it; of a table, with the release that it was checked against."""
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=check.name,
@@ -84,7 +84,7 @@ def refuse(failed: Iterable[Check], unharmed: str) -> dg.Failure:
 
 
 def reason_of_failure(event: dg.DagsterEvent) -> str:
-    """Why a step failed, for a person."""
+    """Why a step failed, human-readable."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description

@@ -16,15 +16,15 @@ def maintenance_job() -> dg.JobDefinition:
     @dg.op(description="Forget old releases, and remove the files that no kept one needs.")
     def forget_old_releases(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]) -> None:
         with as_failure(lake.settings.uri):
-            upkeep = maintain_all(lake.datasets.values(), lake.catalog, lake.storage)
+            result = maintain_all(lake.datasets.values(), lake.catalog, lake.storage)
             context.add_output_metadata(
                 {
-                    "snapshots": sum(one.snapshots for one in upkeep.removed),
-                    "files": sum(one.files for one in upkeep.removed),
-                    "bytes": sum(one.size_bytes for one in upkeep.removed),
+                    "snapshots": sum(one.snapshots for one in result.removed),
+                    "files": sum(one.files for one in result.removed),
+                    "bytes": sum(one.size_bytes for one in result.removed),
                 }
             )
-            upkeep.insist()
+            result.raise_if_failed()
 
     @dg.job(
         name=MAINTENANCE,

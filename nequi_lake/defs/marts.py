@@ -1,4 +1,4 @@
-"""Assets of the marts: each is made of its dataset's published tables by its own step, audited and published alone."""
+"""Assets of the marts: each is made of its dataset's published tables by a step, audited and published on its own."""
 
 import dagster as dg
 

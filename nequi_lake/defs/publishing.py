@@ -62,10 +62,10 @@ def results(context: dg.AssetExecutionContext, group: StagedGroup) -> Results:
         AuditError: a check failed, so no relation is yielded.
     """
     began = time.monotonic()
-    wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
+    selected = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
     for check, release in group.checks:
         key = table_key(group.dataset, group.dataset.relation(check.relation))
-        if (key, check.name) in wanted:
+        if (key, check.name) in selected:
             yield check_result(check, key, release)
     group.approve()
     for name in group.relations:

@@ -8,12 +8,10 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.failures import as_failure, check_result, refuse
 from nequi_lake.defs.names import IO_RAW, belongs_to, raw_key
 from nequi_lake.formats import RawFile
-from nequi_lake.lake.catalog.housekeeping import remove_temporary_files
-from nequi_lake.lake.layout import RAW, ensure_identity
-from nequi_lake.lake.raw import RawZone
+from nequi_lake.lake.layout import RAW
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.read.reader import Lake
-from nequi_lake.pipeline.fetch import fetch_dataset, structure_checks
+from nequi_lake.pipeline.fetch import fetched_files, structure_checks
 from nequi_lake.quality.structure import FILE_STRUCTURE
 from nequi_lake.sources import Source
 
@@ -40,15 +38,7 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
     def fetch(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], source: dg.ResourceParam[Source]
     ) -> Iterator[dg.MaterializeResult[RawFileVersion] | dg.AssetCheckResult]:
-        with as_failure(lake.settings.uri):
-            ensure_identity(lake.storage)
-        with (
-            as_failure(lake.settings.uri),
-            lake.storage.lock(dataset.name),
-            lake.storage.scratch(dataset.name) as folder,
-        ):
-            remove_temporary_files(dataset, lake.storage)
-            files = fetch_dataset(dataset, source, RawZone(lake.storage), folder)
+        with as_failure(lake.settings.uri), fetched_files(lake, dataset, source) as files:
             checks = structure_checks(dataset, files)
             for file in files:
                 key = raw_key(dataset.name, file.file)

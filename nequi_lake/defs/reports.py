@@ -23,7 +23,7 @@ def _profile_frame() -> dg.DagsterType:
         lengths = ("shortest", "mean_length", "longest")
         frame: dg.DagsterType = create_dagster_pandas_dataframe_type(
             name="ProfileFrame",
-            description="Statistics of a table, one row a column.",
+            description="Statistics of a table, one row per column.",
             columns=[
                 PandasColumn.string_column("column", non_nullable=True, unique=True),
                 PandasColumn.string_column("type", non_nullable=True),
@@ -85,13 +85,13 @@ def report_asset(dataset: Dataset, table: Relation) -> dg.AssetsDefinition:
 
 
 def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
-    """The asset of the page that lists all reports of the lake, as the reports of ``dataset`` make it anew."""
+    """The asset of the page that lists all reports of the lake, as the reports of ``dataset`` update it."""
 
     @dg.asset(
         key=index_key(dataset.name),
         deps=[report_key(dataset.name, table.name) for table in dataset.relations],
         description=f"The page that lists all reports of the lake and says how every table is, with {dataset.name} as "
-        "it is now; and the data dictionary beside it.",
+        "it is now; and the data dictionary.",
         kinds={"html"},
         **belongs_to(dataset, REPORTS),
     )

@@ -1,4 +1,4 @@
-"""Resources for assets that a person adds beside the lake's own."""
+"""Resources for assets that users add to the lake's own."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Outcome:
 def run_recorded(settings: Settings, datasets: Collection[str]) -> Outcome:
     """Run the lake of these settings as :func:`run` does, recorded in ``DAGSTER_HOME`` where that is set.
 
-    A failure is told of here only where no daemon can see the run and tell of it.
+    A failure is alerted here only where no daemon sees the run.
     """
     if os.environ.get("DAGSTER_HOME"):
         with dg.DagsterInstance.get() as instance:

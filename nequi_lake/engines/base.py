@@ -1,7 +1,7 @@
 """What every engine is: the unit of work, and how units of work become staged tables.
 
 The work is ``function + item -> small result``. An engine says how a dataset is cut into parts, how a part is staged
-and a bucket folded; workers only map such a function over items. Whoever does the work, each part and each bucket
+and a bucket folded; workers only map such a function over items. Each part and each bucket
 writes under a name of its own, and only what a result names becomes part of a table.
 """
 
@@ -55,10 +55,10 @@ class StagingJob:
 
     Attributes:
         dataset: whose tables.
-        tables: the tables to write, in the dataset's order; a record that is bad for any table is put aside for all.
+        tables: the tables to write, in the dataset's order; a record that is bad for any table is quarantined for all.
         files: raw file name → the kept file.
         release: what the staged tables become.
-        duplicates: records to leave out of a table, or to put aside, because they repeat or contradict others.
+        duplicates: records to leave out of a table, or to quarantine, because they repeat or contradict others.
         storage: where the lake is.
         scratch: a folder for what waits, in which each part and bucket has its own.
     """
@@ -82,7 +82,7 @@ class StagePart:
 
     Attributes:
         job: what it is a part of.
-        number: tells it from the job's other parts; stands in the name of every file that it writes.
+        number: unique within the job; stands in the name of every file that it writes.
         file: the raw file of which it is.
     """
 
@@ -104,7 +104,7 @@ class PartResult:
         file: the name of its raw file.
         files: table → the data files that it wrote, of a table that has one row per record.
         accepted: table → records that it accepted.
-        broken: records that it put aside because they break a rule.
+        broken: records that it quarantined because they break a rule.
         segments: table that groups records → bucket → paths of the accepted records, in order.
     """
 

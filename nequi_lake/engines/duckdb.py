@@ -26,7 +26,7 @@ _ERROR_SHOWN = 500
 
 
 def sql_path(mart: Mart) -> Path:
-    """Where a mart's SQL is: beside the module of its contract, under the mart's name."""
+    """Return the path of a mart's SQL: next to the module of its contract, under the mart's name."""
     return Path(str(sys.modules[mart.contract.__module__].__file__)).with_name(f"{mart.name}.sql")
 
 
@@ -97,9 +97,9 @@ def make(
 
 
 def _stoppable(connection: duckdb.DuckDBPyConnection, work: Callable[[], None]) -> None:
-    """Do the work beside this thread, which alone hears of Ctrl-C: DuckDB does not look for it while it is at work."""
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        under_way = beside.submit(work)
+    """Run the work in another thread: only the main thread receives Ctrl-C, and DuckDB does not check for it."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        under_way = pool.submit(work)
         try:
             under_way.result()
         except BaseException:
@@ -132,7 +132,7 @@ def _rows(mart: Mart, connection: duckdb.DuckDBPyConnection) -> pa.RecordBatchRe
 def _write(mart: Mart, batches: pa.RecordBatchReader, path: Path) -> None:
     """Write the rows in the contract's types; a value that the type cannot hold is an error and never changed."""
     contract = arrow_schema(mart.contract)
-    # The file's own fields may be missing: whether a value is, is told for each column below.
+    # The file's own fields may be missing: presence is checked for each column below.
     loose = pa.schema(pa.field(field.name, field.type) for field in contract)
     with pq.ParquetWriter(path, loose, compression="lz4") as writer:
         for batch in batches:

@@ -1,7 +1,7 @@
 """Records that stand more than once: which of them are one record, and which contradict each other.
 
 The audit finds duplicate keys at no extra cost; finding the source records takes a second pass over the raw files, run
-only then. What tells records apart waits on disk; in memory are the keys
+only then. What identifies records waits on disk; in memory are the keys
 of one table at a time, and of each record whose key repeats a hash of its values.
 """
 
@@ -54,7 +54,7 @@ class Duplicates:
         return self.repeated.get(table.name, {}).get(file.name, ())
 
     def rules(self, dataset: Dataset, file: RawFile) -> list[Rule]:
-        """What the conflicting records of ``file`` break: which of them is right, nobody can tell."""
+        """What the conflicting records of ``file`` break: which of them is right is unknown."""
         return [
             Rule(
                 table.name,
@@ -87,7 +87,7 @@ def find_duplicates(dataset: Dataset, files: Mapping[str, RawFileVersion], stora
             found[table.name] = _sharing_a_key(table, spools[table.name].scan())
     conflicting = {table.name: _conflicting(table, found[table.name]) for table in dataset.tables}
     bad = pl.concat(frame.select(_FILE, RECORD) for frame in conflicting.values())
-    # A record that is put aside for one table gives no row to another.
+    # A record that is quarantined for one table gives no row to another.
     repeated = {
         table.name: _repeated(table, found[table.name].join(bad, on=[_FILE, RECORD], how="anti"))
         for table in dataset.tables
@@ -109,7 +109,7 @@ def _spool(
     folder: Path,
     spools: dict[str, Spool],
 ) -> None:
-    """Put what tells the records of a file apart into the spools of the tables that it feeds."""
+    """Put what identifies the records of a file into the spools of the tables that it feeds."""
     rules = rules_of_file(dataset, file)
     records = typed_with_validity(dataset, file, kept, rules, storage, copies)
     for table in dataset.tables_of(file):

@@ -125,7 +125,7 @@ class TableWriter:
 
 
 class Spool:
-    """Rows of any table that wait in local files, in order, until all of them are there."""
+    """Rows of any table that wait in local files, in order, until all of them have arrived."""
 
     def __init__(self, folder: Path, schema: pl.Schema) -> None:
         self._folder = folder

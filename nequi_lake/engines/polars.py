@@ -46,10 +46,10 @@ def stage(
     Args:
         dataset: what to make.
         files: raw file name → the kept file.
-        select: names of the tables to write; a record that is bad for any table is put aside for all.
+        select: names of the tables to write; a record that is bad for any table is quarantined for all.
         release: what the staged tables will be.
         storage: where the lake is.
-        duplicates: records to leave out of a table, or to put aside, because they repeat or contradict others.
+        duplicates: records to leave out of a table, or to quarantine, because they repeat or contradict others.
 
     Returns:
         Table name → what was staged, in the dataset's order.

@@ -48,7 +48,7 @@ class QuarantineWriter:
     def write(self, path: str, storage: StorageBackend) -> None:
         """Write all of them into a file of the lake, whole or not at all; no file where there are none.
 
-        Each has its part of the raw file, its number there, and the line on which it begins.
+        Each has its part of the raw file, its number in it, and the line on which it begins.
         """
         if not self.broken and self._damaged.is_empty():
             return

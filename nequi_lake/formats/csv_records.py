@@ -1,6 +1,6 @@
 """Splits a CSV file into records, each with the line on which it begins, whatever is wrong with them.
 
-Parsers read a file as a whole or not at all, and differ in what they forgive; this yields what is there.
+Parsers read a file as a whole or not at all, and differ in what they tolerate; this yields every record.
 """
 
 from __future__ import annotations

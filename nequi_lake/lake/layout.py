@@ -3,7 +3,7 @@
 lake.json                                              identity and format number
 raw/<dataset>/version=<v>/<file>                       raw files and their manifests
 processed/<dataset>/<table>/data/<run>/…               tables made of raw records; marts/ likewise
-quarantine/<dataset>/<run>/<raw file>/<part>.parquet   raw records that were put aside
+quarantine/<dataset>/<run>/<raw file>/<part>.parquet   quarantined raw records
 releases/<dataset>/<run>.json                          what the checks of a release found
 profiling_reports/<dataset>/<relation>.<ending>        reports, beside index.html and dictionary.html
 catalog.db                                             the catalog of a local lake, where no other one is named
@@ -32,7 +32,7 @@ class LakeIdentity:
     """What a lake is.
 
     Attributes:
-        id: tells it from any other lake; stays with it for life.
+        id: unique; stays the same for the life of the lake.
         format: the number of the format in which it is written.
     """
 
@@ -74,7 +74,7 @@ def read_identity(storage: StorageBackend) -> LakeIdentity | None:
     """The lake's identity; None where nothing has been written into it yet.
 
     Raises:
-        CatalogError: the lake is of another format, so it has to be made anew.
+        CatalogError: the lake is of another format, so it has to be made again.
     """
     path = storage.path(_IDENTITY)
     if storage.exists(path):
@@ -107,6 +107,6 @@ def _other_format(storage: StorageBackend, what: str) -> CatalogError:
     return CatalogError(
         f"This lake was made by another version of nequi_lake: it has {what}; this version needs format {FORMAT}.",
         where=storage.uri,
-        fix="Make it anew: move the folder away and run nequi-lake run, or name another place in NEQUI_LAKE_URI. "
+        fix="Make it again: move the folder away and run nequi-lake run, or name another place in NEQUI_LAKE_URI. "
         "The raw files in it are as they came, and can be a source (NEQUI_LAKE_SOURCE).",
     )

@@ -1,9 +1,9 @@
-"""The quarantine: raw records that broke a contract, put aside by the run that staged their dataset.
+"""The quarantine: raw records that broke a contract, quarantined by the run that staged their dataset.
 
     quarantine/<dataset>/<run>/<raw file>/<part>.parquet
-    quarantine/<dataset>/newest.json               which run was the last to put them all there
+    quarantine/<dataset>/newest.json               the last run that wrote all of its quarantine
 
-One row a record, with the columns of :data:`COLUMNS`: where it is, what it broke, and its raw values as JSON. A record
+One row per record with the columns of :data:`COLUMNS`: where it is, what it broke, and its raw values as JSON. A record
 that cannot be read is of no table; its ``raw`` has its ``text``, and where that is not UTF-8, its bytes as ``base64``.
 """
 
@@ -18,7 +18,7 @@ from nequi_lake.lake.layout import quarantine_folder
 from nequi_lake.lake.storage import StorageBackend
 
 NEWEST = "newest"
-"""The name, without its ending, of the file that says which run was the last to put all its records there."""
+"""The name, without its ending, of the file that names the last run that wrote all of its quarantine."""
 COLUMNS = {
     "dataset": pl.String(),
     "file": pl.String(),
@@ -28,7 +28,7 @@ COLUMNS = {
     "rule": pl.String(),
     "raw": pl.String(),
 }
-"""``file`` is a raw file or its part; there ``record`` counts from 0 without the header, ``line`` from 1 with it."""
+"""``file`` is a raw file or its part; in it ``record`` counts from 0 without the header, ``line`` from 1 with it."""
 
 
 def quarantine_path(storage: StorageBackend, dataset: str, run_id: str, file: str, part: str) -> str:
@@ -37,7 +37,7 @@ def quarantine_path(storage: StorageBackend, dataset: str, run_id: str, file: st
 
 
 def finish_quarantine(storage: StorageBackend, dataset: str, run_id: str) -> None:
-    """Let readers see the run's quarantine, once it is there whole."""
+    """Show the quarantine of the run to readers, once it is complete."""
     storage.write(quarantine_folder(storage, dataset, f"{NEWEST}.json"), json.dumps({"run_id": run_id}).encode())
 
 
@@ -48,7 +48,7 @@ def newest_run(storage: StorageBackend, dataset: str) -> str | None:
 
 
 def newest_quarantine(storage: StorageBackend, dataset: Dataset, table: Relation) -> pl.LazyFrame:
-    """The records that the newest run put aside of the files that feed ``table``; whether it published or not."""
+    """The records that the newest run quarantined of the files that feed ``table``; whether it published or not."""
     empty = pl.LazyFrame(schema=COLUMNS)
     run_id = newest_run(storage, dataset.name)
     if run_id is None:

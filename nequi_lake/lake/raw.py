@@ -47,7 +47,7 @@ class RawZone:
         return kept
 
     def newest(self, dataset: Dataset) -> dict[str, RawFileVersion]:
-        """All files of the current version, by name, each there as it was kept.
+        """All files of the current version, by name, each present as it was kept.
 
         Raises:
             RawZoneError: no version of the dataset is kept, or a file of the current one is missing or changed.
@@ -72,7 +72,7 @@ class RawZone:
         return kept
 
     def complete_version(self, dataset: Dataset, version: str) -> dict[str, RawFileVersion]:
-        """All files of a version, by name; none unless every one is kept, readable, and there as it was kept."""
+        """All files of a version, by name; none unless every one is kept, readable, and present as it was kept."""
         kept = self._kept(dataset, version)
         is_complete = _all_readable(dataset, kept) and not self._lost(dataset, version, kept)
         return kept if is_complete else {}
@@ -113,7 +113,7 @@ class RawZone:
                 where=earlier.path,
                 fix="A kept version is never overwritten: ask the publisher for a new version.",
             )
-        # What was kept may be gone or cut short; these are the same bytes.
+        # The kept copy may be missing or cut short; these are the same bytes.
         self._upload_parts(file, earlier, self._lost(dataset, file.version, {file.file: earlier}).values())
         # What the structure pass finds may change with the code where the bytes do not.
         parts = (replace(old, structure=new.structure) for old, new in zip(earlier.parts, kept.parts, strict=True))
@@ -128,10 +128,12 @@ class RawZone:
 
     def _lost(self, dataset: Dataset, version: str, kept: Mapping[str, RawFileVersion]) -> dict[str, RawPart]:
         """Path → part, of the parts that are missing or of another length than when they were kept."""
-        there = self._storage.files(self._folder(dataset.name, version))
+        present = self._storage.files(self._folder(dataset.name, version))
         parts = {file.path_of(part): part for file in kept.values() for part in file.parts}
         return {
-            path: part for path, part in parts.items() if path not in there or there[path].size_bytes != part.size_bytes
+            path: part
+            for path, part in parts.items()
+            if path not in present or present[path].size_bytes != part.size_bytes
         }
 
     def _make_current(self, dataset: Dataset, version: str) -> None:

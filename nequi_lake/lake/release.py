@@ -67,7 +67,7 @@ class Accounting:
 
     @property
     def quarantined(self) -> int:
-        """Records put aside."""
+        """Records in quarantine."""
         return sum(file.quarantined for file in self.files.values())
 
 

@@ -30,7 +30,7 @@ class Settings:
         catalog_uri: SQLAlchemy URL of the ``sql`` catalog's database.
         encryption: how objects on S3 are encrypted: ``AES256``, the ARN of a KMS key, or ``none``.
         athena_workgroup: the workgroup of Athena in which queries run.
-        alert_topic: ARN of the SNS topic that is told of failures; empty where none is.
+        alert_topic: ARN of the SNS topic that receives alerts of failures; empty where none is.
         automation: whether schedules and sensors are on until a person switches them off.
         poll_s: seconds between two looks of a sensor for a new version.
         zip_max_bytes: what a zip may unpack to at most.

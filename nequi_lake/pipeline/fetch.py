@@ -6,21 +6,50 @@ The raw zone keeps what this returns; see ``RawZone.keep``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from nequi_lake.datasets.spec import Dataset
+from nequi_lake.errors import AuditError
 from nequi_lake.formats import RawFile
+from nequi_lake.lake.catalog.housekeeping import remove_temporary_files
 from nequi_lake.lake.check import Check
+from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart, content_version, sha256_of
+from nequi_lake.lake.read.reader import Lake
 from nequi_lake.quality.structure import structure_check
 from nequi_lake.sources import Source
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def fetched_files(lake: Lake, dataset: Dataset, source: Source) -> Iterator[list[RawFileVersion]]:
+    """Fetch a dataset's files for the time of the block, which holds the dataset's lock: :func:`fetch_dataset`."""
+    ensure_identity(lake.storage)
+    with lake.storage.lock(dataset.name), lake.storage.scratch(dataset.name) as folder:
+        remove_temporary_files(dataset, lake.storage)
+        yield fetch_dataset(dataset, source, RawZone(lake.storage), folder)
+
+
+def fetch_and_keep(lake: Lake, dataset: Dataset, source: Source) -> list[RawFileVersion]:
+    """Fetch a dataset's files and keep them in the raw zone; return them as kept.
+
+    Raises:
+        AuditError: a file's structure is refused. It is kept, but no table is made of this version.
+    """
+    with fetched_files(lake, dataset, source) as files:
+        zone = RawZone(lake.storage)
+        kept = [zone.keep(dataset, file) for file in files]
+        refused = [check.refusal for check in structure_checks(dataset, files).values() if check.refuses]
+        if refused:
+            raise AuditError("\n".join(refused), where=dataset.name)
+        return kept
 
 
 def fetch_dataset(dataset: Dataset, source: Source, zone: RawZone, folder: Path) -> list[RawFileVersion]:
@@ -87,9 +116,9 @@ def structure_checks(dataset: Dataset, files: Iterable[RawFileVersion]) -> dict[
 def _described(dataset: Dataset, parts: list[RawPart], folder: Path) -> list[RawPart]:
     """Return parts that a source has written into ``folder``, with hash, size, structure and licence."""
     declared = {file.name: file for file in dataset.files}
-    with ThreadPoolExecutor(max_workers=1) as beside:
+    with ThreadPoolExecutor(max_workers=1) as pool:
         # Hashing keeps one core busy, and the structure pass another.
-        hashing = [beside.submit(sha256_of, folder / part.name) for part in parts]
+        hashing = [pool.submit(sha256_of, folder / part.name) for part in parts]
         structures = [declared[part.file].inspect(folder / part.name) for part in parts]
         return [
             replace(

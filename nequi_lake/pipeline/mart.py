@@ -1,4 +1,4 @@
-"""A mart: made by SQL of its dataset's published tables, audited and published alone."""
+"""A mart: made by SQL of its dataset's published tables, audited and published on its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nequi_lake.lake.check import Check
 from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.release import PublishedTable, Release
-from nequi_lake.pipeline.publish import EVERYTHING, Selection, Stage, Staged, StagedGroup, attempt_id, stage_group
+from nequi_lake.pipeline.publish import EVERYTHING, Selection, Staged, StagedGroup, StagePlan, attempt_id, stage_group
 from nequi_lake.quality.audit import audit
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def stage_mart(
         dataset: whose mart.
         mart: the mart.
         run_id: the run that does it.
-        selection: whether the mart is wanted, or only its checks.
+        selection: whether to publish the mart, or only to check it.
 
     Raises:
         CatalogError: a table that the mart reads was never published.
@@ -54,11 +54,11 @@ def stage_mart(
         )
         parents = {name: table.published for name, table in tables.items()}
 
-        def stage_and_audit(wanted: Stage) -> tuple[Staged, list[Check]]:
-            log.info("%s: %s", title, "making and auditing" if wanted.missing else "auditing")
-            staged = {name: make(dataset, mart, content, wanted.release, lake.storage) for name in wanted.missing}
+        def stage_and_audit(plan: StagePlan) -> tuple[Staged, list[Check]]:
+            log.info("%s: %s", title, "making and auditing" if plan.missing else "auditing")
+            staged = {name: make(dataset, mart, content, plan.release, lake.storage) for name in plan.missing}
             try:
-                return staged, audit(dataset, {**wanted.kept, **staged}, parents, lake.storage)
+                return staged, audit(dataset, {**plan.kept, **staged}, parents, lake.storage)
             except BaseException:
                 discard(dataset, staged, lake.storage)
                 raise

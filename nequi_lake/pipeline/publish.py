@@ -1,6 +1,6 @@
 """Publishing a release group: stage what is missing, audit, record what the checks found, then commit each relation.
 
-The audit's verdict is raised before anything is committed, so whoever calls, and however, cannot publish relations that
+The audit's verdict is raised before anything is committed, so no caller can publish relations that
 fail a check. Everything here runs under the dataset's lock, which is checked again right before each commit.
 """
 
@@ -31,7 +31,7 @@ class Selection:
 
     Attributes:
         relations: names of the relations to publish; None for all of the group.
-        checked_only: names of relations whose checks are wanted without publishing them: what is published is audited.
+        checked_only: names of relations to check without publishing them: what is published is audited.
     """
 
     relations: frozenset[str] | None = None
@@ -42,7 +42,7 @@ EVERYTHING = Selection()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class StagePlan:
     """What is to be staged and audited now.
 
     Attributes:
@@ -115,7 +115,7 @@ class StagedGroup:
         return published
 
     def commit_all(self) -> dict[str, PublishedTable]:
-        """Publish every selected relation; relation name → what readers see once all are there.
+        """Publish every selected relation; relation name → what readers see once all are published.
 
         Raises:
             AuditError: a check failed, so nothing was committed.
@@ -126,7 +126,7 @@ class StagedGroup:
 
 @dataclass(frozen=True)
 class PendingCommit:
-    """A relation of a staged group that is approved: whoever persists it commits it, while the group's lock is held."""
+    """A relation of a staged group that is approved: persisting it commits it, while the group's lock is held."""
 
     group: StagedGroup
     name: str
@@ -155,7 +155,7 @@ def stage_group(
     lock: Lock,
     *,
     title: str,
-    stage_and_audit: Callable[[Stage], tuple[Staged, list[Check]]],
+    stage_and_audit: Callable[[StagePlan], tuple[Staged, list[Check]]],
 ) -> StagedGroup:
     """Stage and audit the selected relations of a release group.
 
@@ -166,7 +166,7 @@ def stage_group(
         dataset: whose relations.
         group: the relations that are released together.
         release: what they become; its sequence is given here.
-        selection: which of them are wanted.
+        selection: which of them to publish or check.
         lock: the hold on the dataset.
         title: what people call the group.
         stage_and_audit: stages the missing relations and audits all that are to be.
@@ -183,8 +183,8 @@ def stage_group(
     }
     missing = [name for name in selected if name not in current]
     if not missing:
-        log.info("%s: nothing to publish, release %s is there already", title, release.id)
-    staged, checks = stage_and_audit(Stage(release=release, missing=missing, kept=kept, current=current))
+        log.info("%s: nothing to publish, release %s is already published", title, release.id)
+    staged, checks = stage_and_audit(StagePlan(release=release, missing=missing, kept=kept, current=current))
     releases = {name: table.release.id for name, table in {**kept, **staged}.items()}
     return StagedGroup(
         lake=lake,

@@ -40,7 +40,7 @@ class WrittenReport:
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenIndex:
-    """The index of all reports, and the data dictionary beside it.
+    """The index of all reports, and the data dictionary.
 
     Attributes:
         tables: every declared relation of the lake, as the index shows it.
@@ -76,7 +76,7 @@ def write_report(lake: Lake, name: str, profiled: pd.DataFrame, *, snapshot_id: 
         published = table.published
         if published.snapshot_id != snapshot_id:
             raise CatalogError(
-                f"{name} was published anew while it was profiled; a report is of one snapshot.",
+                f"{name} was published again while it was profiled; a report is of one snapshot.",
                 where=name,
                 fix="Make the report again.",
             )
@@ -89,7 +89,7 @@ def write_report(lake: Lake, name: str, profiled: pd.DataFrame, *, snapshot_id: 
             earlier=lake.storage.read(json_path) if lake.storage.exists(json_path) else None,
         )
         links = {}
-        # The JSON comes last: what the next report compares with is of a report that is there in full.
+        # The JSON comes last: what the next report compares with is of a complete report.
         for ending, content in made.files().items():
             path = report_path(lake.storage, dataset, relation, ending)
             lake.storage.write(path, content)

@@ -20,7 +20,7 @@ from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.release import PublishedTable, Release
-from nequi_lake.pipeline.publish import EVERYTHING, Selection, Stage, Staged, StagedGroup, attempt_id, stage_group
+from nequi_lake.pipeline.publish import EVERYTHING, Selection, Staged, StagedGroup, StagePlan, attempt_id, stage_group
 from nequi_lake.quality.audit import audit
 
 log = logging.getLogger(__name__)
@@ -38,11 +38,11 @@ def stage_tables(
         lake: the lake.
         dataset: whose tables.
         run_id: the run that does it.
-        selection: which of the tables are wanted.
+        selection: which of the tables to publish or check.
         fetched: the version that the run fetched, to say where a newer one is staged.
 
     Raises:
-        RawZoneError: no version of the dataset is kept, or a file of it is gone.
+        RawZoneError: no version of the dataset is kept, or a file of it is missing.
         StageError: the engine could not read or write a file.
     """
     ensure_identity(lake.storage)
@@ -71,12 +71,12 @@ def stage_tables(
             selection,
             lock,
             title=dataset.name,
-            stage_and_audit=lambda wanted: _stage_and_audit(lake, dataset, files, wanted),
+            stage_and_audit=lambda plan: _stage_and_audit(lake, dataset, files, plan),
         )
 
 
 def publish_tables(lake: Lake, dataset: Dataset, run_id: str) -> dict[str, PublishedTable]:
-    """Stage, audit and publish a dataset's tables from the newest kept raw version; relation name → what readers see.
+    """Stage, audit and publish a dataset's tables from the newest raw version; relation name → what readers see.
 
     Raises:
         AuditError: a check failed, so nothing was published.
@@ -86,24 +86,24 @@ def publish_tables(lake: Lake, dataset: Dataset, run_id: str) -> dict[str, Publi
 
 
 def _stage_and_audit(
-    lake: Lake, dataset: Dataset, files: Mapping[str, RawFileVersion], wanted: Stage
+    lake: Lake, dataset: Dataset, files: Mapping[str, RawFileVersion], plan: StagePlan
 ) -> tuple[Staged, list[Check]]:
     """Stage the missing tables, and audit them with the kept ones.
 
-    Where keys repeat, the records behind it are looked for, and the tables are staged anew without them. Where only
-    some tables are staged, nobody sees whether keys of the others repeat, so the search comes first.
+    Where keys repeat, the records behind it are looked for, and the tables are staged again without them. Where only
+    some tables are staged, repeated keys of the others would go unseen, so the search comes first.
     """
-    names: Collection[str] = wanted.missing
+    names: Collection[str] = plan.missing
     if not names:
-        return {}, audit(dataset, wanted.kept, wanted.current, lake.storage)
-    release = wanted.release
+        return {}, audit(dataset, plan.kept, plan.current, lake.storage)
+    release = plan.release
     duplicates = find_duplicates(dataset, files, lake.storage) if len(names) < len(dataset.tables) else None
     while True:
         log.info("%s: staging %s", dataset.name, ", ".join(names))
         staged = stage(dataset, files, names, release, lake.storage, duplicates)
         try:
-            log.info("%s: auditing %s", dataset.name, ", ".join([*wanted.kept, *staged]))
-            checks = audit(dataset, {**wanted.kept, **staged}, wanted.current, lake.storage)
+            log.info("%s: auditing %s", dataset.name, ", ".join([*plan.kept, *staged]))
+            checks = audit(dataset, {**plan.kept, **staged}, plan.current, lake.storage)
             if duplicates or all(check.passed for check in checks if check.name == UNIQUE_KEY):
                 return staged, checks
             log.info("%s: keys repeat; looking for the records behind it", dataset.name)

@@ -15,7 +15,7 @@ import polars as pl
 
 from nequi_lake.datasets.spec import Relation
 from nequi_lake.lake.check import Check
-from nequi_lake.lake.export.write import harmless
+from nequi_lake.lake.export.write import escape_formula
 from nequi_lake.lake.read.reader import LakeTable
 from nequi_lake.profiling import charts
 from nequi_lake.profiling.alerts import Alert, alerts
@@ -112,7 +112,7 @@ class Report:
             {**as_json(column), "top": json.dumps(column.top, ensure_ascii=False)} for column in self.columns
         ).drop(columns=["values", "histogram", "correlations", "sample"])
         text = io.StringIO()
-        frame.map(harmless).to_csv(text, index=False, quoting=csv.QUOTE_NONNUMERIC)
+        frame.map(escape_formula).to_csv(text, index=False, quoting=csv.QUOTE_NONNUMERIC)
         return text.getvalue().encode()
 
 

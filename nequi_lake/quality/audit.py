@@ -111,7 +111,7 @@ class _TableAudit:
             problems,
             f"{len(contract)} columns as in the contract",
             {"columns": len(contract), "files": len(footers), "problems": len(problems)},
-            f"{self.table.maker} and the contract disagree: mend the one that is wrong.",
+            f"{self.table.maker} and the contract disagree: fix the one that is wrong.",
         )
 
     def _derived_values(self) -> Iterator[str]:
@@ -171,11 +171,11 @@ class _TableAudit:
             count, examples = self.keys.orphans(self.table.name, column, parent, parent_key, _SHOWN)
             numbers[f"orphans_{column}"] = count
             if count:
-                problems.append(f"{count:,} rows have a {column} that {parent} lacks, such as {examples}")
+                problems.append(f"{count:,} rows have a {column} that {parent} does not have, such as {examples}")
         return self._answer(
             FOREIGN_KEYS,
             problems,
-            "every reference is there" if self.table.foreign_keys else "the table references no other",
+            "every reference has its row" if self.table.foreign_keys else "the table references no other",
             numbers,
             f"Make the whole dataset in one run: nequi-lake run {self.dataset.name}",
         )
@@ -228,7 +228,7 @@ class _TableAudit:
 def _differences(found: pa.Schema, contract: pa.Schema) -> Iterator[str]:
     for name in contract.names:
         if name not in found.names:
-            yield f"column {name} is not there"
+            yield f"column {name} is missing"
         elif (found.field(name).type, found.field(name).nullable) != (
             contract.field(name).type,
             contract.field(name).nullable,

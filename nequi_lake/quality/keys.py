@@ -42,7 +42,7 @@ class KeyQueries:
         return count, [dict(zip(key, row, strict=True)) for row in rows]
 
     def orphans(self, relation: str, column: str, parent: str, parent_key: str, examples: int) -> tuple[int, list[Any]]:
-        """How many rows refer to a key that the parent lacks, and some of these values. Nulls refer to nothing."""
+        """How many rows refer to a key that the parent does not have, with examples. Nulls refer to nothing."""
         value = _quoted(column)
         without = (
             f"SELECT {value} FROM {_table(relation)} AS child "

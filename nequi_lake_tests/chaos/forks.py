@@ -19,8 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import nequi_lake.defs.reports
 import nequi_lake.pipeline.fetch
+import nequi_lake.pipeline.report
 import nequi_lake.pipeline.tables
 from nequi_lake.defs.io_managers import ReportIOManager
 from nequi_lake.lake.catalog.catalog import LakeCatalog
@@ -32,7 +32,7 @@ PHASES: dict[str, list[tuple[Any, str]]] = {
     "stage": [(nequi_lake.pipeline.tables, "stage")],
     "audit": [(nequi_lake.pipeline.tables, "audit")],
     "publish": [(LakeCatalog, "publish")],
-    "profile": [(nequi_lake.defs.reports, "profile"), (ReportIOManager, "handle_output")],
+    "profile": [(nequi_lake.pipeline.report, "profile"), (ReportIOManager, "handle_output")],
 }
 """Phase of a run → the functions that are it."""
 

@@ -20,7 +20,7 @@ from nequi_lake.defs.build import build
 from nequi_lake.engines import fingerprint
 from nequi_lake.engines.duckdb import sql_of
 from nequi_lake.lake.catalog.catalog import LakeCatalog
-from nequi_lake.lake.catalog.maintenance import Keep, maintain
+from nequi_lake.lake.catalog.maintenance import RetentionPolicy, maintain
 from nequi_lake.lake.catalog.rollback import roll_back
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.chaos.lakes import leftovers
@@ -373,13 +373,13 @@ def test_marts_stay_with_the_tables_that_they_were_made_from(papers: Papers, cha
     change_sql("citations_per_paper", f"SELECT * FROM ({sql_of_mart('citations_per_paper')})")
     assert papers.run("marts/cite_sum/citations_per_paper").success
     lake = papers.lake
-    maintain(CITE_SUM, lake.catalog, lake.storage, keep=Keep(releases=1), now=LATER)
+    maintain(CITE_SUM, lake.catalog, lake.storage, retention=RetentionPolicy(releases=1), now=LATER)
     assert len(lake.catalog.history(CITE_SUM, "citations_per_paper")) == 2
 
 
 def test_marts_are_forgotten_with_the_tables_that_they_were_made_from(two: Two) -> None:
     lake = two.papers.lake
-    removed = maintain(CITE_SUM, lake.catalog, lake.storage, keep=Keep(releases=1), now=LATER)
+    removed = maintain(CITE_SUM, lake.catalog, lake.storage, retention=RetentionPolicy(releases=1), now=LATER)
     assert removed.snapshots == 6
     assert two.papers.releases().keys() >= MARTS
     assert two.papers.count() == 4

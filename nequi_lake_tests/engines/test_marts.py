@@ -190,4 +190,4 @@ def test_the_audit_holds_references_against_the_published_parent(make: Make, sto
     staged = make("SELECT id FROM notes.notes", dataset)
     published = replace(staged, table="notes", files=(replace(staged.files[0], path=str(path)),))
     checks = {each.name: each for each in audit(dataset, {"lengths": staged}, {"notes": published}, storage)}
-    assert "1 rows have a id that notes lacks, such as [2]" in checks["foreign_keys"].found
+    assert "1 rows have a id that notes does not have, such as [2]" in checks["foreign_keys"].found

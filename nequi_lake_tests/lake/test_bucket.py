@@ -16,7 +16,7 @@ from nequi_lake import Lake
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run
 from nequi_lake.errors import UsageError
-from nequi_lake.lake.catalog.maintenance import Keep, maintain
+from nequi_lake.lake.catalog.maintenance import RetentionPolicy, maintain
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend, open_storage
@@ -183,7 +183,9 @@ def test_maintenance_in_a_bucket_removes_what_no_kept_release_needs(
     half = lake.storage.path("raw", "electric_motor", "version=half", "measures_v2.csv")
     lake.storage.write(half, b"")
     assert not lake.storage.scratch_folder("electric_motor").exists()
-    removed = maintain(part["electric_motor"], lake.catalog, lake.storage, keep=Keep(releases=1), now=later)
+    removed = maintain(
+        part["electric_motor"], lake.catalog, lake.storage, retention=RetentionPolicy(releases=1), now=later
+    )
     assert removed.snapshots == 2
     assert not lake.storage.exists(half)
     assert len(before - set(objects(settings))) == removed.files - 1 > 4

@@ -22,7 +22,7 @@ from nequi_lake.errors import CatalogConflictError, TransientError
 from nequi_lake.lake import retrying
 from nequi_lake.lake.catalog import catalog as catalog_module
 from nequi_lake.lake.catalog.catalog import LakeCatalog
-from nequi_lake.lake.catalog.maintenance import Keep, maintain
+from nequi_lake.lake.catalog.maintenance import RetentionPolicy, maintain
 from nequi_lake.lake.catalog.rollback import roll_back
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage.faults import translate_error
@@ -163,7 +163,7 @@ def test_maintenance_that_met_a_rollback_keeps_what_that_needs(
             roll_back(cite_sum, three[0], lake.catalog, lake.storage)
 
     wanted = conflicts(1, other_machine_goes_back, monkeypatch)
-    removed = maintain(cite_sum, lake.catalog, lake.storage, keep=Keep(releases=1), now=LATER)
+    removed = maintain(cite_sum, lake.catalog, lake.storage, retention=RetentionPolicy(releases=1), now=LATER)
     assert len(wanted) == 1 + len(cite_sum.tables)
     assert removed.files
     assert {table.published.release.id for table in lake.tables()} == {three[0]}
@@ -176,7 +176,7 @@ def test_maintenance_that_always_loses_says_so_and_removes_nothing(
     wanted = conflicts(99, lambda: None, monkeypatch)
     before = lake.storage.files(lake.storage.path("processed"))
     with pytest.raises(CatalogConflictError, match="Another run changed"):
-        maintain(cite_sum, lake.catalog, lake.storage, keep=Keep(releases=1), now=LATER)
+        maintain(cite_sum, lake.catalog, lake.storage, retention=RetentionPolicy(releases=1), now=LATER)
     assert len(wanted) == retrying.ATTEMPTS
     assert lake.storage.files(lake.storage.path("processed")) == before
 

@@ -15,7 +15,7 @@ import pytest
 from nequi_lake import Lake
 from nequi_lake.errors import CatalogError, NequiLakeError, UsageError
 from nequi_lake.lake.export import write as exports
-from nequi_lake.lake.export.write import harmless, write
+from nequi_lake.lake.export.write import escape_formula, write
 from nequi_lake.lake.settings import Settings
 
 KINDS = pytest.mark.parametrize("kind", exports.KINDS)
@@ -96,7 +96,7 @@ def test_no_file_holds_a_formula(lake: Lake, tmp_path: Path) -> None:
     query = f'SELECT t AS "=t" FROM (VALUES {values}) v(t)'
     export(lake, query, tmp_path / "a.csv")
     rows = from_csv(tmp_path / "a.csv")
-    assert [row["'=t"] for row in rows] == [harmless(text) for text in texts]
+    assert [row["'=t"] for row in rows] == [escape_formula(text) for text in texts]
     assert rows[0]["'=t"] == "'=1+1"
     export(lake, query, tmp_path / "a.xlsx")
     cells = [cell for column in openpyxl.load_workbook(tmp_path / "a.xlsx").active.columns for cell in column]

@@ -69,7 +69,7 @@ def test_a_lake_of_another_format_has_to_be_made_anew(
         with pytest.raises(CatalogError) as refusal:
             attempt()
         assert said in str(refusal.value)
-        assert "Make it anew" in str(refusal.value)
+        assert "Make it again" in str(refusal.value)
     answers = {check.name: check for check in examine(other, open_source(lake.settings))}
     assert not answers["lake_format"].passed
     assert said in answers["lake_format"].found

@@ -13,8 +13,9 @@ from nequi_lake import Lake
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError, UsageError
 from nequi_lake.lake.catalog.catalog import LakeCatalog
-from nequi_lake.lake.catalog.maintenance import Keep, Removed, maintain
+from nequi_lake.lake.catalog.maintenance import Removed, RetentionPolicy, maintain
 from nequi_lake.lake.catalog.rollback import roll_back
+from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.release import PublishedTable, StagedTable
 from nequi_lake.lake.storage import StorageBackend
 from nequi_lake_tests.conftest import Materialize, citation, released, write_citations
@@ -67,7 +68,9 @@ def files(lake: Lake) -> set[str]:
 
 def tidy(lake: Lake, dataset: Dataset, *, releases: int = 1, dry_run: bool = False) -> Removed:
     """Maintain as if much time had passed."""
-    return maintain(dataset, lake.catalog, lake.storage, keep=Keep(releases=releases), now=LATER, dry_run=dry_run)
+    return maintain(
+        dataset, lake.catalog, lake.storage, retention=RetentionPolicy(releases=releases), now=LATER, dry_run=dry_run
+    )
 
 
 def test_a_release_is_read_by_its_id_or_the_beginning_of_it(lake: Lake, three: list[str]) -> None:
@@ -135,7 +138,7 @@ def again(published: PublishedTable, release: str) -> StagedTable:
 
 def test_what_is_young_stays(lake: Lake, cite_sum: Dataset, three: list[str]) -> None:
     before = files(lake)
-    removed = maintain(cite_sum, lake.catalog, lake.storage, keep=Keep(releases=1))
+    removed = maintain(cite_sum, lake.catalog, lake.storage, retention=RetentionPolicy(releases=1))
     assert removed == Removed(dataset="cite_sum")
     assert files(lake) == before
 
@@ -209,6 +212,7 @@ def test_what_killed_writers_left_goes_when_it_is_older_than_an_hour(
 
 
 def test_raw_files_that_a_killed_first_run_left_go_too(lake: Lake, cite_sum: Dataset) -> None:
+    ensure_identity(lake.storage)
     path = lake.storage.path("raw", "cite_sum", "version=half", "train.json")
     lake.storage.write(path, b"left over")
     assert tidy(lake, cite_sum).files == 1

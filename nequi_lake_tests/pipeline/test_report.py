@@ -36,7 +36,7 @@ def test_a_report_is_of_what_readers_see(published: Lake, inbox: Path) -> None:
     profiled = profile_relation(table)
     write_citations(inbox, "train", [citation(9)])
     released(published, "cite_sum")
-    with pytest.raises(CatalogError, match="published anew while it was profiled"):
+    with pytest.raises(CatalogError, match="published again while it was profiled"):
         write_report(published, PAPERS, profiled, snapshot_id=table.published.snapshot_id)
     assert not published.storage.exists(report_path(published.storage, "cite_sum", "papers", "json"))
 

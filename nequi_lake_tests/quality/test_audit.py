@@ -104,7 +104,7 @@ def test_a_sound_table_passes_every_check(storage: StorageBackend) -> None:
 @pytest.mark.parametrize(
     ("frame", "told"),
     [
-        (pl.DataFrame(SALES).drop("note"), "column note is not there"),
+        (pl.DataFrame(SALES).drop("note"), "column note is missing"),
         (pl.DataFrame(SALES).with_columns(extra=1), "column extra is not in the contract"),
         (pl.DataFrame(SALES).cast({"shop_id": pl.Int32}), "column shop_id is"),
         (pl.DataFrame({**SALES, "weight": [1, 0, 0, 1]}), "2 rows break weight must be >= 1"),
@@ -143,7 +143,7 @@ def test_foreign_keys(storage: StorageBackend) -> None:
     frame = pl.DataFrame({**SALES, "shop_id": [1, 2, 9, 9]})
     checks = answers(storage, staged(storage, "sales", frame, records=4))
     assert failed(checks) == ["foreign_keys"]
-    assert checks["foreign_keys"].found == "2 rows have a shop_id that shops lacks, such as [9, 9]"
+    assert checks["foreign_keys"].found == "2 rows have a shop_id that shops does not have, such as [9, 9]"
 
 
 def test_foreign_keys_are_checked_against_a_published_parent(storage: StorageBackend) -> None:

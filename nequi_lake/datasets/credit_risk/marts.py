@@ -88,7 +88,7 @@ class PortfolioStatus(dy.Schema):
 
 
 class ArrearsBuckets(dy.Schema):
-    """One row per bucket of arrears; all of them are there, also those without a loan."""
+    """One row per bucket of arrears; all buckets, also those without a loan."""
 
     bucket = dy.String(
         primary_key=True,

@@ -75,7 +75,7 @@ class LakeCatalog:
         options = {"warehouse": self._storage.path(PROCESSED), **self._storage.iceberg_properties()}
         if self._settings.catalog == "glue":
             return _glue(options)
-        options["uri"] = _that_waits(self._settings.catalog_uri)
+        options["uri"] = _with_lock_timeout(self._settings.catalog_uri)
         try:
             catalog = SqlCatalog("nequi_lake", init_catalog_tables="false", **options)
             # Python 3.13 warns of each connection that is dropped and not closed.
@@ -87,7 +87,7 @@ class LakeCatalog:
                 f"The catalog's database cannot be read: {refusal.orig}.",
                 where=self._settings.catalog_uri,
                 fix="Is NEQUI_LAKE_URI right? If the file is damaged, bring it back from a backup, or move it away and "
-                "make the tables anew from raw: nequi-lake run",
+                "make the tables again from raw: nequi-lake run",
             ) from refusal
         return catalog
 
@@ -105,26 +105,26 @@ class LakeCatalog:
             CatalogConflictError: another writer changed the table at the same time.
         """
         table = dataset.relation(staged.table)
-        there = self.iceberg(dataset.name, table.name)
-        if there and not there.location().startswith(self._storage.uri + "/"):
+        current = self.iceberg(dataset.name, table.name)
+        if current and not current.location().startswith(self._storage.uri + "/"):
             raise CatalogError(
                 f"The catalog of this lake has {staged.name} in another lake.",
-                where=there.location(),
-                fix="A lake that was copied or moved is not supported: remove it, and run it anew where it is.",
+                where=current.location(),
+                fix="A lake that was copied or moved is not supported: remove it, and run it again where it is.",
             )
         try:
-            change = there.transaction() if there else self._creation(table, dataset)
+            change = current.transaction() if current else self._creation(table, dataset)
             if change.table_metadata.schema().as_arrow() != arrow_schema(table.contract):
                 with change.update_schema(allow_incompatible_changes=True) as schema:
-                    gone = set(change.table_metadata.schema().column_names) - set(table.columns)
-                    for column in sorted(gone):
+                    dropped = set(change.table_metadata.schema().column_names) - set(table.columns)
+                    for column in sorted(dropped):
                         schema.delete_column(column)
                     schema.union_by_name(arrow_schema(table.contract))
             mapping = change.table_metadata.schema().name_mapping.model_dump_json()
             change.set_properties({"schema.name-mapping.default": mapping, **_properties(dataset, table)})
             files = load_file_io(self._storage.iceberg_properties(), self._storage.uri)
             new = list(parquet_files_to_data_files(files, change.table_metadata, iter(staged.paths)))
-            old = [task.file for task in there.scan().plan_files()] if there and there.current_snapshot() else []
+            old = [task.file for task in current.scan().plan_files()] if current and current.current_snapshot() else []
             with change.update_snapshot(snapshot_properties=to_properties(staged)).overwrite() as snapshot:
                 for file in old:
                     snapshot.delete_data_file(file)
@@ -141,7 +141,7 @@ class LakeCatalog:
                 fix=f"Run it again: nequi-lake run {staged.dataset}",
             ) from refused
         # What has created a table cannot read it.
-        iceberg = there or self._catalog.load_table((dataset.name, table.name))
+        iceberg = current or self._catalog.load_table((dataset.name, table.name))
         return published_by(staged.dataset, staged.table, iceberg, next(commits_of(committed)))
 
     def newest(self, dataset: str, table: str) -> PublishedTable | None:
@@ -168,21 +168,21 @@ class LakeCatalog:
 
         Args:
             dataset: whose relations.
-            names: the tables and marts that are wanted; all of them by default.
-            release: the only release that is wanted, with the newest of each mart that comes from the same tables.
-            before: leave out what was committed later than this, by the clock of whoever committed it.
+            names: only these tables and marts; all of them by default.
+            release: only this release, with the newest of each mart that comes from the same tables.
+            before: leave out what was committed later than this, by the clock of the committing machine.
         """
         found: dict[str, PublishedTable] = {}
-        wanted = {table.name for table in dataset.relations} if names is None else set(names)
+        selected = {table.name for table in dataset.relations} if names is None else set(names)
         for group in dataset.release_groups:
-            if wanted.isdisjoint(group.names):
+            if selected.isdisjoint(group.names):
                 continue
             tables = self._icebergs(dataset, group)
             newest = _select(self._complete(dataset, tables, before), release)
             found |= {
                 name: published_by(dataset.name, name, iceberg, newest[name])
                 for name, iceberg in tables.items()
-                if iceberg and name in newest and name in wanted
+                if iceberg and name in newest and name in selected
             }
         return found
 
@@ -274,12 +274,12 @@ class LakeCatalog:
             return self._catalog.load_table((dataset, table))
         except NoSuchTableError:
             return None
-        except FileNotFoundError as gone:
+        except FileNotFoundError as missing:
             raise CatalogError(
                 f"The catalog has {dataset}.{table} in a place where it is not.",
-                where=str(gone.filename or gone),
+                where=str(missing.filename or missing),
                 fix="A lake that was moved is not supported: move it back, or remove it and run it again where it is.",
-            ) from gone
+            ) from missing
 
     def _creation(self, table: Relation, dataset: Dataset) -> Transaction:
         """A change that creates the table, to which its first snapshot can be added."""
@@ -299,7 +299,7 @@ class LakeCatalog:
 
 
 def _select(releases: Iterable[dict[str, Commit]], wanted: Release | None) -> dict[str, Commit]:
-    """The first of complete releases; where one is wanted, the first of its id, or else of the same tables' release."""
+    """Return the first release; or else, of a given one, the first of its id or of the same tables' release."""
     of_same_tables: dict[str, Commit] = {}
     for commits in releases:
         release = release_of(commits)
@@ -310,8 +310,8 @@ def _select(releases: Iterable[dict[str, Commit]], wanted: Release | None) -> di
     return of_same_tables
 
 
-def _that_waits(uri: str) -> str:
-    """A database's URL; SQLite waits for other processes' locks by itself, for as long as this tells it to."""
+def _with_lock_timeout(uri: str) -> str:
+    """The database's URL; SQLite's with the time for which it waits for other processes' locks."""
     url = make_url(uri)
     if url.get_backend_name() == "sqlite" and "timeout" not in url.query:
         url = url.update_query_dict({"timeout": str(_LOCKED_S)})
@@ -332,7 +332,7 @@ def _glue(options: dict[str, str]) -> MetastoreCatalog:
 
 
 def _properties(dataset: Dataset, table: Relation) -> dict[str, str]:
-    """What a table's catalog entry says of it, for whoever meets it in Athena or Glue first."""
+    """What a table's catalog entry says of it, for those who find it in Athena or Glue first."""
     return {
         **_NO_RETRY,
         "Description": table.description,

@@ -32,5 +32,5 @@ class LakeGlueCatalog(GlueCatalog):
 
     def _has_taken(self, database_name: str, table_name: str, table_input: Any) -> bool:
         """Whether a refused commit is in the catalog."""
-        there = self._get_glue_table(database_name, table_name).get("Parameters", {})
-        return bool(there.get(METADATA_LOCATION) == table_input["Parameters"][METADATA_LOCATION])
+        current = self._get_glue_table(database_name, table_name).get("Parameters", {})
+        return bool(current.get(METADATA_LOCATION) == table_input["Parameters"][METADATA_LOCATION])

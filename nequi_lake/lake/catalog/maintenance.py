@@ -30,12 +30,12 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keep:
+class RetentionPolicy:
     """What stays.
 
     Attributes:
         age: every release, metadata file and quarantine that is younger.
-        releases: so many whole releases of a dataset at least, however old.
+        releases: complete releases of a dataset to keep at least, whatever their age.
         grace: every file that was written so lately, whether or not something names it.
     """
 
@@ -55,7 +55,7 @@ class Removed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Upkeep:
+class MaintenanceResult:
     """What came of the maintenance of several datasets.
 
     Attributes:
@@ -66,7 +66,7 @@ class Upkeep:
     removed: tuple[Removed, ...] = ()
     refused: Mapping[str, NequiLakeError]
 
-    def insist(self) -> None:
+    def raise_if_failed(self) -> None:
         """Raise what was refused.
 
         Raises:
@@ -75,9 +75,9 @@ class Upkeep:
         """
         if self.refused:
             kind = TransientError if all(isinstance(e, TransientError) for e in self.refused.values()) else CatalogError
-            told = [f"{name}: {error}" for name, error in self.refused.items()]
+            lines = [f"{name}: {error}" for name, error in self.refused.items()]
             done = ", ".join(removed.dataset for removed in self.removed) or "none"
-            raise kind("\n".join([f"Not maintained: {', '.join(self.refused)}. Maintained: {done}.", *told]))
+            raise kind("\n".join([f"Not maintained: {', '.join(self.refused)}. Maintained: {done}.", *lines]))
 
 
 @dataclass(frozen=True)
@@ -88,22 +88,22 @@ class _Plan:
 
 def maintain_all(
     datasets: Iterable[Dataset], catalog: LakeCatalog, storage: StorageBackend, *, dry_run: bool = False
-) -> Upkeep:
+) -> MaintenanceResult:
     """Maintain dataset after dataset as :func:`maintain` does, whether or not one refuses; nothing where no lake is."""
     if not storage.exists_root():
         log.info("There is no lake at %s yet, so there is nothing to do", storage.uri)
-        return Upkeep(refused={})
+        return MaintenanceResult(refused={})
     removed, refused = [], {}
     for dataset in datasets:
         try:
             removed.append(maintain(dataset, catalog, storage, dry_run=dry_run))
         except Exception as error:
-            told = translate_error(error, storage.path(PROCESSED, dataset.name))
-            if told is None:
+            translated = translate_error(error, storage.path(PROCESSED, dataset.name))
+            if translated is None:
                 log.exception("%s: not maintained", dataset.name)
-                told = NequiLakeError(f"It broke off: {type(error).__name__}: {error}", fix="Report it.")
-            refused[dataset.name] = told
-    return Upkeep(removed=tuple(removed), refused=refused)
+                translated = NequiLakeError(f"It broke off: {type(error).__name__}: {error}", fix="Report it.")
+            refused[dataset.name] = translated
+    return MaintenanceResult(removed=tuple(removed), refused=refused)
 
 
 def maintain(
@@ -111,7 +111,7 @@ def maintain(
     catalog: LakeCatalog,
     storage: StorageBackend,
     *,
-    keep: Keep | None = None,
+    retention: RetentionPolicy | None = None,
     now: datetime | None = None,
     dry_run: bool = False,
 ) -> Removed:
@@ -124,7 +124,7 @@ def maintain(
         dataset: which.
         catalog: the lake's.
         storage: the lake's.
-        keep: what stays.
+        retention: what stays.
         now: the time from which ages count; this moment by default.
         dry_run: say what would go, and change nothing.
 
@@ -135,10 +135,10 @@ def maintain(
     if not (published or storage.exists(raw_folder(storage, dataset.name))):
         return Removed(dataset=dataset.name)
     with storage.lock(dataset.name):
-        # What another writer has done decides anew what may go: a rollback needs the files of an old release again.
+        # Another writer may have changed what may be removed: a rollback needs the files of an old release again.
         for attempt in retrying(lambda error: isinstance(error, CatalogConflictError)):
             with attempt:
-                plan = _plan(dataset, catalog, storage, keep or Keep(), now or datetime.now(UTC))
+                plan = _plan(dataset, catalog, storage, retention or RetentionPolicy(), now or datetime.now(UTC))
                 if not dry_run:
                     for table, snapshots in plan.expired.items():
                         catalog.expire(dataset.name, table, snapshots)
@@ -161,15 +161,17 @@ def maintain(
     return removed
 
 
-def _plan(dataset: Dataset, catalog: LakeCatalog, storage: StorageBackend, keep: Keep, now: datetime) -> _Plan:
-    oldest = now - keep.age
+def _plan(
+    dataset: Dataset, catalog: LakeCatalog, storage: StorageBackend, retention: RetentionPolicy, now: datetime
+) -> _Plan:
+    oldest = now - retention.age
     releases: set[str] = set()
     for group in dataset.release_groups:
         states = list(catalog.releases(dataset, group))
         complete = [state.release.id for state in states if state.complete]
         # What readers see is the first complete one.
         releases |= {
-            *complete[: max(keep.releases, 1)],
+            *complete[: max(retention.releases, 1)],
             *(s.release.id for s in states if s.committed_at >= oldest or s.release.source_release in releases),
         }
     runs = {newest_run(storage, dataset.name)}
@@ -181,7 +183,7 @@ def _plan(dataset: Dataset, catalog: LakeCatalog, storage: StorageBackend, keep:
             continue
         kept = [s for s in iceberg.snapshots() if _is_kept(s, iceberg, releases, oldest)]
         expired[table.name] = {s.snapshot_id for s in iceberg.snapshots()} - {s.snapshot_id for s in kept}
-        runs |= {told[0].run_id for told in map(parse_summary, kept) if told}
+        runs |= {summary[0].run_id for summary in map(parse_summary, kept) if summary}
         found = storage.files(storage.path(table.zone, dataset.name, table.name))
         needed = _needed(iceberg, kept)
         lost = sorted(needed - set(found))
@@ -198,15 +200,15 @@ def _plan(dataset: Dataset, catalog: LakeCatalog, storage: StorageBackend, keep:
         }
         removable |= {path: file for path, file in found.items() if path not in needed}
     removable |= _left_by_killed(dataset, storage)
-    left = {path: file for path, file in removable.items() if file.modified_at < now - keep.grace}
+    left = {path: file for path, file in removable.items() if file.modified_at < now - retention.grace}
     return _Plan(expired, left | _of_old_runs(dataset, storage, runs, oldest))
 
 
 def _is_kept(snapshot: Snapshot, iceberg: IcebergTable, releases: Collection[str], oldest: datetime) -> bool:
     if snapshot.snapshot_id in {ref.snapshot_id for ref in iceberg.metadata.refs.values()}:
         return True
-    told = parse_summary(snapshot)
-    return told[0].id in releases if told else time_of(snapshot.timestamp_ms) >= oldest
+    summary = parse_summary(snapshot)
+    return summary[0].id in releases if summary else time_of(snapshot.timestamp_ms) >= oldest
 
 
 def _needed(iceberg: IcebergTable, kept: Collection[Snapshot]) -> set[str]:

@@ -86,7 +86,7 @@ def _wanted(dataset: Dataset, release: str, catalog: LakeCatalog) -> ReleaseStat
     _, state = resolve_single([(dataset.name, state) for state in find(catalog, dataset, release)], release)
     if state.release.source_release:
         raise UsageError(
-            f"{state.release.id} is a release of the mart {', '.join(state.release.tables)} alone.",
+            f"{state.release.id} is a release of the mart {', '.join(state.release.tables)} only.",
             fix=f"Go back to the release that it was made from: "
             f"nequi-lake rollback {dataset.name} {state.release.source_release}",
         )

@@ -1,4 +1,4 @@
-"""Files that a person asks for, outside of the lake: whole or not there, and never in place of a half-written one."""
+"""Files written outside of the lake on request: complete or absent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def kind_of(path: Path, endings: Sequence[str]) -> str:
     """The ending of a file that may be written, in lower case.
 
     Raises:
-        UsageError: it is none of ``endings``, the folder is not there, or a folder has this name.
+        UsageError: it is none of ``endings``, the folder does not exist, or a folder has this name.
     """
     ending = path.suffix.lower()
     if ending not in endings:
@@ -24,7 +24,7 @@ def kind_of(path: Path, endings: Sequence[str]) -> str:
             fix=f"Let the name end in one of: {', '.join(endings)}.",
         )
     if not path.absolute().parent.is_dir():
-        raise UsageError("The folder for this file is not there.", where=str(path), fix="Make the folder first.")
+        raise UsageError("The folder for this file does not exist.", where=str(path), fix="Make the folder first.")
     if path.is_dir():
         raise UsageError("This is a folder.", where=str(path), fix="Name a file.")
     return ending
@@ -32,7 +32,7 @@ def kind_of(path: Path, endings: Sequence[str]) -> str:
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` to write under, which takes its place at the end of the block, or nothing on a failure.
+    """A temporary name next to ``path`` to write to; it replaces ``path`` at the end, and is removed on failure.
 
     Raises:
         NequiLakeError: the file cannot be written.

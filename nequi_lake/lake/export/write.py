@@ -36,7 +36,7 @@ _EXCEL_DIGITS = 15
 _EXCEL_SINCE = 1900
 
 
-def harmless(value: V) -> V | str:
+def escape_formula(value: V) -> V | str:
     """The value, behind an apostrophe where a spreadsheet would run it as a formula; numbers stay as they are.
 
     Source of the rule: OWASP, CSV Injection.
@@ -47,7 +47,7 @@ def harmless(value: V) -> V | str:
 
 
 def harmless_text(column: str) -> pl.Expr:
-    """:func:`harmless` of a whole column of text."""
+    """:func:`escape_formula` of a whole column of text."""
     import polars as pl
 
     text = pl.col(column)
@@ -69,13 +69,13 @@ class Written:
 
 
 def write(batches: pa.RecordBatchReader, path: Path) -> Written:
-    """Write rows into a file whose ending, one of :data:`KINDS`, says how. It is there whole or not at all.
+    """Write rows into a file whose ending, one of :data:`KINDS`, says how. The file is complete or absent.
 
     A value that a format has no type for becomes text: JSON for lists and structures, hexadecimal digits for bytes.
     Excel's numbers have 15 digits and its calendar begins in 1900, so that what is beyond becomes text there.
 
     Raises:
-        UsageError: the file has another ending or its folder is not there, two columns have one name, or Excel cannot
+        UsageError: the file has another ending or its folder does not exist, two columns have one name, or Excel cannot
             hold the rows.
         NequiLakeError: the file cannot be written.
     """
@@ -102,7 +102,7 @@ def _write_csv(batches: pa.RecordBatchReader, draft: Path) -> int:
 
     rows = 0
     header = io.StringIO()
-    csv.writer(header, lineterminator="\n").writerow(map(harmless, batches.schema.names))
+    csv.writer(header, lineterminator="\n").writerow(map(escape_formula, batches.schema.names))
     with draft.open("wb") as file:
         file.write(header.getvalue().encode())
         for batch in batches:
@@ -137,7 +137,7 @@ def _write_excel(batches: pa.RecordBatchReader, draft: Path) -> int:
     names = batches.schema.names
     if len(names) > EXCEL_COLUMNS:
         raise _beyond_excel(f"the query has {len(names):,} columns, and a sheet at most {EXCEL_COLUMNS:,}")
-    # A place that refuses is told of before the library holds files open.
+    # A place that refuses is reported before the library holds files open.
     draft.touch()
     try:
         with (

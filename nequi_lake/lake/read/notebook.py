@@ -21,8 +21,8 @@ def lake_html(lake: Lake, dataset: str | None = None) -> str:
     title = f"Lake {lake.settings.uri}" + (f", as of {lake.as_of}" if lake.as_of else "")
     try:
         tables = [table for table in lake.tables() if dataset in (None, table.published.dataset)]
-    except NequiLakeError as told:
-        return f"{_title(title)}<pre>{escape(str(told))}</pre>"
+    except NequiLakeError as error:
+        return f"{_title(title)}<pre>{escape(str(error))}</pre>"
     if not tables:
         return f"{_title(title)}<p>Nothing is published yet. Make it: <code>nequi-lake run</code></p>"
     rows = [

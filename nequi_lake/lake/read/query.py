@@ -55,7 +55,7 @@ def the_query(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDB
     """The one query that the text is, not yet run; None where it is anything else.
 
     Raises:
-        duckdb.Error: it cannot be read, or names what is not there.
+        duckdb.Error: it cannot be read, or names what does not exist.
     """
     import duckdb
 

@@ -72,7 +72,7 @@ class LakeTable:
         return pl.scan_iceberg(iceberg, snapshot_id=self.published.snapshot_id, storage_options=options)
 
     def scan_files(self) -> pl.LazyFrame:
-        """The current files as one scan, for many queries at once: :meth:`scan` plans anew for each of them."""
+        """The current files as one scan, for many queries at once: :meth:`scan` plans again for each of them."""
         return scan_files(self.table, self.files(), self._storage)
 
     def to_arrow(self) -> pa.Table:
@@ -113,7 +113,7 @@ class LakeTable:
 
 
 class LakeDataset:
-    """A dataset of the lake, for a person at a prompt: ``lake.credit_risk.loans``, completed by Tab."""
+    """A dataset of the lake, at an interactive prompt: ``lake.credit_risk.loans``, completed by Tab."""
 
     # Few names of its own, so that each table can be an attribute.
     __slots__ = ("_dataset", "_lake")
@@ -228,7 +228,7 @@ class Lake:
         """
         found = [table for dataset in self.datasets.values() for table in self.tables_of(dataset).values()]
         if not found and isinstance(self.as_of, datetime):
-            raise _nothing_then("Nothing", self.as_of, self.settings.uri)
+            raise _no_release_then("Nothing", self.as_of, self.settings.uri)
         return found
 
     def tables_of(self, dataset: Dataset, names: Collection[str] | None = None) -> dict[str, LakeTable]:
@@ -238,11 +238,11 @@ class Lake:
             CatalogError: one of ``names`` was never published.
         """
         published = self.published(dataset, names)
-        for lacking in (name for name in names or () if name not in published):
+        for missing in (name for name in names or () if name not in published):
             if self.as_of is not None:
-                raise _nothing_then(f"{dataset.name}.{lacking}", self.as_of, self.settings.uri)
+                raise _no_release_then(f"{dataset.name}.{missing}", self.as_of, self.settings.uri)
             raise CatalogError(
-                f"{dataset.name}.{lacking} was never published.",
+                f"{dataset.name}.{missing} was never published.",
                 where=self.settings.uri,
                 fix=f"Make it: nequi-lake run {dataset.name}. Is NEQUI_LAKE_URI the lake that you mean?",
             )
@@ -300,7 +300,7 @@ class Lake:
         The query reads the lake and nothing else: no files, no network, no extensions.
 
         Raises:
-            CatalogError: the query is wrong, or reads a table that is not there.
+            CatalogError: the query is wrong, or reads a table that does not exist.
         """
         with self._asked(query) as answer:
             return answer.to_arrow_table()
@@ -326,19 +326,19 @@ class Lake:
         empty = [dataset.name for dataset in named if dataset.name not in {of for of, _ in tables}]
         with connected(tables) as connection:
             try:
-                wanted = the_query(connection, query)
-                if wanted is None:
+                relation = the_query(connection, query)
+                if relation is None:
                     raise CatalogError(
                         "This is not one query.", where=query, fix="Write one SELECT; a lake is read only."
                     )
-                yield wanted
+                yield relation
             except duckdb.Error as error:
                 raise _cannot_run(error, f"Make it first: nequi-lake run {empty[0]}" if empty else None) from None
 
     def _read(self, dataset: Dataset) -> dict[str, LakeTable]:
         found = self.tables_of(dataset)
         if not found and isinstance(self.as_of, datetime):
-            raise _nothing_then(dataset.name, self.as_of, self.settings.uri)
+            raise _no_release_then(dataset.name, self.as_of, self.settings.uri)
         return found
 
 
@@ -360,7 +360,7 @@ def _cannot_run(error: Exception, fix: str | None = None) -> CatalogError:
     )
 
 
-def _nothing_then(what: str, when: datetime | str, where: str) -> CatalogError:
+def _no_release_then(what: str, when: datetime | str, where: str) -> CatalogError:
     then = f"that goes with {when}" if isinstance(when, str) else f"from {when.isoformat(timespec='seconds')} or before"
     return CatalogError(
         f"{what} has no release that is kept {then}.",

@@ -17,7 +17,7 @@ from botocore.config import Config
 from nequi_lake.errors import NequiLakeError, StorageError, TransientError, UsageError
 
 MAX_ATTEMPTS = 6
-"""Tries of a call before its failure is told; the SDKs wait longer before each."""
+"""Attempts of a call before its failure is reported; the SDKs wait longer before each."""
 _CONNECT_S, _READ_S = 10, 60
 
 _LOGIN = "Give AWS credentials: aws configure, aws sso login, or the AWS_ variables; nequi-lake doctor looks at them."
@@ -187,7 +187,7 @@ _NO_LOGIN = (
 
 
 def translate_error(error: BaseException, where: str) -> NequiLakeError | None:
-    """What a failure of AWS means for a person, and whether asking again may help; None where it is not one.
+    """What a failure of AWS means, human-readable, and whether asking again may help; None where it is not one.
 
     Args:
         error: what was raised; its causes are looked at too.
@@ -196,9 +196,9 @@ def translate_error(error: BaseException, where: str) -> NequiLakeError | None:
     for link in _chain(error):
         if isinstance(link, NequiLakeError):
             return link
-        told = _explain_one(link, where)
-        if told:
-            return told
+        translated = _explain_one(link, where)
+        if translated:
+            return translated
     return None
 
 
@@ -222,7 +222,7 @@ def _explain_one(error: BaseException, where: str) -> NequiLakeError | None:
             where=where,
             fix="Is there a network, and is AWS_ENDPOINT_URL right if it is set? Then run it again.",
         )
-    # Polars reaches the store through a library of its own, which tells only in words.
+    # Polars reaches the store through a library of its own, which reports only in words.
     if "S3 error" in str(error) or "object store" in str(error).lower():
         return _explain_words(str(error), where)
     return None
@@ -243,7 +243,7 @@ def _explain_answer(error: botocore.exceptions.ClientError, where: str) -> Nequi
         )
     if code == "NoSuchBucket":
         return UsageError(
-            "The bucket is not there.",
+            "The bucket does not exist.",
             where=where,
             fix="Is NEQUI_LAKE_URI right? nequi-lake infra deploy makes the bucket.",
         )

@@ -1,6 +1,6 @@
 """What the lake asks of the storage that keeps its files. One module per kind of storage, and no other knows which.
 
-Every write here is atomic for its readers: a name either has the whole content or is not there. Nothing else in the
+Every write here is atomic for its readers: a name either has the whole content or does not exist. Nothing else in the
 project opens a file of the lake for writing, but for the engines, which write under names that no reader looks at.
 """
 
@@ -108,7 +108,7 @@ class StorageBackend(ABC):
 
     @abstractmethod
     def upload(self, local: Path, path: str) -> None:
-        """Move a local file into the lake atomically. ``local`` is gone afterwards."""
+        """Move a local file into the lake atomically. ``local`` no longer exists afterwards."""
 
     @abstractmethod
     def temporary_files(self, folder: str) -> list[str]:
@@ -127,7 +127,7 @@ class StorageBackend(ABC):
         """Remove a folder and its parents as far as they are empty."""
 
     def lock(self, name: str) -> AbstractContextManager[Lock]:
-        """Hold the lock of ``name`` for the time of the block; wait for whoever holds it.
+        """Hold the lock of ``name`` for the time of the block; wait while another run holds it.
 
         Raises:
             NequiLakeError: it was still held after :data:`LOCK_WAIT_S`.

@@ -1,4 +1,4 @@
-"""What a failure of the storage means for a person: what happened, what to do, and whether asking again may help."""
+"""What a failure of the storage means, human-readable: what happened, what to do, and whether asking again may help."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def translate_error(error: BaseException, where: str) -> NequiLakeError | None:
         return error
     # Only who has talked to AWS can have been refused by it, and to import its libraries takes a second.
     aws = sys.modules.get("nequi_lake.lake.storage.aws")
-    told: NequiLakeError | None = aws.translate_error(error, where) if aws else None
-    return told or _explain_database(error, where) or _explain_system(error, where)
+    translated: NequiLakeError | None = aws.translate_error(error, where) if aws else None
+    return translated or _explain_database(error, where) or _explain_system(error, where)
 
 
 def _explain_database(error: BaseException, where: str) -> NequiLakeError | None:

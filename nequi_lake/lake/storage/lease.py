@@ -1,7 +1,7 @@
 """One run at a time where no operating system holds a lock: a small object that its owner keeps fresh.
 
-Conditional writes decide who has it. Its age is told by the server's own clock alone, so that no machine's clock
-matters. The owner writes it anew while it works; one that was killed stops doing so, and the next run takes it over.
+Conditional writes decide who has it. Its age is measured by the server's own clock alone, so that no machine's clock
+matters. The owner renews it while it works; one that was killed stops doing so, and the next run takes it over.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _GONE = {"NoSuchKey", "404"}
 def lease(
     client: Any, bucket: str, key: str, name: str, wait_s: float, write_arguments: dict[str, str]
 ) -> Iterator[Lock]:
-    """Hold ``key`` for the time of the block; wait for whoever has it.
+    """Hold ``key`` for the time of the block; wait while another run holds it.
 
     Args:
         client: a boto3 client of S3.
@@ -51,11 +51,11 @@ def lease(
     """
     held = _Lease(client, bucket, key, write_arguments)
     deadline = time.monotonic() + wait_s
-    told = False
+    reported = False
     while not held.acquire():
-        if not told:
+        if not reported:
             log.info("%s: another run is at work on it (%s); waiting for it to end", name, held.owner())
-            told = True
+            reported = True
         if time.monotonic() > deadline:
             raise NequiLakeError(
                 f"Another run has been at work on {name} for more than {wait_s} s.",
@@ -79,7 +79,7 @@ def lease(
 
 
 class _Lease:
-    """A lease of one run. Its nonce stays the same for its whole life, so that a write can be told to be its own."""
+    """A lease of one run. Its nonce stays the same for its whole life, by which it recognises its own writes."""
 
     def __init__(self, client: Any, bucket: str, key: str, write_arguments: dict[str, str]) -> None:
         self._client = client

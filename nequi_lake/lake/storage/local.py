@@ -122,7 +122,7 @@ class LocalStorage(StorageBackend):
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another one of the same name; None where there is none."""
+    """What distinguishes a file from another one of the same name; None where there is none."""
     try:
         found = path.stat()
     except FileNotFoundError:
