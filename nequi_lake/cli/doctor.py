@@ -1,4 +1,4 @@
-"""Can the lake run here? Looks at settings, folders, source, catalog and tables, and changes nothing."""
+"""``nequi-lake doctor``: checks settings, storage, source, catalog and tables, and changes nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIN_FREE_BYTES = 1_000_000_000
 
 
 def examine(lake: Lake, source: Source) -> list[Check]:
-    """Every question, answered in order."""
+    """Run every check, in order."""
     return [
         _ask("storage_access", lake.settings.uri, lake.storage.check_access),
         _ask("storage_writable", lake.settings.uri, lambda: _writable(lake)),

@@ -228,7 +228,7 @@ def maintain(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Forget old releases, and remove the files that nothing needs any more."""
+    """Remove old releases, and the files that no kept release needs."""
     from nequi_lake.lake.catalog.maintenance import maintain_all
     from nequi_lake.lake.read.reader import Lake
 

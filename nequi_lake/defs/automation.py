@@ -96,13 +96,13 @@ def failure_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def failure_alert(context: dg.RunFailureSensorContext) -> None:
         reasons = [reason_of_failure(event) for event in context.get_step_failure_events()]
-        tell_of_failure(settings, context.dagster_run.run_id, reasons or [context.failure_event.message or "unknown"])
+        report_failure(settings, context.dagster_run.run_id, reasons or [context.failure_event.message or "unknown"])
 
     return failure_alert
 
 
-def tell_of_failure(settings: Settings, run_id: str, reasons: list[str]) -> None:
-    """Write a failed run into the log, and send it to the topic of the settings if there is one."""
+def report_failure(settings: Settings, run_id: str, reasons: list[str]) -> None:
+    """Log a failed run, and send an alert to the topic of the settings if there is one."""
     text = "\n\n".join([*reasons, f"Lake: {settings.uri}\nDagster run: {run_id}"])
     log.error("Run %s failed.\n%s", run_id[:8], text)
     if settings.alert_topic:

@@ -25,7 +25,7 @@ _FOUND_SHOWN = 400
 
 @contextmanager
 def as_failure(where: str) -> Iterator[None]:
-    """Raise an error of the block as what Dagster knows: a retry where it may pass, a failure that says why where not.
+    """Raise an error of the block as a retry request where it is transient, as a failure with its reason otherwise.
 
     A retry policy would not do: it also retries what a person stopped, and what no second try can cure.
 
@@ -76,7 +76,7 @@ def as_markdown(checks: Iterable[Check]) -> str:
 
 
 def refuse(failed: Iterable[Check], unharmed: str) -> dg.Failure:
-    """The failure of a run whose checks failed: what, where, and what to do, check by check."""
+    """Return the failure of a run whose checks failed: what, where, and what to do, check by check."""
     lines = []
     for check in failed:
         lines += [f"{check.subject} fails {check.name}: {check.found}", f"  to do: {check.fix}"]

@@ -11,7 +11,7 @@ MAINTENANCE = "maintain"
 
 
 def maintenance_job() -> dg.JobDefinition:
-    """The job that forgets old releases of every dataset, and removes the files that nothing needs any more."""
+    """The job that removes old releases of every dataset, and files that no kept release needs."""
 
     @dg.op(description="Forget old releases, and remove the files that no kept one needs.")
     def forget_old_releases(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]) -> None:

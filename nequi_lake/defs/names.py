@@ -1,4 +1,4 @@
-"""How things are called in Dagster: keys of assets, and the few facts that every asset of a dataset carries."""
+"""Names in Dagster: keys of assets, and the attributes that every asset of a dataset has."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def dataset_and_name(key: dg.AssetKey) -> tuple[str, str]:
     return dataset, name
 
 
-class Belonging(TypedDict):
-    """Keyword arguments that say whose an asset is."""
+class AssetAttributes(TypedDict):
+    """Keyword arguments of an asset of a dataset."""
 
     group_name: str
     owners: Sequence[str]
@@ -52,7 +52,7 @@ class Belonging(TypedDict):
     freshness_policy: dg.FreshnessPolicy
 
 
-def belongs_to(dataset: Dataset, zone: str) -> Belonging:
+def asset_attributes(dataset: Dataset, zone: str) -> AssetAttributes:
     """Group, owner, tags and expected freshness of an asset of ``zone``."""
     return {
         "group_name": dataset.name,

@@ -12,7 +12,7 @@ import dagster as dg
 from nequi_lake.datasets.contract import Column
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.defs.failures import as_markdown, check_result
-from nequi_lake.defs.names import IO_TABLES, belongs_to, table_key
+from nequi_lake.defs.names import IO_TABLES, asset_attributes, table_key
 from nequi_lake.formats.types import sql_type
 from nequi_lake.pipeline.publish import PendingCommit, Selection, StagedGroup
 
@@ -33,15 +33,15 @@ def relation_spec(dataset: Dataset, table: Relation) -> dg.AssetSpec:
             "dagster/column_schema": column_schema(table),
             "dagster/column_lineage": column_lineage(dataset, table),
         },
-        **belongs_to(dataset, table.zone),
+        **asset_attributes(dataset, table.zone),
     ).with_io_manager_key(IO_TABLES)
 
 
-def check_specs(dataset: Dataset, unit: Sequence[Relation]) -> list[dg.AssetCheckSpec]:
+def check_specs(dataset: Dataset, group: Sequence[Relation]) -> list[dg.AssetCheckSpec]:
     """The checks of tables that are released together."""
     return [
         dg.AssetCheckSpec(name, asset=table_key(dataset, table), blocking=True, description=description)
-        for table in unit
+        for table in group
         for name, description in table.checks.items()
     ]
 

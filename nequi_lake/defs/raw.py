@@ -1,4 +1,4 @@
-"""Assets of the raw zone: one a file, fetched together, each with the check ``file_structure``."""
+"""Assets of the raw zone: one per file, fetched together, each with the check ``file_structure``."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import dagster as dg
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.failures import as_failure, check_result, refuse
-from nequi_lake.defs.names import IO_RAW, belongs_to, raw_key
+from nequi_lake.defs.names import IO_RAW, asset_attributes, raw_key
 from nequi_lake.formats import RawFile
 from nequi_lake.lake.layout import RAW
 from nequi_lake.lake.raw_file import RawFileVersion
@@ -65,5 +65,5 @@ def _spec(dataset: Dataset, file: RawFile) -> dg.AssetSpec:
             "licence": dataset.licence,
             **({"dagster/column_schema": schema} if file.field_paths else {}),
         },
-        **belongs_to(dataset, RAW),
+        **asset_attributes(dataset, RAW),
     ).with_io_manager_key(IO_RAW)

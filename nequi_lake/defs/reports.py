@@ -1,4 +1,4 @@
-"""Assets of the reports: one a table, computed from what readers see of it, and the index of them all."""
+"""Assets of the reports: one per table, computed from what readers see of it, and the index of them all."""
 
 import time
 import warnings
@@ -9,7 +9,7 @@ from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.defs.failures import as_failure
-from nequi_lake.defs.names import IO_REPORTS, SNAPSHOT_ID, belongs_to, index_key, report_key, table_key
+from nequi_lake.defs.names import IO_REPORTS, SNAPSHOT_ID, asset_attributes, index_key, report_key, table_key
 from nequi_lake.lake.layout import REPORTS
 from nequi_lake.lake.read.reader import Lake, LakeTable
 from nequi_lake.pipeline.report import profile_relation, write_index
@@ -66,7 +66,7 @@ def report_asset(dataset: Dataset, table: Relation) -> dg.AssetsDefinition:
         dagster_type=ProfileFrame,
         io_manager_key=IO_REPORTS,
         kinds={"html", "pandas"},
-        **belongs_to(dataset, REPORTS),
+        **asset_attributes(dataset, REPORTS),
     )
     def report(table: LakeTable) -> dg.MaterializeResult[pd.DataFrame]:
         with as_failure(table.published.name):
@@ -93,7 +93,7 @@ def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
         description=f"The page that lists all reports of the lake and says how every table is, with {dataset.name} as "
         "it is now; and the data dictionary.",
         kinds={"html"},
-        **belongs_to(dataset, REPORTS),
+        **asset_attributes(dataset, REPORTS),
     )
     def index(lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[None]:
         with as_failure(lake.settings.uri):

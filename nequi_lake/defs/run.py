@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from nequi_lake.defs.automation import WHOLE_LAKE, tell_of_failure
+from nequi_lake.defs.automation import WHOLE_LAKE, report_failure
 from nequi_lake.defs.build import build
 from nequi_lake.defs.failures import reason_of_failure
 from nequi_lake.lake.settings import Settings
@@ -43,7 +43,7 @@ def run_recorded(settings: Settings, datasets: Collection[str]) -> Outcome:
             return run(build(settings), datasets, instance)
     outcome = run(build(settings), datasets, None)
     if outcome.failures and settings.alert_topic:
-        tell_of_failure(settings, outcome.run_id, list(outcome.failures))
+        report_failure(settings, outcome.run_id, list(outcome.failures))
     return outcome
 
 

@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 
 class Workers(Protocol):
-    """Who does the work.
+    """Runs units of work, on this machine or a cluster.
 
     Attributes:
         slots: how many items are worked on at once. With one, the work is done in this process on all cores, and a
@@ -40,7 +40,7 @@ class Workers(Protocol):
 
 
 class InProcess:
-    """Does the work in this process, one item after the other."""
+    """Runs units of work in this process, one after the other."""
 
     slots = 1
 
@@ -51,7 +51,7 @@ class InProcess:
 
 @dataclass(frozen=True, kw_only=True)
 class StagingJob:
-    """What is staged.
+    """A dataset's tables to stage, of which raw files, as which release.
 
     Attributes:
         dataset: whose tables.
@@ -98,7 +98,7 @@ class StagePart:
 
 @dataclass(frozen=True, kw_only=True)
 class PartResult:
-    """What came of a part.
+    """The result of staging a part.
 
     Attributes:
         file: the name of its raw file.
@@ -134,7 +134,7 @@ class Bucket:
 
 @dataclass(frozen=True, kw_only=True)
 class Folded:
-    """What came of a bucket.
+    """The result of folding a bucket.
 
     Attributes:
         table: the name of the table.
@@ -207,7 +207,7 @@ def _combine_table(
 ) -> StagedTable:
     feeding = job.dataset.files_of(table)
     accepted = sum(part.accepted.get(table.name, 0) for part in parts)
-    repeated = sum(len(job.duplicates.repeated_in(table, file)) for file in feeding)
+    repeated = sum(len(job.duplicates.repeats_in(table, file)) for file in feeding)
     buckets = [bucket for bucket in folded if bucket.table == table.name]
     records = accepted if table.is_by_record else sum(bucket.records for bucket in buckets)
     files = [file for part in parts for file in part.files.get(table.name, ())]

@@ -17,7 +17,7 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.engines.files import TableWriter, prefix
 from nequi_lake.errors import DeclarationError, StageError
-from nequi_lake.lake.read.query import MEMORY_LIMIT, connected, the_query
+from nequi_lake.lake.read.query import MEMORY_LIMIT, connect, parse_query
 from nequi_lake.lake.release import NO_RECORDS, Release, StagedTable
 from nequi_lake.lake.storage import StorageBackend
 
@@ -31,7 +31,7 @@ def sql_path(mart: Mart) -> Path:
 
 
 def sql_of(mart: Mart) -> str:
-    """A mart's SQL.
+    """Return a mart's SQL.
 
     Raises:
         DeclarationError: there is no such file.
@@ -54,7 +54,7 @@ def make(
     *,
     memory_limit: str = MEMORY_LIMIT,
 ) -> StagedTable:
-    """Write a mart under a prefix of the release's run, in the order of its key.
+    """Run a mart's query and write its rows under a prefix of the release's run, in the order of its key.
 
     Only for a run that has the dataset to itself.
 
@@ -76,7 +76,7 @@ def make(
     with storage.scratch(dataset.name) as folder:
         spill, rows = folder / "spill", folder / f"{mart.name}.parquet"
         spill.mkdir()
-        with connected(content, memory_limit=memory_limit, spill_into=spill) as connection:
+        with connect(content, memory_limit=memory_limit, spill_into=spill) as connection:
             try:
                 _stoppable(connection, lambda: _write(mart, _rows(mart, connection), rows))
             except (duckdb.Error, pa.ArrowException) as error:
@@ -112,7 +112,7 @@ def _stoppable(connection: duckdb.DuckDBPyConnection, work: Callable[[], None]) 
 
 def _rows(mart: Mart, connection: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
     """The query's rows in the order of the key, with the contract's columns in its order."""
-    query = the_query(connection, sql_of(mart))
+    query = parse_query(connection, sql_of(mart))
     if query is None:
         raise StageError(
             f"The SQL of the mart {mart.name} is not one query.", where=str(sql_path(mart)), fix="Write one SELECT."

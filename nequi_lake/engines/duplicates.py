@@ -1,4 +1,4 @@
-"""Records that stand more than once: which of them are one record, and which contradict each other.
+"""Finds raw records that share a key: equal ones, and ones that contradict each other.
 
 The audit finds duplicate keys at no extra cost; finding the source records takes a second pass over the raw files, run
 only then. What identifies records waits on disk; in memory are the keys
@@ -38,7 +38,7 @@ _VALUES = ("__values_0", "__values_1")
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Records of a dataset that repeat others.
+    """Raw records that share a key of a table with others.
 
     Attributes:
         repeated: table → raw file → numbers of the records that give the table nothing, because an earlier one gives
@@ -49,7 +49,7 @@ class Duplicates:
     repeated: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
     conflicting: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
 
-    def repeated_in(self, table: Table, file: RawFile) -> Sequence[int]:
+    def repeats_in(self, table: Table, file: RawFile) -> Sequence[int]:
         """The records of ``file`` that give ``table`` nothing new."""
         return self.repeated.get(table.name, {}).get(file.name, ())
 

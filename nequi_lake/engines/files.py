@@ -1,4 +1,4 @@
-"""The Parquet files of tables under way, written alike by every engine, under a prefix that no reader looks at."""
+"""Parquet files of staged tables, written alike by every engine, under a prefix that no reader looks at."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class TableWriter:
         self._files: dict[str, list[DataFile]] = defaultdict(list)
 
     def add(self, table: Relation, rows: pl.DataFrame, prefix: str) -> None:
-        """Take some of a table's rows.
+        """Add rows of a table.
 
         Args:
             table: the table.
@@ -88,7 +88,7 @@ class TableWriter:
             rows.sink_batches(lambda batch: self.add(table, batch, prefix), engine="streaming")
 
     def finish(self) -> None:
-        """Write all rows that are still held."""
+        """Write the rows that are still in memory."""
         for folder in list(self._held):
             self._write(folder)
 
@@ -136,7 +136,7 @@ class Spool:
         folder.mkdir(parents=True)
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Take some rows."""
+        """Add rows."""
         self._held.append(rows)
         self._held_bytes += _size_bytes(rows)
         if self._held_bytes > _SPOOLED_BYTES:

@@ -1,4 +1,4 @@
-"""Which release would a run make? A fingerprint of all that makes its rows.
+"""The id of a release: a fingerprint of all that makes its rows.
 
 It covers the raw files or tables, the declaration, its expressions, the modules that the declaration comes from with
 the helper modules that they import, and one number for the rules of staging that all engines share. It does not cover
@@ -37,7 +37,7 @@ _LANGUAGE = ("nequi_lake.datasets.spec", "nequi_lake.datasets.rules")
 
 
 def release_id(dataset: Dataset, files: Iterable[RawFileVersion]) -> str:
-    """Twelve hexadecimal digits that change with a raw file, the declaration, its modules and the rules of staging."""
+    """Return 12 hexadecimal digits that change with a raw file, the declaration, its modules or the staging rules."""
     parts = [f"staging {STAGING_RULES}"]
     parts += [f"{file.file} {file.sha256}" for file in sorted(files, key=lambda file: file.file)]
     for declared in dataset.readable_files:
@@ -51,7 +51,7 @@ def release_id(dataset: Dataset, files: Iterable[RawFileVersion]) -> str:
 
 
 def mart_release_id(mart: Mart, source_release: str) -> str:
-    """Twelve hexadecimal digits that change with the release of the tables, the mart's SQL, contract and rules.
+    """Return 12 hexadecimal digits that change with the tables' release, the mart's SQL, contract and rules.
 
     Args:
         mart: the mart.

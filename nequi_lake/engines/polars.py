@@ -111,7 +111,7 @@ def _stage_file(part: StagePart) -> PartResult:
     scratch.mkdir()
     copies = repaired_copies([file], job.files, storage, scratch).get(file.name, {})
     rules = [*rules_of_file(dataset, file), *job.duplicates.rules(dataset, file)]
-    repeated = {table: job.duplicates.repeated_in(table, file) for table in job.tables_of(file)}
+    repeated = {table: job.duplicates.repeats_in(table, file) for table in job.tables_of(file)}
     records = typed_with_validity(dataset, file, kept, rules, storage, copies)
     writer, counts = TableWriter(storage, name=part.name), Counter[str]()
     prefixes = {table.name: prefix(dataset, table, job.release, storage) for table in repeated}

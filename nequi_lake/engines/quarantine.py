@@ -1,4 +1,4 @@
-"""Bad records of a raw file on their way into the quarantine: in the file's order, however many there are."""
+"""Writes the bad records of a raw file into the quarantine, in the file's order, in bounded memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nequi_lake.lake.storage import StorageBackend
 
 
 class QuarantineWriter:
-    """Takes the records of one raw file that cannot be read or break a rule, and writes them.
+    """Writes the records of one raw file that cannot be read or break a rule.
 
     Args:
         dataset: whose file it is.
@@ -38,7 +38,7 @@ class QuarantineWriter:
         """Records that break a rule."""
 
     def add(self, bad: pl.DataFrame, rules: list[Rule]) -> None:
-        """Take flagged records that break one of the rules, in the file's order."""
+        """Add records that break one of the rules, in the file's order."""
         rows = _described(self._dataset, self._file, rules, bad)
         self.broken += rows.height
         is_before = pl.col("record") < rows["record"][-1]

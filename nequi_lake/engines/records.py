@@ -31,7 +31,7 @@ _BATCH_BYTES = 32 * 2**20
 
 @contextmanager
 def engine_errors(dataset: Dataset, files: Mapping[str, RawFileVersion], storage: StorageBackend) -> Iterator[None]:
-    """Give what the engine raises in the block as an error of the lake.
+    """Raise what the engine raises in the block as an error of the lake.
 
     Raises:
         StageError: the engine could not read or write a file.
@@ -166,7 +166,7 @@ def process_batches(
     records: pl.LazyFrame,
     process: Callable[[pl.DataFrame, pl.DataFrame], None],
 ) -> None:
-    """Hand over flagged records of a file: batch by batch, recast for good, and those of them that break a contract.
+    """Pass the records of a file to ``process``, batch by batch, strictly cast, each with those that break a contract.
 
     The engine waits while ``process`` deals with a batch. Where it has several sinks for one scan itself, it reads on
     while the slowest is at work, and holds what that has not taken.

@@ -1,4 +1,4 @@
-"""Splits a CSV file into records, each with the line on which it begins, whatever is wrong with them.
+"""Splits a CSV file into records, damaged ones too, each with the line on which it begins.
 
 Parsers read a file as a whole or not at all, and differ in what they tolerate; this yields every record.
 """
@@ -81,7 +81,7 @@ def _holding(lines: Iterator[tuple[int, bytes]], held: deque[tuple[int, bytes]])
 
 
 def _without_quoted(text: bytes) -> bytes | None:
-    """A text, of as many opening as closing quotes, without its quoted fields; None where one does not come out right.
+    """Return a text with as many opening as closing quotes without its quoted fields; None where quotes do not match.
 
     What stands between quotes is in turn outside and inside of a field.
     """

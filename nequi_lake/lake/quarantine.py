@@ -1,4 +1,4 @@
-"""The quarantine: raw records that broke a contract, quarantined by the run that staged their dataset.
+"""The quarantine: raw records that broke a contract, kept by the run that staged their dataset.
 
     quarantine/<dataset>/<run>/<raw file>/<part>.parquet
     quarantine/<dataset>/newest.json               the last run that wrote all of its quarantine
@@ -42,7 +42,7 @@ def finish_quarantine(storage: StorageBackend, dataset: str, run_id: str) -> Non
 
 
 def newest_run(storage: StorageBackend, dataset: str) -> str | None:
-    """The last run whose quarantine is there whole; None where there is none."""
+    """The last run whose quarantine is complete; None where there is none."""
     pointer = quarantine_folder(storage, dataset, f"{NEWEST}.json")
     return str(json.loads(storage.read(pointer))["run_id"]) if storage.exists(pointer) else None
 

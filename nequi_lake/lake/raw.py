@@ -90,8 +90,8 @@ class RawZone:
         kept = (file for file in self._kept(dataset, version).values() if file.file in names)
         return ", ".join(dict.fromkeys(file.source for file in kept)) or None
 
-    def never_kept(self, dataset: str) -> dict[str, FileInfo]:
-        """The files, of any version, that no manifest names: what killed runs left, or what is being kept just now."""
+    def unlisted_files(self, dataset: str) -> dict[str, FileInfo]:
+        """Return the files of all versions that no manifest names: left by killed runs, or being written now."""
         found = self._storage.files(raw_folder(self._storage, dataset))
         manifests = [path for path in found if path.endswith(MANIFEST)]
         kept = [self._manifest(*path.removesuffix(MANIFEST).rsplit("/", 1)) for path in manifests]

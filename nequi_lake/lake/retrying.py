@@ -1,4 +1,4 @@
-"""Trying again what comes to the same end each time. A publish does not: it would take the place of another one."""
+"""Retrying of idempotent calls. A publish is none: it could replace another one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
 
 
 def retrying(again: Callable[[BaseException], bool]) -> Retrying:
-    """Attempts with waits that grow, for as long as ``again`` says of their error that another may do; then the error.
+    """Yield attempts with growing waits while ``again`` is true of their error; raise the last error.
 
     Call it with a function and its arguments, or write ``for attempt in retrying(…): with attempt: …``.
     """

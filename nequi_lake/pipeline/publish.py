@@ -27,7 +27,7 @@ Staged = Mapping[str, StagedTable]
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What a run wants of a release group.
+    """Which relations of a release group a run publishes or checks.
 
     Attributes:
         relations: names of the relations to publish; None for all of the group.

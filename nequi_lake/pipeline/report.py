@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenReport:
-    """A report that lies in the lake.
+    """A report as written into the lake.
 
     Attributes:
         table: the relation that was profiled, as readers saw it.

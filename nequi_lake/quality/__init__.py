@@ -1,1 +1,1 @@
-"""Is the file whole, and does the table keep its contract? Answers are values, not exceptions."""
+"""The checks of raw files and of tables. A result is a value, not an exception."""

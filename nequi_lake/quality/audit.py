@@ -1,4 +1,4 @@
-"""Does the table keep its contract? Checked on the staged or published Parquet files, before anyone reads them."""
+"""The audit: checks staged or published Parquet files against the contract, before anyone reads them."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class _TableAudit:
         )
 
     def _derived_values(self) -> Iterator[str]:
-        """The rules of the columns that no single record gave, so that the row pass could not hold them."""
+        """Check the rules of columns that no single record gives, which staging cannot check."""
         broken = {
             f"{column.name} {describe(rule)}": keeps.fill_null(True).not_().sum()
             for column in self.table.derived_columns

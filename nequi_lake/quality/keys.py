@@ -1,4 +1,4 @@
-"""Do keys repeat, and does every reference have its parent? Asked of Parquet files by DuckDB, in bounded memory.
+"""Finds repeated keys and references without a parent in Parquet files, by DuckDB, in bounded memory.
 
 DuckDB groups and joins by hash, and what does not fit into its memory spills onto the disk, so that time grows with the
 rows and memory does not.
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Relation
-from nequi_lake.lake.read.query import MEMORY_LIMIT, connected
+from nequi_lake.lake.read.query import MEMORY_LIMIT, connect
 from nequi_lake.lake.release import StagedTable
 from nequi_lake.lake.storage import StorageBackend
 
@@ -27,12 +27,12 @@ _SCHEMA = "audited"
 
 @dataclass(frozen=True)
 class KeyQueries:
-    """Questions about the keys of relations, for as long as the connection is open."""
+    """Queries about the keys of relations, while the connection is open."""
 
     _connection: duckdb.DuckDBPyConnection
 
     def repeated(self, relation: str, key: Sequence[str], examples: int) -> tuple[int, list[dict[str, Any]]]:
-        """How many rows repeat the key of another, and some of these keys, column → value."""
+        """Return how many rows repeat the key of another, and examples of such keys, column → value."""
         columns = ", ".join(map(_quoted, key))
         groups = f"SELECT {columns}, count(*) AS n FROM {_table(relation)} GROUP BY {columns} HAVING count(*) > 1"
         count = self._one(f"SELECT coalesce(sum(n - 1), 0) FROM ({groups})")
@@ -42,7 +42,7 @@ class KeyQueries:
         return count, [dict(zip(key, row, strict=True)) for row in rows]
 
     def orphans(self, relation: str, column: str, parent: str, parent_key: str, examples: int) -> tuple[int, list[Any]]:
-        """How many rows refer to a key that the parent does not have, with examples. Nulls refer to nothing."""
+        """Return how many rows refer to a key that the parent does not have, with examples. Nulls refer to nothing."""
         value = _quoted(column)
         without = (
             f"SELECT {value} FROM {_table(relation)} AS child "
@@ -66,12 +66,12 @@ class KeyQueries:
 def key_queries(
     dataset: Dataset, relations: Mapping[str, StagedTable], storage: StorageBackend
 ) -> Iterator[KeyQueries]:
-    """Open the files of relations for questions about their keys."""
+    """Open the files of relations for queries about their keys."""
     content = {
         (_SCHEMA, name): storage.dataset(dict.fromkeys(staged.paths), _key_schema(dataset.relation(name)))
         for name, staged in relations.items()
     }
-    with connected(content, memory_limit=MEMORY_LIMIT) as connection:
+    with connect(content, memory_limit=MEMORY_LIMIT) as connection:
         yield KeyQueries(connection)
 
 

@@ -312,11 +312,11 @@ def test_what_no_manifest_names_was_never_kept(
     zone.keep(PAIR, in_parts(tmp_path, a=b"1", b=b"23"))
     keep("one.bin", "v2")
     keep("two.bin", "v2")
-    assert zone.never_kept("pair") == {}
+    assert zone.unlisted_files("pair") == {}
     left = [
         storage.path("raw", "pair", *names)
         for names in (("version=v1", "one", "c.bin"), ("version=v1", "two.bin"), ("version=v3", "one.bin"))
     ]
     for path in left:
         storage.write(path, b"left over")
-    assert sorted(zone.never_kept("pair")) == left
+    assert sorted(zone.unlisted_files("pair")) == left

@@ -1,4 +1,4 @@
-"""What a person means by an older version: a time, or a release by the first characters of its id."""
+"""How an older version is named: by a time, or by the first characters of a release's id."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def parse(as_of: datetime | str) -> datetime | str:
 
 
 def find(catalog: LakeCatalog, dataset: Dataset, release: str) -> list[ReleaseState]:
-    """The releases of the dataset, and of its marts, whose id begins so; of one id, the newest complete one."""
+    """The releases of the dataset, and of its marts, whose id begins with this; of one id, the newest complete one."""
     found: dict[str, ReleaseState] = {}
     for group in dataset.release_groups:
         for state in catalog.releases(dataset, group):

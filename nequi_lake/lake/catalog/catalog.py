@@ -1,4 +1,4 @@
-"""The catalog: one Iceberg table a table or mart, published by one snapshot each, read a whole release at a time."""
+"""The catalog: one Iceberg table per table or mart, published by one snapshot each, read a whole release at a time."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ class LakeCatalog:
         return schema.as_arrow()
 
     def expire(self, dataset: str, table: str, snapshot_ids: Collection[int]) -> None:
-        """Take snapshots out of a table, in one commit. Their files stay where they are.
+        """Remove snapshots from a table, in one commit. Their files stay.
 
         Raises:
             CatalogConflictError: another writer changed the table at the same time.
@@ -332,7 +332,7 @@ def _glue(options: dict[str, str]) -> MetastoreCatalog:
 
 
 def _properties(dataset: Dataset, table: Relation) -> dict[str, str]:
-    """What a table's catalog entry says of it, for those who find it in Athena or Glue first."""
+    """Return the properties of a table's catalog entry, which Athena and Glue show."""
     return {
         **_NO_RETRY,
         "Description": table.description,

@@ -1,4 +1,4 @@
-"""Clearing away what killed and refused runs left behind. Never a file that a snapshot names."""
+"""Removes what killed and refused runs left. Never a file that a snapshot names."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from nequi_lake.lake.storage import StorageBackend
 log = logging.getLogger(__name__)
 
 
-def written_in(dataset: Dataset, storage: StorageBackend) -> list[str]:
-    """The dataset's folders in which files are written whole, by way of a draft where the storage needs one."""
+def write_folders(dataset: Dataset, storage: StorageBackend) -> list[str]:
+    """Return the dataset's folders into which files are written atomically."""
     return [storage.path(zone, dataset.name) for zone in (RAW, QUARANTINE, RELEASES, REPORTS)]
 
 
 def remove_temporary_files(dataset: Dataset, storage: StorageBackend) -> None:
-    """Remove what killed writers had begun. Only for a run that has the dataset to itself: another's may be at work."""
-    for folder in written_in(dataset, storage):
+    """Remove temporary files of killed writers. The caller holds the dataset's lock; others may write."""
+    for folder in write_folders(dataset, storage):
         for draft in storage.temporary_files(folder):
             storage.remove(draft)
 
 
 def remove_orphans(dataset: Dataset, catalog: LakeCatalog, storage: StorageBackend) -> int:
-    """Remove the staged files that no snapshot has, and say how many runs they were of; and drafts of killed writers.
+    """Remove staged files that no snapshot names, and temporary files; return the number of runs that left them.
 
     Only for a run that has the dataset to itself: another run's stage would look like an orphan.
     """

@@ -1,4 +1,4 @@
-"""Keeping the lake small: old releases go, and then the files that no kept snapshot needs, and what killed runs left.
+"""Maintenance: removes old releases, then files that no kept snapshot needs, and what killed runs left.
 
 The catalog forgets a release first, and its files go afterwards, so that a kill in between leaves files that nothing
 names, which the next time removes. A reader that opened a release before it was forgotten may find its files gone.
@@ -18,7 +18,7 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogConflictError, CatalogError, NequiLakeError, TransientError
 from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.catalog.commits import parse_summary, time_of
-from nequi_lake.lake.catalog.housekeeping import written_in
+from nequi_lake.lake.catalog.housekeeping import write_folders
 from nequi_lake.lake.layout import PROCESSED, QUARANTINE, RELEASES, raw_folder
 from nequi_lake.lake.quarantine import NEWEST, newest_run
 from nequi_lake.lake.raw import RawZone
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class RetentionPolicy:
-    """What stays.
+    """What maintenance keeps.
 
     Attributes:
         age: every release, metadata file and quarantine that is younger.
@@ -46,7 +46,7 @@ class RetentionPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class Removed:
-    """What went, or would go, of a dataset."""
+    """What was removed of a dataset, or would be."""
 
     dataset: str
     snapshots: int = 0
@@ -56,7 +56,7 @@ class Removed:
 
 @dataclass(frozen=True, kw_only=True)
 class MaintenanceResult:
-    """What came of the maintenance of several datasets.
+    """Results of the maintenance of several datasets.
 
     Attributes:
         removed: what went of each dataset that did not refuse.
@@ -115,7 +115,7 @@ def maintain(
     now: datetime | None = None,
     dry_run: bool = False,
 ) -> Removed:
-    """Forget old releases of a dataset, and remove the files that no kept snapshot needs.
+    """Remove old releases of a dataset, then the files that no kept snapshot needs.
 
     What readers see stays, whatever its age, and a release stays or goes for all tables together. A mart's release
     stays as long as that of the tables it was made from.
@@ -228,8 +228,8 @@ def _needed(iceberg: IcebergTable, kept: Collection[Snapshot]) -> set[str]:
 
 def _left_by_killed(dataset: Dataset, storage: StorageBackend) -> dict[str, FileInfo]:
     """Drafts, and raw files that no manifest names."""
-    left = RawZone(storage).never_kept(dataset.name)
-    for folder in written_in(dataset, storage):
+    left = RawZone(storage).unlisted_files(dataset.name)
+    for folder in write_folders(dataset, storage):
         drafts = set(storage.temporary_files(folder))
         left |= {path: file for path, file in storage.files(folder).items() if path in drafts}
     return left

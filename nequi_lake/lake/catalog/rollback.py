@@ -1,4 +1,4 @@
-"""Going back: an older release becomes what readers see, by new commits of the old files."""
+"""Rollback: an older release becomes what readers see, by new commits of its files."""
 
 from __future__ import annotations
 

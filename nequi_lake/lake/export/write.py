@@ -1,4 +1,4 @@
-"""Rows on their way into a file for people: CSV, Parquet or Excel, a batch at a time, so that memory stays bounded."""
+"""Writes rows as CSV, Parquet or Excel, a batch at a time, so that memory stays bounded."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _EXCEL_SINCE = 1900
 
 
 def escape_formula(value: V) -> V | str:
-    """The value, behind an apostrophe where a spreadsheet would run it as a formula; numbers stay as they are.
+    """Put an apostrophe before a text that a spreadsheet would run as a formula; numbers stay as they are.
 
     Source of the rule: OWASP, CSV Injection.
     """
@@ -46,7 +46,7 @@ def escape_formula(value: V) -> V | str:
     return value
 
 
-def harmless_text(column: str) -> pl.Expr:
+def escape_formulas(column: str) -> pl.Expr:
     """:func:`escape_formula` of a whole column of text."""
     import polars as pl
 
@@ -69,7 +69,7 @@ class Written:
 
 
 def write(batches: pa.RecordBatchReader, path: Path) -> Written:
-    """Write rows into a file whose ending, one of :data:`KINDS`, says how. The file is complete or absent.
+    """Write rows into a file whose ending, one of :data:`KINDS`, says the format. The file is complete or absent.
 
     A value that a format has no type for becomes text: JSON for lists and structures, hexadecimal digits for bytes.
     Excel's numbers have 15 digits and its calendar begins in 1900, so that what is beyond becomes text there.
@@ -107,7 +107,7 @@ def _write_csv(batches: pa.RecordBatchReader, draft: Path) -> int:
         file.write(header.getvalue().encode())
         for batch in batches:
             frame = pl.DataFrame(_plain(batch))
-            texts = [harmless_text(name) for name, dtype in frame.schema.items() if dtype == pl.String]
+            texts = [escape_formulas(name) for name, dtype in frame.schema.items() if dtype == pl.String]
             frame.with_columns(texts).write_csv(file, include_header=False)
             rows += frame.height
     return rows

@@ -19,13 +19,13 @@ MEMORY_LIMIT = f"{192 * (os.cpu_count() or 1)}MB"
 
 
 @contextmanager
-def connected(
+def connect(
     tables: Mapping[tuple[str, str], pyarrow.dataset.Dataset],
     *,
     memory_limit: str | None = None,
     spill_into: Path | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that knows these tables, for the time of the block.
+    """Open a connection that knows these tables, for the time of the block.
 
     Args:
         tables: (dataset, table) → its content; SQL names it ``<dataset>.<table>``.
@@ -51,8 +51,8 @@ def connected(
         yield connection
 
 
-def the_query(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation | None:
-    """The one query that the text is, not yet run; None where it is anything else.
+def parse_query(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation | None:
+    """Parse a text that is one SELECT, and do not run it; None where it is anything else.
 
     Raises:
         duckdb.Error: it cannot be read, or names what does not exist.

@@ -18,7 +18,7 @@ from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import CatalogError
 from nequi_lake.formats.types import pandas_type
 from nequi_lake.lake.catalog.as_of import find, parse, resolve_single
-from nequi_lake.lake.read.query import connected, the_query
+from nequi_lake.lake.read.query import connect, parse_query
 from nequi_lake.lake.read.scan import scan_files
 from nequi_lake.lake.release import DataFile, PublishedTable, Release
 from nequi_lake.lake.settings import Settings
@@ -324,9 +324,9 @@ class Lake:
         named = [dataset for dataset in self.datasets.values() if dataset.name in query.lower()]
         tables = {(d.name, name): table.to_dataset() for d in named for name, table in self._read(d).items()}
         empty = [dataset.name for dataset in named if dataset.name not in {of for of, _ in tables}]
-        with connected(tables) as connection:
+        with connect(tables) as connection:
             try:
-                relation = the_query(connection, query)
+                relation = parse_query(connection, query)
                 if relation is None:
                     raise CatalogError(
                         "This is not one query.", where=query, fix="Write one SELECT; a lake is read only."

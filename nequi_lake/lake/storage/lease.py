@@ -1,4 +1,4 @@
-"""One run at a time where no operating system holds a lock: a small object that its owner keeps fresh.
+"""A lock in a bucket: a small object that its owner renews while it works.
 
 Conditional writes decide who has it. Its age is measured by the server's own clock alone, so that no machine's clock
 matters. The owner renews it while it works; one that was killed stops doing so, and the next run takes it over.
@@ -117,7 +117,7 @@ class _Lease:
 
     @contextmanager
     def kept_fresh(self) -> Iterator[None]:
-        """Write it again and again while the block runs, and give it back at the end."""
+        """Renew the lease while the block runs, and delete it at the end."""
         ended = threading.Event()
         thread = threading.Thread(target=self._keep_fresh, args=(ended,), name="lease", daemon=True)
         thread.start()
