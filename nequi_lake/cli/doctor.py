@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import NequiLakeError, SourceError
-from nequi_lake.lake.check import Check
+from nequi_lake.lake.check import Check, run_check
 from nequi_lake.lake.layout import read_identity
 from nequi_lake.lake.read.reader import Lake
-from nequi_lake.lake.storage.faults import translate_error
 from nequi_lake.sources import Source
 
 MIN_FREE_BYTES = 1_000_000_000
@@ -20,36 +18,20 @@ MIN_FREE_BYTES = 1_000_000_000
 def examine(lake: Lake, source: Source) -> list[Check]:
     """Run every check, in order."""
     return [
-        _ask("storage_access", lake.settings.uri, lake.storage.check_access),
-        _ask("storage_writable", lake.settings.uri, lambda: _writable(lake)),
-        _ask("lake_format", lake.settings.uri, lambda: _format(lake)),
-        _ask("free_disk_space", lake.settings.uri, lambda: _free_space(lake)),
-        _ask("source_access", source.describe(), lambda: f"as {source.account()}"),
-        _ask("source_datasets", source.describe(), lambda: _offered(lake, source)),
-        _ask("catalog_access", lake.settings.catalog_uri or lake.settings.catalog, lambda: _catalog(lake)),
-        _ask("table_files", lake.settings.uri, lambda: _in_place(lake)),
+        run_check("storage_access", lake.settings.uri, lake.storage.check_access),
+        run_check("storage_writable", lake.settings.uri, lambda: _writable(lake)),
+        run_check("lake_format", lake.settings.uri, lambda: _format(lake)),
+        run_check("free_disk_space", lake.settings.uri, lambda: _free_space(lake)),
+        run_check("source_access", source.describe(), lambda: f"as {source.account()}"),
+        run_check("source_datasets", source.describe(), lambda: _offered(lake, source)),
+        run_check("catalog_access", lake.settings.catalog_uri or lake.settings.catalog, lambda: _catalog(lake)),
+        run_check("table_files", lake.settings.uri, lambda: _in_place(lake)),
     ]
 
 
 def offered(lake: Lake, source: Source) -> list[Dataset]:
     """The declared datasets that the source has."""
     return [dataset for dataset in lake.datasets.values() if source.offers(dataset)]
-
-
-def _ask(name: str, subject: str, question: Callable[[], str]) -> Check:
-    try:
-        return Check(name=name, subject=subject, passed=True, found=question())
-    except Exception as error:
-        translated = translate_error(error, subject)
-        if translated is None:
-            raise
-        return Check(
-            name=name,
-            subject=translated.where or subject,
-            passed=False,
-            found=translated.what,
-            fix=translated.fix or "",
-        )
 
 
 def _writable(lake: Lake) -> str:

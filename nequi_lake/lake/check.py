@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from nequi_lake.lake.layout import release_record
 from nequi_lake.lake.storage import StorageBackend
+from nequi_lake.lake.storage.faults import translate_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,22 @@ class Check:
     def refusal(self) -> str:
         """The failure in words: what failed, and what to do."""
         return f"{self.subject} fails {self.name}: {self.found}\n  to do: {self.fix}"
+
+
+def run_check(name: str, subject: str, question: Callable[[], str | Check]) -> Check:
+    """Run a check of the lake's surroundings: what it found where it passed, or a whole answer.
+
+    An error of the storage or of AWS that the check raises is its failure.
+    """
+    try:
+        answer = question()
+    except Exception as error:
+        translated = translate_error(error, subject)
+        if translated is None:
+            raise
+        where, what, fix = translated.where or subject, translated.what, translated.fix or ""
+        return Check(name=name, subject=where, passed=False, found=what, fix=fix)
+    return answer if isinstance(answer, Check) else Check(name=name, subject=subject, passed=True, found=answer)
 
 
 def write_record(storage: StorageBackend, dataset: str, run_id: str, checks: Iterable[Check]) -> None:

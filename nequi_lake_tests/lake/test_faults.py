@@ -32,7 +32,7 @@ REFUSALS = {
     "unknown key": (answer("InvalidAccessKeyId", 403), UsageError, "does not accept the credentials"),
     "wrong secret": (answer("SignatureDoesNotMatch", 403), UsageError, "does not accept the credentials"),
     "denied": (answer("AccessDenied", 403), StorageError, "does not allow PutObject"),
-    "no bucket": (answer("NoSuchBucket", 404), UsageError, "nequi-lake infra deploy"),
+    "no bucket": (answer("NoSuchBucket", 404), UsageError, "Deploying the stack makes the bucket"),
     "slow down": (answer("SlowDown", 503), TransientError, "too busy"),
     "internal": (answer("InternalError", 500), TransientError, "too busy"),
     "some other 503": (answer("Whatever", 503), TransientError, "too busy"),

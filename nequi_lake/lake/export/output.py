@@ -23,11 +23,20 @@ def kind_of(path: Path, endings: Sequence[str]) -> str:
             where=str(path),
             fix=f"Let the name end in one of: {', '.join(endings)}.",
         )
+    check_folder(path)
+    return ending
+
+
+def check_folder(path: Path) -> None:
+    """Check that a file can be made under this name.
+
+    Raises:
+        UsageError: its folder does not exist, or a folder has this name.
+    """
     if not path.absolute().parent.is_dir():
         raise UsageError("The folder for this file does not exist.", where=str(path), fix="Make the folder first.")
     if path.is_dir():
         raise UsageError("This is a folder.", where=str(path), fix="Name a file.")
-    return ending
 
 
 @contextmanager

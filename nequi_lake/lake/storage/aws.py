@@ -239,13 +239,13 @@ def _explain_answer(error: botocore.exceptions.ClientError, where: str) -> Nequi
         return StorageError(
             f"AWS does not allow {error.operation_name} to whom these credentials belong.",
             where=where,
-            fix="Use the pipeline's role, or the reader's for reading (nequi-lake infra status), or widen the policy.",
+            fix="Use the pipeline's role, or the reader's for reading (outputs of the stack), or widen the policy.",
         )
     if code == "NoSuchBucket":
         return UsageError(
             "The bucket does not exist.",
             where=where,
-            fix="Is NEQUI_LAKE_URI right? nequi-lake infra deploy makes the bucket.",
+            fix="Is NEQUI_LAKE_URI right? Deploying the stack makes the bucket: docs/infrastructure.md",
         )
     if code in ("NotImplemented", "InvalidArgument", "InvalidRequest", "InvalidEncryptionAlgorithmError"):
         return StorageError(

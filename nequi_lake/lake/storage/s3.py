@@ -79,7 +79,7 @@ class S3Storage(StorageBackend):
             raise UsageError(
                 f"There is no bucket {bucket}.",
                 where=self.uri,
-                fix="Is NEQUI_LAKE_URI right? nequi-lake infra deploy makes the bucket.",
+                fix="Is NEQUI_LAKE_URI right? Deploying the stack makes the bucket: docs/infrastructure.md",
             )
         return f"bucket {bucket}, {'at' if self.access.endpoint else 'as'} {who}"
 
