@@ -288,7 +288,7 @@ def test_the_wheel_has_the_templates(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     for name in kept:
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / "source" / name)
-    wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, tmp_path / "source"]
+    wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(tmp_path / "source")]
     subprocess.run(wheel, check=True)
     (built,) = tmp_path.glob("*.whl")
     templates = {"nequi_lake/infra/lake.yaml", "nequi_lake/infra/service.yaml"}
