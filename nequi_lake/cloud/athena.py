@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, cast
 
+import polars as pl
 import pyarrow as pa
 import pyathena
 import pyathena.error
+from pyathena.polars.cursor import PolarsCursor
+from pyathena.polars.result_set import AthenaPolarsResultSet
 
 from nequi_lake.errors import CatalogError, UsageError
+from nequi_lake.lake.export.write import distinct
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage.aws import access, translate_error
 
 USD_PER_TB = 5.0
 """What Athena asks for a terabyte scanned in most regions. Source: aws.amazon.com/athena/pricing, 2026."""
-_LEAST_BYTES = 10_000_000
+_MIN_BYTES = 10_000_000
 _TB = 10**12
 
 
@@ -39,24 +43,23 @@ class Cost:
     @property
     def usd(self) -> float:
         """What it costs at :data:`USD_PER_TB`: ten megabytes at least, except for what reads nothing at all."""
-        return max(self.scanned_bytes, _LEAST_BYTES if self.scanned_bytes else 0) / _TB * USD_PER_TB
+        return max(self.scanned_bytes, _MIN_BYTES if self.scanned_bytes else 0) / _TB * USD_PER_TB
 
 
 def ask(query: str, settings: Settings, *, poll_s: float = 0.5) -> tuple[list[dict[str, Any]], Cost]:
-    """Run one query like :func:`batches`, and give its rows, column name → value, and what it took."""
-    with _answered(query, settings, poll_s) as cursor:
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor], _cost(cursor)
+    """Run one query like :func:`batches`, and return its rows, column name → value, and what it took."""
+    with _execute(query, settings, poll_s, 10_000) as (frames, cost):
+        return [row for frame in frames for row in frame.iter_rows(named=True)], cost
 
 
 @contextmanager
 def batches(
     query: str, settings: Settings, *, poll_s: float = 0.5, rows: int = 10_000
 ) -> Iterator[tuple[pa.RecordBatchReader, Cost]]:
-    """Run one query in the lake's workgroup, and read what it gives ``rows`` at a time while the block runs.
+    """Run one query in the lake's workgroup, and read its result about ``rows`` at a time while the block runs.
 
     A table is named ``dataset.table``. Athena sees each table's newest commit, so that siblings may be one commit apart
-    while a run publishes.
+    while a run publishes. Arrays, maps, rows, binaries and times with a zone come as Athena's text.
 
     Args:
         query: in Athena's SQL.
@@ -65,58 +68,19 @@ def batches(
         rows: how many to read at a time.
 
     Raises:
-        UsageError: the lake is not in Glue.
+        UsageError: the lake is not in Glue, or two columns have one name.
         CatalogError: Athena refuses the query, or it broke off.
         TransientError: Athena could not be reached.
     """
-    with _answered(query, settings, poll_s) as cursor:
-        schema = pa.schema([(name, _arrow_type(kind, scale)) for name, kind, _, _, _, scale, _ in cursor.description])
-        yield pa.RecordBatchReader.from_batches(schema, _read(cursor, schema, rows)), _cost(cursor)
-
-
-def _read(cursor: Any, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
-    while page := cursor.fetchmany(rows):
-        columns = [
-            pa.array([_as_text(value) for value in column] if field.type == pa.string() else column, field.type)
-            for field, column in zip(schema, zip(*page, strict=True), strict=True)
-        ]
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _arrow_type(kind: str, scale: int) -> pa.DataType:
-    """The Arrow type of one of Athena's; text for what has none that keeps every value."""
-    if kind == "decimal":
-        return pa.decimal128(38, scale)
-    return _ARROW_TYPES.get(kind, pa.string())
-
-
-_ARROW_TYPES = {
-    "boolean": pa.bool_(),
-    **dict.fromkeys(("tinyint", "smallint", "integer", "bigint"), pa.int64()),
-    **dict.fromkeys(("float", "real", "double"), pa.float64()),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us"),
-    "varbinary": pa.binary(),
-}
-
-
-def _as_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-
-
-def _cost(cursor: Any) -> Cost:
-    return Cost(
-        scanned_bytes=cursor.data_scanned_in_bytes or 0,
-        seconds=(cursor.engine_execution_time_in_millis or 0) / 1000,
-        query_id=cursor.query_id or "",
-    )
+    with _execute(query, settings, poll_s, rows) as (frames, cost):
+        first = next(frames)
+        read = (batch for frame in chain([first], frames) for batch in frame.to_arrow().to_batches() if len(batch))
+        yield pa.RecordBatchReader.from_batches(first.to_arrow().schema, read), cost
 
 
 @contextmanager
-def _answered(query: str, settings: Settings, poll_s: float) -> Iterator[Any]:
-    """A cursor at the beginning of a query's answer."""
+def _execute(query: str, settings: Settings, poll_s: float, rows: int) -> Iterator[tuple[Iterator[pl.DataFrame], Cost]]:
+    """A query's result, some rows at a time with a frame without rows at its end, and what it took."""
     if settings.catalog != "glue":
         raise UsageError(
             "Athena reads the Glue Data Catalog, and this lake is not in it.",
@@ -130,10 +94,24 @@ def _answered(query: str, settings: Settings, poll_s: float) -> Iterator[Any]:
             region_name=way.region,
             session=way.session,
             poll_interval=poll_s,
+            # Not ArrowCursor, which makes "" of a text that is missing, and text of a decimal.
+            cursor_class=PolarsCursor,
+            cursor_kwargs={"chunksize": rows},
         ) as connection:
             cursor = connection.cursor()
             cursor.execute(query)
-            yield cursor
+            # Polars would give the second of one name another.
+            distinct([name for name, *_ in cursor.description or ()])
+            yield (
+                chain(
+                    cursor.iter_chunks(), [pl.DataFrame(schema=cast(AthenaPolarsResultSet, cursor.result_set).dtypes)]
+                ),
+                Cost(
+                    scanned_bytes=cursor.data_scanned_in_bytes or 0,
+                    seconds=(cursor.engine_execution_time_in_millis or 0) / 1000,
+                    query_id=cursor.query_id or "",
+                ),
+            )
     except pyathena.error.Error as error:
         told = translate_error(error, settings.athena_workgroup)
         if told:

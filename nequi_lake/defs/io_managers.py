@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any
 
@@ -22,7 +21,7 @@ from nequi_lake.lake.read.reader import Lake, LakeTable
 from nequi_lake.pipeline.publish import PendingCommit
 from nequi_lake.pipeline.report import write_report
 from nequi_lake.profiling.markdown import markdown
-from nequi_lake.profiling.profile import frame_of
+from nequi_lake.profiling.profile import profile_frame, read_profile
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +132,7 @@ class ReportIOManager(dg.IOManager):
             written = write_report(
                 self._lake,
                 ".".join(dataset_and_name(context.asset_key)),
-                obj,
+                obj["profile"].tolist(),
                 snapshot_id=int(context.output_metadata[SNAPSHOT_ID].value),
             )
         report, published = written.report, written.table.published
@@ -163,4 +162,4 @@ class ReportIOManager(dg.IOManager):
         with as_failure(self._lake.settings.uri):
             published = self._lake.table(f"{dataset}.{name}").published
             path = report_path(self._lake.storage, published.dataset, published.table, "json")
-            return frame_of(json.loads(self._lake.storage.read(path))["profile"])
+            return profile_frame(read_profile(self._lake.storage.read(path)))

@@ -13,14 +13,13 @@ from nequi_lake.defs.names import IO_REPORTS, SNAPSHOT_ID, asset_attributes, ind
 from nequi_lake.lake.layout import REPORTS
 from nequi_lake.lake.read.reader import Lake, LakeTable
 from nequi_lake.pipeline.report import profile_relation, write_index
+from nequi_lake.profiling.profile import STATISTICS, profile_frame
 
 
 def _profile_frame() -> dg.DagsterType:
     with warnings.catch_warnings():
         # dagster-pandas is marked beta as a whole, and says so once a column.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        of_some_types = ("mean", "std", "q25", "median", "q75", "skew", "zeros", "negatives", "blank")
-        lengths = ("shortest", "mean_length", "longest")
         frame: dg.DagsterType = create_dagster_pandas_dataframe_type(
             name="ProfileFrame",
             description="Statistics of a table, one row per column.",
@@ -36,11 +35,8 @@ def _profile_frame() -> dg.DagsterType:
                 PandasColumn.boolean_column("exact", non_nullable=True),
                 PandasColumn.exists("min"),
                 PandasColumn.exists("max"),
-                *(PandasColumn.float_column(name, ignore_missing_vals=True) for name in (*of_some_types, *lengths)),
-                *(
-                    PandasColumn.string_column(name, non_nullable=True)
-                    for name in ("top", "values", "histogram", "correlations", "sample")
-                ),
+                *(PandasColumn.float_column(name, ignore_missing_vals=True) for name in STATISTICS),
+                PandasColumn.exists("profile"),
             ],
         )
         return frame
@@ -71,7 +67,7 @@ def report_asset(dataset: Dataset, table: Relation) -> dg.AssetsDefinition:
     def report(table: LakeTable) -> dg.MaterializeResult[pd.DataFrame]:
         with as_failure(table.published.name):
             began = time.monotonic()
-            frame = profile_relation(table)
+            frame = profile_frame(profile_relation(table))
             return dg.MaterializeResult(
                 value=frame,
                 metadata={

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-
-import pandas as pd
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError
@@ -17,7 +15,7 @@ from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.read.reader import Lake, LakeTable
 from nequi_lake.profiling.dictionary import dictionary_page
 from nequi_lake.profiling.index import TableState, facts_of_report, index_page
-from nequi_lake.profiling.profile import profile
+from nequi_lake.profiling.profile import ColumnProfile, profile
 from nequi_lake.profiling.report import Report, report
 
 log = logging.getLogger(__name__)
@@ -51,13 +49,13 @@ class WrittenIndex:
     links: Mapping[str, str]
 
 
-def profile_relation(table: LakeTable) -> pd.DataFrame:
-    """Statistics of a published relation, one row per column: :func:`nequi_lake.profiling.profile.profile`."""
+def profile_relation(table: LakeTable) -> list[ColumnProfile]:
+    """The profile of every column of a published relation: :func:`nequi_lake.profiling.profile.profile`."""
     log.info("%s: profiling %s rows", table.published.name, f"{table.published.rows:,}")
     return profile(table)
 
 
-def write_report(lake: Lake, name: str, profiled: pd.DataFrame, *, snapshot_id: int) -> WrittenReport:
+def write_report(lake: Lake, name: str, profiled: Sequence[ColumnProfile], *, snapshot_id: int) -> WrittenReport:
     """Write the report of a relation; holds its dataset's lock while it does.
 
     Args:

@@ -15,8 +15,8 @@ _NEAR_LIMIT = 0.9
 _MOSTLY = 0.5
 _DOMINATES = 0.95
 _SKEWED = 5.0
-_FAR = 10.0
-"""Interquartile ranges beyond a quartile from which an extreme value is called far."""
+_OUTLIER = 10.0
+"""Interquartile ranges beyond a quartile from which an extreme value is called an outlier."""
 _MANY = 1_000
 
 
@@ -94,13 +94,13 @@ def _dominated(column: ColumnProfile, _: Column) -> str | None:
     return f"{cut(value, 40)} in {share_text(share)}" if share > _DOMINATES else None
 
 
-def _far_out(column: ColumnProfile, declared: Column) -> str | None:
+def _outliers(column: ColumnProfile, declared: Column) -> str | None:
     spread = (column.q75 or 0.0) - (column.q25 or 0.0)
     if column.q25 is None or column.q75 is None or not spread or _is_name(column, declared):
         return None
     low, high = float(column.min or 0), float(column.max or 0)
     above, below = (high - column.q75) / spread, (column.q25 - low) / spread
-    if max(above, below) < _FAR:
+    if max(above, below) < _OUTLIER:
         return None
     extreme = high if above >= below else low
     return f"{number_text(extreme, column.unit)}, beside a median of {number_text(column.median, column.unit)}"
@@ -136,8 +136,8 @@ _LOOKS: tuple[tuple[str, bool, str, _Look], ...] = (
     ("Constant", False, "Has the same value in every row that has one.", _constant),
     ("Mostly missing", False, "Is missing in more than half of the rows.", _mostly_missing),
     ("One value prevails", False, "One value makes up more than 95 % of those that are there.", _dominated),
-    ("Far out", False, "The greatest or least value lies far from the rest. It may be real.", _far_out),
+    ("Outliers", False, "The min or max lies far from the rest. It may be real.", _outliers),
     ("Skewed", False, "A mean says little of it: prefer the median.", _skewed),
-    ("High cardinality", False, "Text with very many different values: group it before counting by it.", _many_values),
+    ("High cardinality", False, "Text with very many distinct values: group it before counting by it.", _many_values),
     ("Blank text", False, "Texts of nothing but white space, which are no missing values.", _blank),
 )

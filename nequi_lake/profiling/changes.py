@@ -6,12 +6,12 @@ compares with the same one, and not with itself.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import msgspec
 
 from nequi_lake.profiling.profile import ColumnProfile
 
@@ -24,6 +24,7 @@ _SHOWN_VALUES = 10
 class ColumnFacts:
     """What is kept of a column of an earlier release; as in :class:`ColumnProfile`."""
 
+    column: str
     type: str
     missing_share: float
     distinct: int
@@ -31,7 +32,7 @@ class ColumnFacts:
     min: str | None
     max: str | None
     mean: float | None
-    values: list[str] | None
+    values: list[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,15 @@ class ReleaseFacts:
     raw_version: str
     published_at: str
     rows: int
-    columns: dict[str, ColumnFacts]
+    profile: list[ColumnFacts]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    """What tells in the JSON of a report which release is before another."""
+
+    release: str
+    before: ReleaseFacts | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +91,9 @@ def facts_before(report: bytes | None, release: str) -> ReleaseFacts | None:
     if report is None:
         return None
     try:
-        told = json.loads(report)
-        if told["release"] == release:
-            return _facts(told["before"]) if told.get("before") else None
-        return _facts({**told, "columns": {column["column"]: column for column in told["profile"]}})
-    except (ValueError, KeyError, TypeError, AttributeError) as damage:
+        written = msgspec.json.decode(report, type=_Written)
+        return written.before if written.release == release else msgspec.json.decode(report, type=ReleaseFacts)
+    except msgspec.DecodeError as damage:
         log.warning("The report that is there cannot be read (%s); the new one compares with none.", damage)
         return None
 
@@ -94,13 +101,14 @@ def facts_before(report: bytes | None, release: str) -> ReleaseFacts | None:
 def changes(before: ReleaseFacts, rows: int, columns: Sequence[ColumnProfile]) -> Changes:
     """Hold a profile against the release before."""
     known = {column.column for column in columns}
-    compared = [_change(before.columns[c.column], c) for c in columns if c.column in before.columns]
+    then = {column.column: column for column in before.profile}
+    compared = [_change(then[c.column], c) for c in columns if c.column in then]
     changed = tuple(change for change in compared if change)
     return Changes(
         before=before,
         rows=(before.rows, rows),
-        new_columns=tuple(c.column for c in columns if c.column not in before.columns),
-        gone_columns=tuple(name for name in before.columns if name not in known),
+        new_columns=tuple(c.column for c in columns if c.column not in then),
+        gone_columns=tuple(name for name in then if name not in known),
         columns=changed,
         unchanged=len(compared) - len(changed),
     )
@@ -110,8 +118,9 @@ def _change(then: ColumnFacts, now: ColumnProfile) -> ColumnChange | None:
     was, known = set(then.values or ()), set(now.values or ())
     complete = then.values is not None and now.values is not None
     same_mean = then.mean is not None and now.mean is not None and math.isclose(then.mean, now.mean, rel_tol=1e-9)
+    facts = ColumnFacts(**{field.name: getattr(now, field.name) for field in fields(ColumnFacts)})
     # Sums over the same rows in another order differ in their last digits.
-    if replace(_facts_of_column(asdict(now)), mean=then.mean if same_mean else now.mean) == then:
+    if replace(facts, mean=then.mean if same_mean else now.mean) == then:
         return None
     return ColumnChange(
         column=now.column,
@@ -123,20 +132,3 @@ def _change(then: ColumnFacts, now: ColumnProfile) -> ColumnChange | None:
         gone_values=tuple(sorted(was - known)[:_SHOWN_VALUES]) if complete else (),
         retyped=(then.type, now.type) if then.type != now.type else None,
     )
-
-
-def _facts(told: Mapping[str, Any]) -> ReleaseFacts:
-    return ReleaseFacts(
-        release=str(told["release"]),
-        snapshot_id=int(told["snapshot_id"]),
-        raw_version=str(told["raw_version"]),
-        published_at=str(told["published_at"]),
-        rows=int(told["rows"]),
-        columns={name: _facts_of_column(column) for name, column in told["columns"].items()},
-    )
-
-
-def _facts_of_column(told: Mapping[str, Any]) -> ColumnFacts:
-    # What an older version of the lake did not write is None.
-    facts: dict[str, Any] = {field.name: told.get(field.name) for field in fields(ColumnFacts)}
-    return ColumnFacts(**{**facts, "missing_share": float(told["missing_share"]), "distinct": int(told["distinct"])})

@@ -45,10 +45,10 @@ def _changes(report: Report) -> str:
 
 
 def _table(columns: Sequence[ColumnProfile]) -> str:
-    lines = ["| column | type | missing | different | least | mean | greatest |", "|---|---|--:|--:|---|--:|---|"]
+    lines = ["| column | type | missing | distinct | min | mean | max |", "|---|---|--:|--:|---|--:|---|"]
     for c in columns:
         numeric = c.mean is not None
-        least, greatest = (
+        low, high = (
             (extreme_text(c.min, c.unit), extreme_text(c.max, c.unit)) if numeric else (c.min or "", c.max or "")
         )
         cells = [
@@ -56,9 +56,9 @@ def _table(columns: Sequence[ColumnProfile]) -> str:
             c.type,
             share_text(c.missing_share),
             f"{'' if c.exact else '≈ '}{count_text(c.distinct)}",
-            least,
+            low,
             number_text(c.mean) if c.unit != "id" else "",
-            greatest,
+            high,
         ]
         lines.append("| " + " | ".join(plain(cut(cell, _TEXT_SHOWN)) for cell in cells) + " |")
     return "\n".join(lines)

@@ -21,7 +21,7 @@ def number_text(value: float | None, unit: str = "") -> str:
 
 
 def extreme_text(value: str | None, unit: str = "") -> str:
-    """The least or greatest number, which a profile has as text."""
+    """The min or max number, which a profile has as text."""
     return "" if value is None else number_text(float(value), unit)
 
 

@@ -7,12 +7,12 @@ because exact ones would hold all values in memory; they are labelled so. What n
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pandas as pd
 import polars as pl
 
@@ -43,7 +43,28 @@ _QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnProfile:
-    """The profile of one column: a row of the frame that :func:`profile` gives, which says what each value is."""
+    """The profile of one column.
+
+    Attributes:
+        column, type, unit: as the contract has them.
+        count: values that are there.
+        missing: rows without a value.
+        missing_share, null_limit: 0 to 1.
+        distinct: distinct values; texts are told apart by a hash of 64 bits.
+        exact: whether distinct, quartiles and top are exact.
+        min, max: as text, cut to 200 characters.
+        mean, std: of a numeric column; std of a sample.
+        q25, median, q75: of a numeric column, by linear interpolation.
+        top: the most frequent values, each with its count; none of a column that is the key by itself.
+        skew: of a numeric column; of a sample, of the spread rows.
+        zeros, negatives: how many, of a numeric column.
+        blank: texts of nothing but white space.
+        shortest, mean_length, longest: of texts, in characters.
+        values: all distinct values where they are no more than 50.
+        histogram: of a numeric column or a date.
+        correlations: Pearson's, of numeric columns that are no ids, by the other column.
+        sample: the column's values in ten evenly spread rows.
+    """
 
     column: str
     type: str
@@ -75,31 +96,19 @@ class ColumnProfile:
     sample: list[str | None]
 
 
-_AS_JSON = ("top", "values", "histogram", "correlations", "sample")
+_WHOLE = ("zeros", "negatives", "blank", "shortest", "longest")
+STATISTICS = ("mean", "std", "q25", "median", "q75", "skew", *_WHOLE, "mean_length")
+"""Figures that not every type of column has."""
+_NESTED = ("top", "values", "histogram", "correlations", "sample")
 
 
-def profile(table: LakeTable, *, exact_rows: int = EXACT_ROWS, spread_rows: int = SPREAD_ROWS) -> pd.DataFrame:
-    """Profile every column of a table.
+def profile(table: LakeTable, *, exact_rows: int = EXACT_ROWS, spread_rows: int = SPREAD_ROWS) -> list[ColumnProfile]:
+    """Profile every column of a table, in the contract's order.
 
     Args:
         table: the published table.
         exact_rows: rows up to which every statistic of the whole table is exact.
         spread_rows: rows up to which histograms and skew are exact.
-
-    Returns:
-        One row a column, in the contract's order: ``column``, ``type``, ``unit``, ``count`` (values that are there),
-        ``missing``, ``missing_share`` (0 to 1), ``null_limit`` (0 to 1), ``distinct`` (texts are told apart by a hash
-        of 64 bits), ``exact`` (whether distinct, quartiles and top are exact), ``min`` and ``max`` (as text, cut to 200
-        characters), ``mean``, ``std`` (of a sample), ``q25``, ``median``, ``q75`` (linear interpolation; these five NaN
-        where the column is not numeric), and ``top`` (the most frequent values as a JSON list of
-        [value, count]; none of a column that is the key by itself).
-
-        Then ``skew`` (of a sample, of the spread rows), ``zeros`` and ``negatives`` of a numeric column; ``blank``
-        (texts of nothing but white space), ``shortest``, ``mean_length`` and ``longest`` (characters) of a text
-        column; NaN elsewhere. As JSON: ``values`` (all distinct values where they are no more than 50, else null),
-        ``histogram`` (:class:`Histogram` of a numeric column or a date, else null), ``correlations`` (Pearson's, of
-        numeric columns that are no ids, by the other column) and ``sample`` (the column's values in ten evenly spread
-        rows).
     """
     rows = table.published.rows
     columns = list(table.table.columns.values())
@@ -123,60 +132,22 @@ def profile(table: LakeTable, *, exact_rows: int = EXACT_ROWS, spread_rows: int 
             del part  # Or the next would be held beside it.
             progress.update(len(some))
     spread = Spread(pl.concat(beside, how="horizontal"), columns, rows)
-    return pd.DataFrame(
-        [
-            {name: json.dumps(value, ensure_ascii=False) if name in _AS_JSON else value for name, value in row.items()}
-            for row in ({**row, **spread.of(row)} for row in found)
-        ],
-        columns=[field.name for field in fields(ColumnProfile)],
-    )
+    return [ColumnProfile(**row, **spread.of(row["column"])) for row in found]
 
 
-def columns_of(frame: pd.DataFrame) -> list[ColumnProfile]:
-    """The rows of a profile frame as values."""
-    return [
-        column_of({str(name): json.loads(value) if name in _AS_JSON else value for name, value in row.items()})
-        for row in frame.to_dict(orient="records")
-    ]
-
-
-def column_of(told: Mapping[str, Any]) -> ColumnProfile:
-    """The profile that :func:`as_json` made a JSON object of.
+def read_profile(report: bytes) -> list[ColumnProfile]:
+    """The profile that the JSON of a report holds.
 
     Raises:
-        KeyError, TypeError: it is no such object.
+        ValueError, KeyError: it is no such JSON.
     """
-    values = {field.name: told[field.name] for field in fields(ColumnProfile)}
-    for field in fields(ColumnProfile):
-        if field.type in ("int | None", "float | None"):
-            number = values[field.name]
-            missing = number is None or math.isnan(number)
-            values[field.name] = None if missing else int(number) if field.type == "int | None" else float(number)
-    histogram = values["histogram"]
-    if histogram is not None:
-        histogram = Histogram(**{**histogram, **{n: tuple(histogram[n]) for n in ("edges", "counts")}})
-    top = [(value, count) for value, count in values["top"]]
-    return ColumnProfile(**{**values, "histogram": histogram, "top": top})
+    return msgspec.convert(msgspec.json.decode(report)["profile"], list[ColumnProfile])
 
 
-def as_json(column: ColumnProfile) -> dict[str, Any]:
-    """A column's profile as a JSON object."""
-    return asdict(column)
-
-
-def frame_of(columns: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The profile frame that JSON objects of :func:`as_json` came of."""
-    return pd.DataFrame(
-        {
-            name: json.dumps(value, ensure_ascii=False)
-            if name in _AS_JSON
-            else float("nan")
-            if value is None and name not in ("min", "max")
-            else value
-            for name, value in column.items()
-        }
-        for column in columns
-    )
+def profile_frame(profile: Sequence[ColumnProfile]) -> pd.DataFrame:
+    """A profile as a frame, one row per column: each plain value as a column, and all of it as ``profile``."""
+    plain = pd.DataFrame(profile).drop(columns=[*_NESTED]).astype(dict.fromkeys(STATISTICS, "float64"))
+    return plain.assign(profile=pd.Series(profile, dtype=object))
 
 
 def _batches(columns: list[Column], rows: int) -> Iterator[list[Column]]:
@@ -247,7 +218,8 @@ def _profiles(part: _Part, key: Sequence[str]) -> Iterator[dict[str, Any]]:
             "min": _text(numbers["min"]),
             "max": _text(numbers["max"]),
             **_quartiles(column, counts[name]),
-            **{statistic: _number(numbers.get(statistic)) for statistic in _OF_SOME_TYPES},
+            **{statistic: _number(numbers.get(statistic)) for statistic in ("mean", "std", "mean_length")},
+            **{statistic: numbers.get(statistic) for statistic in _WHOLE},
             "top": top[:TOP],
             "values": sorted(str(value) for value, _ in top) if distinct == len(top) else None,
             "sample": [_text(value) for value in shown[name]],
@@ -307,9 +279,6 @@ def _places(part: _Part, name: str, hashes: Sequence[int]) -> dict[int, int]:
     return {int(told): place * part.step for row in found.rows(named=True) for told, place in row.items()}
 
 
-_OF_SOME_TYPES = ("mean", "std", "zeros", "negatives", "blank", "shortest", "mean_length", "longest")
-
-
 def _exact_statistics(column: Column, *, exact: bool) -> Iterator[pl.Expr]:
     value = pl.col(column.name)
     yield value.count().alias(f"{column.name}|count")
@@ -364,11 +333,11 @@ def _most_frequent(counts: Mapping[str, pl.DataFrame]) -> dict[str, list[tuple[A
     }
 
 
-def _quartiles(column: Column, counts: pl.DataFrame) -> dict[str, float]:
+def _quartiles(column: Column, counts: pl.DataFrame) -> dict[str, float | None]:
     if not column.dtype.is_numeric() or counts.is_empty():
-        return dict.fromkeys(_QUARTILES, math.nan)
+        return dict.fromkeys(_QUARTILES)
     values, until = counts["value"], counts["until"].to_numpy()
-    found = {}
+    found: dict[str, float | None] = {}
     for quartile, share in _QUARTILES.items():
         place = share * (int(until[-1]) - 1)
         low, high = (float(values[int(until.searchsorted(int(at), side="right"))]) for at in (place, math.ceil(place)))
@@ -383,6 +352,6 @@ def _text(value: Any) -> str | None:
     return cut(text, _TEXT_SHOWN)
 
 
-def _number(value: Any) -> float:
-    """The number as a float; NaN for one that is missing or too large for it, such as the spread of huge values."""
-    return float(value) if value is not None and math.isfinite(value) else math.nan
+def _number(value: Any) -> float | None:
+    """The number as a float; None for one that is missing or too large for it, such as the spread of huge values."""
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -6,11 +6,11 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
+import msgspec
 import polars as pl
 
 from nequi_lake.datasets.spec import Relation
@@ -19,9 +19,9 @@ from nequi_lake.lake.export.write import escape_formula
 from nequi_lake.lake.read.reader import LakeTable
 from nequi_lake.profiling import charts
 from nequi_lake.profiling.alerts import Alert, alerts
-from nequi_lake.profiling.changes import Changes, ReleaseFacts, changes, facts_before
+from nequi_lake.profiling.changes import Changes, changes, facts_before
 from nequi_lake.profiling.pages import page
-from nequi_lake.profiling.profile import ColumnProfile, as_json, columns_of
+from nequi_lake.profiling.profile import ColumnProfile, profile_frame
 from nequi_lake.profiling.spread import CORRELATED_ROWS
 
 _PAIRS = 15
@@ -100,17 +100,17 @@ class Report:
         told = {
             **self.overview,
             "missing_share": self.missing_share,
-            "checks": [asdict(check) for check in self.checks],
-            "alerts": [asdict(alert) for alert in self.alerts],
-            "before": asdict(self.changes.before) if self.changes else None,
-            "profile": [as_json(column) for column in self.columns],
+            "checks": self.checks,
+            "alerts": self.alerts,
+            "before": self.changes.before if self.changes else None,
+            "profile": self.columns,
         }
-        return json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False).encode()
+        return msgspec.json.format(msgspec.json.encode(told), indent=1)
 
     def _csv(self) -> bytes:
-        frame = pd.DataFrame(
-            {**as_json(column), "top": json.dumps(column.top, ensure_ascii=False)} for column in self.columns
-        ).drop(columns=["values", "histogram", "correlations", "sample"])
+        frame = profile_frame(self.columns).drop(columns="profile")
+        top = [json.dumps(column.top, ensure_ascii=False) for column in self.columns]
+        frame.insert(list(frame).index("skew"), "top", top)
         text = io.StringIO()
         frame.map(escape_formula).to_csv(text, index=False, quoting=csv.QUOTE_NONNUMERIC)
         return text.getvalue().encode()
@@ -118,7 +118,7 @@ class Report:
 
 def report(
     table: LakeTable,
-    profile: pd.DataFrame,
+    profile: Sequence[ColumnProfile],
     *,
     source: str | None,
     checks: Sequence[Check],
@@ -133,15 +133,14 @@ def report(
         checks: what the contract's checks found of its release.
         earlier: the JSON of the report that is there; None where there is none.
     """
-    columns = columns_of(profile)
-    before: ReleaseFacts | None = facts_before(earlier, table.published.release.id)
+    before = facts_before(earlier, table.published.release.id)
     return Report(
         table=table.table,
         overview=_overview(table, source),
-        columns=columns,
+        columns=profile,
         checks=checks,
-        alerts=alerts(table.table, table.published, columns),
-        changes=changes(before, table.published.rows, columns) if before else None,
+        alerts=alerts(table.table, table.published, profile),
+        changes=changes(before, table.published.rows, profile) if before else None,
     )
 
 

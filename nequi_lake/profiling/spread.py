@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -84,17 +84,16 @@ class Spread:
         self._whole = {column.name for column in numeric if column.dtype.is_integer()}
         self._correlations = self._correlated([c.name for c in numeric if c.unit != "id" and not c.references])
 
-    def of(self, column: Mapping[str, Any]) -> dict[str, Any]:
-        """What these rows tell of a profiled column."""
-        name = column["column"]
+    def of(self, name: str) -> dict[str, Any]:
+        """What these rows tell of a column."""
         numbers = self._ordered[name].drop_nulls() if name in self._ordered.columns else None
         return {
-            "skew": _skew(numbers) if numbers is not None and name in self._numeric else math.nan,
-            "histogram": self._histogram(column, numbers.to_numpy()) if numbers is not None else None,
+            "skew": _skew(numbers) if numbers is not None and name in self._numeric else None,
+            "histogram": self._histogram(name, numbers.to_numpy()) if numbers is not None else None,
             "correlations": self._correlations.get(name, {}),
         }
 
-    def _histogram(self, column: Mapping[str, Any], values: np.ndarray[Any, Any]) -> dict[str, Any] | None:
+    def _histogram(self, name: str, values: np.ndarray[Any, Any]) -> Histogram | None:
         """The histogram of values in order."""
         values = values[np.isfinite(values)]
         if not len(values):
@@ -102,10 +101,10 @@ class Spread:
         low, high = float(values[0]), float(values[-1])
         q25, q75 = np.quantile(values, [0.25, 0.75])
         reach = _FENCE * float(q75 - q25)
-        if reach and column["column"] in self._numeric:
+        if reach and name in self._numeric:
             low, high = max(low, float(q25) - reach), min(high, float(q75) + reach)
         bins = BINS
-        if column["column"] in self._whole:
+        if name in self._whole:
             # Bins of as many whole numbers each, or every other bin of few numbers would be empty.
             low, high = math.floor(low), math.ceil(high)
             width = max(1, -(-(high - low + 1) // BINS))
@@ -113,15 +112,14 @@ class Spread:
             low, high = low - 0.5, low - 0.5 + width * bins
         edges = np.histogram_bin_edges(values, bins=bins if high > low else 1, range=(low, high))
         until = np.append(values.searchsorted(edges[:-1]), values.searchsorted(edges[-1], side="right"))
-        histogram = Histogram(
-            edges=tuple(float(f"{edge:.6g}") if column["column"] in self._numeric else float(edge) for edge in edges),
+        return Histogram(
+            edges=tuple(float(f"{edge:.6g}") if name in self._numeric else float(edge) for edge in edges),
             counts=tuple(int(count) for count in np.diff(until)),
             below=int(until[0]),
             above=int(len(values) - until[-1]),
             rows=len(self._values),
             exact=len(self._values) >= self._table_rows,
         )
-        return asdict(histogram)
 
     def _correlated(self, names: Sequence[str]) -> dict[str, dict[str, float]]:
         rows = len(self._values)
@@ -141,7 +139,7 @@ class Spread:
         }
 
 
-def _skew(numbers: pl.Series) -> float:
+def _skew(numbers: pl.Series) -> float | None:
     """Skew of a sample of values in order, as pandas has it too: of three values and more, of which some differ."""
     skew = numbers.skew(bias=False) if len(numbers) > 2 and numbers[0] != numbers[-1] else None
-    return math.nan if skew is None or not math.isfinite(skew) else skew
+    return None if skew is None or not math.isfinite(skew) else skew

@@ -21,9 +21,11 @@ from kagglesdk.datasets.types.dataset_api_service import (
     ApiListDatasetsRequest,
 )
 from kagglesdk.datasets.types.dataset_enums import DatasetSelectionGroup
+from kagglesdk.kaggle_env import get_endpoint, get_env
 from kagglesdk.security.types.oauth_service import IntrospectTokenRequest
 from requests.adapters import HTTPAdapter
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from urllib3 import Retry
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError, TransientError, UsageError
@@ -40,20 +42,16 @@ _CREDENTIALS = (
     "Create a token at https://www.kaggle.com/settings and set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY,"
     " or save ~/.kaggle/kaggle.json."
 )
-
-
-class KaggleBusyError(TransientError):
-    """Kaggle asks for patience: after so many seconds, if it says how many."""
-
-    after_s: float | None = None
+_RETRIED_STATUSES = (requests.codes.request_timeout, requests.codes.too_many_requests, *range(500, 600))
+_BROKEN_OFF = (ConnectionError, requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
 class _Adapter(HTTPAdapter):
     """Gives every request of the client a timeout; the client sets none."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, retry: Retry) -> None:
         self._timeout_s = timeout_s
-        super().__init__()
+        super().__init__(max_retries=retry)
 
     def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
         """Send a request under the timeout."""
@@ -68,7 +66,7 @@ class KaggleSource:
         zip_max_ratio: how many times its size a zip may unpack to.
         attempts: how often a request is made before its failure is reported.
         wait_s: the first wait between two attempts; each further one is twice as long.
-        max_wait_s: the longest wait between two attempts, also where Kaggle names one.
+        max_wait_s: the longest wait between two attempts, also where Kaggle asks for a longer one.
         timeout_s: how long Kaggle may be silent.
     """
 
@@ -79,14 +77,27 @@ class KaggleSource:
         zip_max_ratio: float,
         attempts: int = 5,
         wait_s: float = 1,
-        max_wait_s: float = 60,
+        max_wait_s: int = 60,
         timeout_s: float = 60,
     ) -> None:
         self._limits = Limits(max_bytes=zip_max_bytes, max_ratio=zip_max_ratio)
-        self._attempts = attempts
-        self._backoff = wait_exponential_jitter(multiplier=wait_s, max=max_wait_s, jitter=wait_s)
-        self._max_wait_s = max_wait_s
         self._timeout_s = timeout_s
+        self._retry = Retry(
+            total=attempts - 1,
+            allowed_methods=None,  # Kaggle's API reads by POST.
+            status_forcelist=_RETRIED_STATUSES,
+            raise_on_status=False,
+            backoff_factor=wait_s,
+            backoff_jitter=wait_s,
+            backoff_max=max_wait_s,
+            retry_after_max=max_wait_s,
+        )
+        self._resume = Retrying(
+            retry=retry_if_exception_type(_BROKEN_OFF),
+            stop=stop_after_attempt(attempts),
+            wait=wait_exponential_jitter(multiplier=wait_s, max=max_wait_s, jitter=wait_s),
+            reraise=True,
+        )
         self._said: dict[str, Any] = {}
 
     def describe(self) -> str:
@@ -213,7 +224,9 @@ class KaggleSource:
                 response.close()
                 # Without the client's credentials: the address is signed, and of another host.
                 ranged = {"Range": f"bytes={have}-", "If-Range": etag, "Accept-Encoding": "identity"}
-                response = requests.get(response.url, headers=ranged, stream=True, timeout=self._timeout_s)
+                with requests.Session() as session:
+                    self._mount(session)
+                    response = session.get(response.url, headers=ranged, stream=True)
             with response:
                 response.raise_for_status()
                 etag = response.headers.get("ETag", "")
@@ -226,7 +239,7 @@ class KaggleSource:
                         stream.write(block)
                         progress.update(len(block))
 
-        self._call(dataset.slug, attempt)
+        self._call(dataset.slug, self._resume, attempt)
 
     def _get(self, client: Any, dataset: Dataset) -> Any:
         request = ApiGetDatasetRequest()
@@ -251,49 +264,39 @@ class KaggleSource:
     def _client(self) -> Iterator[Any]:
         name, key = os.environ.get("KAGGLE_USERNAME"), os.environ.get("KAGGLE_KEY")
         with KaggleClient(username=name, password=key, user_agent="nequi_lake") as client:
-            session = client.http_client()._session
+            session = client.http_client()._session  # The client hands out its session in no public way.
             if not session.auth:
                 raise UsageError(
                     "There are no credentials for Kaggle.",
                     where="KAGGLE_API_TOKEN, KAGGLE_USERNAME and KAGGLE_KEY, ~/.kaggle/kaggle.json",
                     fix=_CREDENTIALS,
                 )
-            for scheme in ("https://", "http://"):
-                session.mount(scheme, _Adapter(self._timeout_s))
+            self._mount(session)
             yield client
 
+    def _mount(self, session: requests.Session) -> None:
+        """Give a session its timeout and its retries."""
+        # urllib3 logs the address whose connection broke, and those of downloads are signed: `_resume` retries them.
+        answers_only = _Adapter(self._timeout_s, self._retry.new(connect=0, read=0, other=0))
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, answers_only)
+        session.mount(f"{get_endpoint(get_env())}/", _Adapter(self._timeout_s, self._retry))
+
     def _call(self, slug: str, method: Any, *arguments: Any) -> Any:
-        def once() -> Any:
-            try:
-                return method(*arguments)
-            except requests.HTTPError as error:
-                answer = error.response
-                assert answer is not None
-                answer.close()
-                # Not chained: the cause's text holds signed addresses.
-                raise _translated(slug, answer.status_code, answer.headers.get("Retry-After")) from None
-            except (requests.RequestException, ConnectionError) as error:
-                raise TransientError(
-                    f"Kaggle could not be reached, or broke off ({type(error).__name__}).",
-                    where=_page(slug),
-                    fix="Check the network and the proxy, and run it again.",
-                ) from None
-
-        return Retrying(
-            retry=retry_if_exception(self._again),
-            stop=stop_after_attempt(self._attempts),
-            wait=self._wait,
-            reraise=True,
-        )(once)
-
-    def _again(self, error: BaseException) -> bool:
-        after_s = getattr(error, "after_s", None)
-        return isinstance(error, TransientError) and (after_s is None or after_s <= self._max_wait_s)
-
-    def _wait(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        after_s = getattr(error, "after_s", None)
-        return float(self._backoff(state) if after_s is None else after_s)
+        try:
+            return method(*arguments)
+        except requests.HTTPError as error:
+            answer = error.response
+            assert answer is not None
+            answer.close()
+            # Not chained: the cause's text holds signed addresses.
+            raise _translated(slug, answer.status_code, answer.headers.get("Retry-After")) from None
+        except (requests.RequestException, ConnectionError) as error:
+            raise TransientError(
+                f"Kaggle could not be reached, or broke off ({type(error).__name__}).",
+                where=_page(slug),
+                fix="Check the network and the proxy, and run it again.",
+            ) from None
 
 
 def _wraps(path: Path, name: str, listed_bytes: int) -> bool:
@@ -347,11 +350,8 @@ def _translated(slug: str, status: int, retry_after: str | None) -> SourceError 
             fix="Check the slug in the dataset's declaration; the dataset may have been removed.",
         )
     if status == requests.codes.too_many_requests:
-        seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
-        until = "later" if seconds is None else f"in {seconds:.0f} seconds"
-        busy = KaggleBusyError("Kaggle has had too many requests.", where=where, fix=f"Try again {until}.")
-        busy.after_s = seconds
-        return busy
+        until = f"in {retry_after} seconds" if retry_after and retry_after.isdecimal() else "later"
+        return TransientError("Kaggle has had too many requests.", where=where, fix=f"Try again {until}.")
     if status // 100 == 5 or status == requests.codes.request_timeout:
         return TransientError(f"Kaggle fails (HTTP {status}).", where=where, fix="Try again later.")
     return SourceError(f"Kaggle refuses (HTTP {status}).", where=where, fix=f"Open {where} and see if it is there.")

@@ -1,16 +1,16 @@
 """SQL by Athena, as a person runs it: rows, what was read, what it cost.
 
-moto answers with what the test posts to it.
+moto writes what the test posts to it, as Athena does: CSV, in a bucket.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from datetime import date
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from nequi_lake.cli import main
-from nequi_lake.cloud.athena import Cost, _arrow_type, _read, ask
+from nequi_lake.cloud.athena import Cost, ask, batches
 from nequi_lake.errors import UsageError
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage.aws import access
@@ -27,47 +27,58 @@ from nequi_lake.lake.storage.aws import access
 LAKE = {"NEQUI_LAKE_URI": "s3://my-lake/prod"}
 
 
+LOANS = [("grade", "varchar"), ("loans", "bigint")]
+ROWS: list[list[str | None]] = [["A", "17"], ["B", None]]
+
+Answer = Callable[[Sequence[tuple[str, str]], Sequence[Sequence[str | None]]], None]
+
+
 @pytest.fixture
-def athena(aws: str) -> str:
-    """An account with the lake's workgroup, and one answer that waits for its question."""
-    access().client("athena").create_work_group(
-        Name="nequi_lake",
-        Configuration={"ResultConfiguration": {"OutputLocation": "s3://my-lake/athena-results/"}},
+def answer(aws: str, monkeypatch: pytest.MonkeyPatch) -> Answer:
+    """An account with the lake's workgroup; give it the columns and rows of the next query's result."""
+    location = "s3://my-lake/athena-results/"
+    access().client("s3").create_bucket(
+        Bucket="my-lake", CreateBucketConfiguration={"LocationConstraint": access().region}
     )
-    columns = [("grade", "varchar"), ("loans", "bigint")]
-    told: Any = {
-        "account_id": "123456789012",
-        "region": "eu-west-1",
-        "results": [
-            {
-                "rows": [
-                    {"Data": [{"VarCharValue": name} for name, _ in columns]},
-                    {"Data": [{"VarCharValue": "A"}, {"VarCharValue": "17"}]},
-                    {"Data": [{"VarCharValue": "B"}, {}]},
-                ],
-                "column_info": [
-                    {
-                        "CatalogName": "hive",
-                        "SchemaName": "",
-                        "TableName": "",
-                        "Name": name,
-                        "Label": name,
-                        "Type": kind,
-                        "Precision": 0,
-                        "Scale": 0,
-                        "Nullable": "UNKNOWN",
-                        "CaseSensitive": False,
-                    }
-                    for name, kind in columns
-                ],
-            }
-        ],
-    }
-    requests.post(f"{aws}/moto-api/static/athena/query-results", json=told, timeout=10).raise_for_status()
-    return aws
+    access().client("athena").create_work_group(
+        Name="nequi_lake", Configuration={"ResultConfiguration": {"OutputLocation": location}}
+    )
+    # moto writes results where a query says, and not where its workgroup does.
+    monkeypatch.setenv("AWS_ATHENA_S3_STAGING_DIR", location)
+
+    def post(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str | None]]) -> None:
+        cells = [[name for name, _ in columns], *rows]
+        told: Any = {
+            "rows": [{"Data": [{} if c is None else {"VarCharValue": c} for c in row]} for row in cells],
+            "column_info": [
+                {
+                    "CatalogName": "hive",
+                    "SchemaName": "",
+                    "TableName": "",
+                    "Name": name,
+                    "Label": name,
+                    "Type": kind,
+                    "Precision": 10,
+                    "Scale": 2,
+                    "Nullable": "UNKNOWN",
+                    "CaseSensitive": False,
+                }
+                for name, kind in columns
+            ],
+        }
+        body = {"account_id": "123456789012", "region": "eu-west-1", "results": [told]}
+        requests.post(f"{aws}/moto-api/static/athena/query-results", json=body, timeout=10).raise_for_status()
+
+    return post
 
 
-def test_rows_come_typed_and_by_name(athena: str) -> None:
+@pytest.fixture
+def athena(answer: Answer) -> None:
+    """An account with the lake's workgroup, and one answer that waits for its question."""
+    answer(LOANS, ROWS)
+
+
+def test_rows_come_typed_and_by_name(athena: None) -> None:
     query = "SELECT grade, count(*) AS loans FROM credit_risk.loans GROUP BY 1"
     rows, cost = ask(query, Settings.from_env(LAKE), poll_s=0)
     assert rows == [{"grade": "A", "loans": 17}, {"grade": "B", "loans": None}]
@@ -75,7 +86,7 @@ def test_rows_come_typed_and_by_name(athena: str) -> None:
 
 
 def test_the_command_says_what_was_read_and_what_it_cost(
-    athena: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    athena: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NEQUI_LAKE_URI", LAKE["NEQUI_LAKE_URI"])
     monkeypatch.setattr(sys, "argv", ["nequi-lake", "sql", "--athena", "SELECT 1", "--format", "json"])
@@ -90,7 +101,7 @@ def test_the_command_says_what_was_read_and_what_it_cost(
 
 
 def test_the_answer_goes_into_a_file_page_by_page(
-    athena: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    athena: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("NEQUI_LAKE_URI", LAKE["NEQUI_LAKE_URI"])
     path = tmp_path / "loans.parquet"
@@ -100,22 +111,61 @@ def test_the_answer_goes_into_a_file_page_by_page(
     err = capsys.readouterr().err
     assert end.value.code == 0, err
     assert pq.read_table(path).to_pydict() == {"grade": ["A", "B"], "loans": [17, None]}
-    assert pq.read_schema(path).types == [pa.string(), pa.int64()]
+    assert pq.read_schema(path).types == [pa.large_string(), pa.int64()]
     assert "Wrote 2 rows" in err
     assert " USD at 5 USD a TB" in err
 
 
-def test_pages_are_typed_as_athena_says() -> None:
-    kinds = [("n", "bigint", 0), ("d", "decimal", 2), ("day", "date", 0), ("l", "array", 0), ("z", "interval", 0)]
-    schema = pa.schema([(name, _arrow_type(kind, scale)) for name, kind, scale in kinds])
-    rows = [[1, Decimal("1.50"), date(2015, 12, 1), ["a"], None], [None, None, None, None, 5]]
-    pages = iter([rows[:1], rows[1:], []])
-    cursor = SimpleNamespace(fetchmany=lambda _: next(pages))
-    read = [row for page in _read(cursor, schema, 1) for row in page.to_pylist()]
-    assert [list(row.values()) for row in read] == [
-        [1, Decimal("1.50"), date(2015, 12, 1), '["a"]', None],
-        [None, None, None, None, "5"],
+def test_values_are_typed_and_what_is_missing_stays_missing(answer: Answer) -> None:
+    answer(
+        [
+            ("text", "varchar"),
+            ("n", "integer"),
+            ("d", "decimal"),
+            ("day", "date"),
+            ("at", "timestamp"),
+            ("l", "array"),
+            ("b", "boolean"),
+        ],
+        [
+            ["x\ny,z", "1", "1.50", "2015-12-01", "2015-12-01 10:11:12.123", "[a, b]", "true"],
+            ["", None, None, None, None, None, None],
+            [None] * 7,
+        ],
+    )
+    rows, _ = ask("SELECT 1", Settings.from_env(LAKE), poll_s=0)
+    assert [list(row.values()) for row in rows] == [
+        ["x\ny,z", 1, Decimal("1.50"), date(2015, 12, 1), datetime(2015, 12, 1, 10, 11, 12, 123000), "[a, b]", True],
+        ["", None, None, None, None, None, None],
+        [None] * 7,
     ]
+
+
+def test_a_long_result_is_read_in_parts(answer: Answer) -> None:
+    answer([("n", "bigint")], [[str(number)] for number in range(5000)])
+    with batches("SELECT 1", Settings.from_env(LAKE), poll_s=0, rows=100) as (reader, _):
+        parts = [batch.column(0).to_pylist() for batch in reader]
+    assert len(parts) > 10
+    assert [number for part in parts for number in part] == list(range(5000))
+
+
+def test_a_result_without_rows_has_its_columns(answer: Answer) -> None:
+    answer(LOANS, [])
+    with batches("SELECT 1", Settings.from_env(LAKE), poll_s=0) as (reader, _):
+        assert reader.schema == pa.schema({"grade": pa.large_string(), "loans": pa.int64()})
+        assert reader.read_all().num_rows == 0
+
+
+def test_a_single_column_keeps_its_missing_values(answer: Answer) -> None:
+    answer([("grade", "varchar")], [["A"], [None], ["B"], [None]])
+    rows, _ = ask("SELECT 1", Settings.from_env(LAKE), poll_s=0)
+    assert [row["grade"] for row in rows] == ["A", None, "B", None]
+
+
+def test_two_columns_of_one_name_are_refused(answer: Answer) -> None:
+    answer([("n", "bigint"), ("n", "bigint")], [["1", "2"]])
+    with pytest.raises(UsageError, match="Two columns are called n"):
+        ask("SELECT 1", Settings.from_env(LAKE), poll_s=0)
 
 
 @pytest.mark.parametrize(("scanned", "usd"), [(0, 0.0), (1, 5e-5), (10_000_000, 5e-5), (2 * 10**12, 10.0)])

@@ -42,6 +42,8 @@ def test_rows_columns_values_and_means_are_compared(tmp_path: Path) -> None:
     page = page_of(second)
     assert "Since release first" in page
     assert "3 → 4 (+1)" in page
+    assert "Distinct values" in page
+    assert "Min and max" in page
     assert "<bdi>xl</bdi>" in page
 
 

@@ -15,7 +15,7 @@ import pytest
 from nequi_lake import LakeTable
 from nequi_lake.lake.check import Check
 from nequi_lake.profiling.markdown import COLUMNS_SHOWN, markdown
-from nequi_lake.profiling.profile import TOP, columns_of, profile
+from nequi_lake.profiling.profile import TOP, profile
 from nequi_lake.profiling.report import Report, report
 from nequi_lake_tests.profiling.tables import lake_table, problems
 
@@ -58,6 +58,7 @@ def test_text_of_the_data_stays_text(tmp_path: Path) -> None:
     assert json.loads(made.files()["json"])["profile"][1]["top"][0][1] == 3
     told = markdown(made)
     assert "<" not in told
+    assert "| column | type | missing | distinct | min | mean | max |" in told
     (line,) = [line for line in told.splitlines() if line.startswith("| text ")]
     assert line.count("|") == 8
     assert "](" not in told
@@ -73,9 +74,9 @@ def test_a_value_of_ten_thousand_characters_is_cut_and_counted(tmp_path: Path) -
     assert max(map(len, made.files()["json"].decode().splitlines())) < 1_000
 
 
-def test_texts_that_begin_alike_are_different_values(tmp_path: Path) -> None:
+def test_texts_that_begin_alike_are_distinct_values(tmp_path: Path) -> None:
     table = lake_table(tmp_path, pl.DataFrame({"text": ["x" * 500 + "a", "x" * 500 + "b", "x" * 500 + "b"]}))
-    (text,) = [column for column in columns_of(profile(table)) if column.column == "text"]
+    (text,) = [column for column in profile(table) if column.column == "text"]
     assert text.distinct == 2
     assert [count for _, count in text.top] == [2, 1]
 
@@ -103,6 +104,7 @@ def test_a_table_of_one_row(tmp_path: Path) -> None:
     page = page_of(made)
     number = made.columns[1]
     assert (number.mean, number.std, number.skew, number.median) == (7.0, None, None, 7.0)
+    assert all(f"<dt>{label}</dt><dd>" in page for label in ("Distinct", "Min", "Max"))
     assert "2024-02-29" in page
     assert "1 evenly spread row;" in page
 
@@ -169,7 +171,7 @@ def test_what_stands_out_is_said(tmp_path: Path) -> None:
         "Constant": ["mostly", "one"],
         "Mostly missing": ["mostly"],
         "One value prevails": ["prevails"],
-        "Far out": ["far"],
+        "Outliers": ["far"],
         "Skewed": ["far"],
         "High cardinality": ["many"],
         "Blank text": ["blank"],
@@ -238,7 +240,7 @@ def test_columns_read_in_parts_give_the_same_profile(tmp_path: Path, monkeypatch
     table = lake_table(tmp_path, frame)
     at_once = profile(table)
     monkeypatch.setattr("nequi_lake.profiling.profile._CELLS_AT_ONCE", 1)
-    assert profile(table).equals(at_once)
+    assert profile(table) == at_once
 
 
 def test_frequent_values_of_a_large_table_are_those_of_its_counted_rows(
@@ -247,7 +249,7 @@ def test_frequent_values_of_a_large_table_are_those_of_its_counted_rows(
     monkeypatch.setattr("nequi_lake.profiling.profile.SAMPLED_ROWS", 100)
     number = pl.int_range(300, eager=True).sqrt().cast(pl.Int64)
     table = lake_table(tmp_path, pl.DataFrame({"number": number, "text": number.cast(pl.String) + "th"}))
-    _, numbers, texts = columns_of(profile(table, exact_rows=200))
+    _, numbers, texts = profile(table, exact_rows=200)
     counted = Counter(number.gather_every(3).to_list())
     assert len(numbers.top) == len(texts.top) == TOP
     assert all(counted[int(value)] == times for value, times in numbers.top)

@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from dagster import check_dagster_type
 
 from nequi_lake import Lake, LakeTable
 from nequi_lake.defs.build import build
+from nequi_lake.defs.reports import ProfileFrame
 from nequi_lake.lake.settings import Settings
 from nequi_lake.profiling.profile import (
     LISTED,
     TOP,
     ColumnProfile,
-    as_json,
-    columns_of,
-    frame_of,
     profile,
+    profile_frame,
+    read_profile,
 )
+from nequi_lake.profiling.report import report
 from nequi_lake.profiling.spread import CORRELATED_AT_LEAST
 
 
@@ -48,7 +50,7 @@ def differences(table: LakeTable) -> list[str]:
     frame = table.to_pandas()
     return [
         f"{column.column}, {name}: {found} and not {expected}"
-        for column in columns_of(profile(table))
+        for column in profile(table)
         for name, found, expected in _held_against(column, frame[column.column], table)
         if found != expected
     ]
@@ -99,7 +101,7 @@ def _as_text(value: Any) -> str | None:
 
 def test_a_histogram_has_in_each_bin_what_numpy_counts(sample_lake: Lake) -> None:
     table = sample_lake.table("credit_risk.loans")
-    (column,) = [column for column in columns_of(profile(table)) if column.column == "int_rate"]
+    (column,) = [column for column in profile(table) if column.column == "int_rate"]
     assert column.histogram
     values = table.to_pandas()["int_rate"].to_numpy()
     edges = np.array(column.histogram.edges)
@@ -111,7 +113,7 @@ def test_a_histogram_has_in_each_bin_what_numpy_counts(sample_lake: Lake) -> Non
 
 def test_correlations_agree_with_pandas(sample_lake: Lake) -> None:
     table = sample_lake.table("credit_risk.payments")
-    found = {column.column: column.correlations for column in columns_of(profile(table)) if column.correlations}
+    found = {column.column: column.correlations for column in profile(table) if column.correlations}
     expected = table.to_pandas()[list(found)].corr(min_periods=CORRELATED_AT_LEAST)
     assert "loan_id" not in found
     assert len(found) > 8
@@ -121,24 +123,35 @@ def test_correlations_agree_with_pandas(sample_lake: Lake) -> None:
         }
 
 
-def test_values_and_frame_come_of_each_other(sample_lake: Lake) -> None:
-    frame = profile(sample_lake.table("credit_risk.loans"))
-    again = frame_of([as_json(column) for column in columns_of(frame)])
-    pd.testing.assert_frame_equal(again, frame, check_dtype=False)
+def test_a_profile_is_read_as_it_was_written(sample_lake: Lake) -> None:
+    for table in sample_lake.tables():
+        found = profile(table)
+        made = report(table, found, source=None, checks=[], earlier=None)
+        # As text, in which 1 is not 1.0.
+        assert repr(read_profile(made.files()["json"])) == repr(found)
+
+
+def test_the_frame_of_a_profile_is_typed_and_holds_it(sample_lake: Lake) -> None:
+    for table in sample_lake.tables():
+        found = profile(table)
+        frame = profile_frame(found)
+        assert frame["profile"].tolist() == found
+        assert frame["column"].tolist() == [column.column for column in found]
+        assert frame["mean"].isna().tolist() == [column.mean is None for column in found]
+        assert check_dagster_type(ProfileFrame, frame).success
 
 
 def test_a_large_table_is_labelled_approximate_and_is_close(sample_lake: Lake) -> None:
     table = sample_lake.table("electric_motor.measurements")
-    exact = profile(table).set_index("column")
-    rough = profile(table, exact_rows=1000).set_index("column")
-    assert exact["exact"].all()
-    assert not rough["exact"].any()
-    for same in ("count", "missing", "min", "max", "mean", "std"):
-        assert rough[same].equals(exact[same])
-    assert rough["distinct"].to_numpy() == pytest.approx(exact["distinct"].to_numpy(), rel=0.1)
+    for exact, rough in zip(profile(table), profile(table, exact_rows=1000), strict=True):
+        assert (exact.exact, rough.exact) == (True, False)
+        for same in ("count", "missing", "min", "max", "mean", "std"):
+            assert getattr(rough, same) == getattr(exact, same)
+        assert rough.distinct == pytest.approx(exact.distinct, rel=0.1)
 
 
 def test_long_values_are_cut(sample_lake: Lake) -> None:
-    longest = str(profile(sample_lake.table("cite_sum.papers")).set_index("column").loc["src", "max"])
+    (longest,) = [column.max for column in profile(sample_lake.table("cite_sum.papers")) if column.column == "src"]
+    assert longest is not None
     assert len(longest) <= 200
     assert longest.endswith("…")

@@ -7,9 +7,14 @@ import json
 import re
 from pathlib import Path
 
+import dagster as dg
 import pandas as pd
 
 from nequi_lake import Lake
+from nequi_lake.defs.io_managers import ReportIOManager
+from nequi_lake.defs.names import report_key
+from nequi_lake.defs.reports import ProfileFrame
+from nequi_lake.profiling.profile import profile
 from nequi_lake_tests.conftest import Materialize, citation, write_citations
 
 HOSTILE = "<script>alert('x')</script>\"onload=\"alert(1)"
@@ -49,6 +54,14 @@ def test_text_of_the_data_never_becomes_markup(materialize: Materialize, lake: L
     assert "&lt;script&gt;alert" in page
     assert page.count("<script") == 1
     assert '"onload' not in page
+
+
+def test_a_report_is_loaded_as_the_frame_that_its_asset_gave(materialize: Materialize, lake: Lake) -> None:
+    assert materialize("electric_motor").success
+    context = dg.build_input_context(asset_key=report_key("electric_motor", "sessions"))
+    frame = ReportIOManager(lake).load_input(context)
+    assert dg.check_dagster_type(ProfileFrame, frame).success
+    assert frame["profile"].tolist() == profile(lake.table("electric_motor.sessions"))
 
 
 def test_json_and_csv_say_the_same(materialize: Materialize, lake: Lake) -> None:

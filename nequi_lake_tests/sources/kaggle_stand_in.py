@@ -39,6 +39,8 @@ class KaggleStandIn:
         licence: what every dataset has.
         failures: what the next calls answer, in this order.
         cut_after: the connections of the next downloads break after so many bytes each, in this order.
+        unanswered: how many of the next downloads are not answered at all.
+        failed_downloads: what the next downloads answer, in this order; None for the right answer.
         zipped: whether downloads come as ``<file>.zip``.
         lists_zips: whether the listing has the sizes of the zips.
         damaged: whether the zips lack their end.
@@ -50,6 +52,8 @@ class KaggleStandIn:
     licence: str = "CC0-1.0"
     failures: list[Failure] = field(default_factory=list)
     cut_after: list[int] = field(default_factory=list)
+    unanswered: int = 0
+    failed_downloads: list[Failure | None] = field(default_factory=list)
     zipped: bool = False
     lists_zips: bool = False
     damaged: bool = False
@@ -145,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
             files = [{"name": name, "totalBytes": size} for name, size in sizes.items()]
             return self._json({"datasetFiles": files})
         query = urlencode({"slug": slug, "version": version, "name": body["fileName"]})
-        return self._answer(302, Location=f"http://localhost/download?{query}")
+        return self._answer(302, Location=f"http://storage.test/download?{query}")
 
     def _json(self, answer: dict[str, Any]) -> None:
         self._answer(200, json.dumps(answer).encode(), Content_Type="application/json")
@@ -153,6 +157,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """A download."""
         self.kaggle.requests.append(("GET", dict(self.headers)))
+        if self.kaggle.unanswered:
+            self.kaggle.unanswered -= 1
+            self.close_connection = True
+            return None
+        if self.kaggle.failed_downloads and (failure := self.kaggle.failed_downloads.pop(0)):
+            return self._answer(failure.status, b"", **failure.headers)
         query = parse_qs(urlsplit(self.path).query)
         content = self.kaggle.content(query["slug"][0], int(query["version"][0]), query["name"][0])
         etag = f'"{hashlib.sha256(content).hexdigest()}"'
@@ -167,3 +177,4 @@ class _Handler(BaseHTTPRequestHandler):
         end = start + self.kaggle.cut_after.pop(0) if self.kaggle.cut_after else len(content)
         self.wfile.write(content[start:end])
         self.close_connection = True
+        return None

@@ -40,8 +40,8 @@ def kaggle(motor: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
 
 
 def source() -> KaggleSource:
-    """A source that hardly waits."""
-    return KaggleSource(zip_max_bytes=10**6, zip_max_ratio=2000, attempts=3, wait_s=0.01, max_wait_s=0.02, timeout_s=5)
+    """A source that does not wait."""
+    return KaggleSource(zip_max_bytes=10**6, zip_max_ratio=2000, attempts=3, max_wait_s=0, timeout_s=5)
 
 
 def fetch(tmp_path: Path, dataset: Dataset) -> list[RawPart]:
@@ -110,6 +110,34 @@ def test_what_passes_is_tried_again(tmp_path: Path, motor: Dataset, kaggle: Kagg
     assert content(tmp_path, fetch(tmp_path, motor)[0]) == CONTENT
 
 
+@pytest.mark.parametrize("before", [[], [None, None]], ids=["from the start", "resumed"])
+def test_a_download_that_fails_is_tried_again(
+    tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn, before: list[None]
+) -> None:
+    kaggle.cut_after = [100_000]
+    kaggle.failed_downloads = [*before, Failure(503)]
+    (delivered,) = fetch(tmp_path, motor)
+    assert content(tmp_path, delivered) == CONTENT
+    assert [method for method, _ in kaggle.requests].count("DownloadDataset") == 2
+
+
+def test_the_signed_address_of_a_download_is_not_logged(
+    tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    kaggle.unanswered = 2
+    with caplog.at_level("INFO"):
+        assert content(tmp_path, fetch(tmp_path, motor)[0]) == CONTENT
+    assert "/download" not in caplog.text
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503, 599])
+def test_what_does_not_pass_is_tried_as_often_as_said(motor: Dataset, kaggle: KaggleStandIn, status: int) -> None:
+    kaggle.failures = [Failure(status)] * 9
+    with pytest.raises(TransientError):
+        source().version(motor)
+    assert len(kaggle.requests) == 3
+
+
 @pytest.mark.parametrize("cuts", [[10, 10, 10], []], ids=["cut", "short"])
 def test_a_file_that_never_comes_whole_is_not_left(
     tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn, cuts: list[int]
@@ -128,6 +156,7 @@ def test_a_file_that_never_comes_whole_is_not_left(
         (Failure(404), SourceError, "Check the slug"),
         (Failure(429, {"Retry-After": "90"}), TransientError, "in 90 seconds"),
         (Failure(500), TransientError, "HTTP 500"),
+        (Failure(503, {"Retry-After": "soon"}), TransientError, "broke off"),
     ],
 )
 def test_each_refusal_is_one_clear_error(
