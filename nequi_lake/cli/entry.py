@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 the run or a check failed, 2 wrong use.
 
 from __future__ import annotations
 
-import atexit
 import gc
 import os
 import sys
@@ -78,14 +77,12 @@ def main() -> None:
 
 
 def program() -> None:
-    """``nequi-lake`` as a process of its own: :func:`main`, without most of the garbage collector's work.
+    """``nequi-lake`` as a process of its own: :func:`main`, with rarer garbage collections.
 
-    Imports make a million objects, none of which is garbage. The collector looks through them again and again while
-    they are made, and once more as the process ends, unless they are frozen by then. A run of the sample takes 7.8 s
-    instead of 8.7 s (medians of seven pairs, the whole process).
+    Imports make a million objects, none of which is garbage, and the collector would look through them again and again
+    while they are made.
     """
     gc.set_threshold(_OBJECTS_PER_COLLECTION)
-    atexit.register(gc.freeze)
     main()
 
 
