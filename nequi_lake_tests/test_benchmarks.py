@@ -42,7 +42,7 @@ def test_every_writer_writes_what_the_lake_does_and_the_document_has_all_of_them
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "said"),
     [
         (lambda frame: frame.head(2), "rows=2"),
         (lambda frame: frame.cast({"n": pl.Int32}), "Int32"),
@@ -53,13 +53,15 @@ def test_every_writer_writes_what_the_lake_does_and_the_document_has_all_of_them
         (lambda frame: frame.reverse(), None),
     ],
 )
-def test_unequal_work_is_told(change: Callable[[pl.DataFrame], pl.DataFrame], told: str | None, tmp_path: Path) -> None:
+def test_unequal_work_is_reported(
+    change: Callable[[pl.DataFrame], pl.DataFrame], said: str | None, tmp_path: Path
+) -> None:
     frame = pl.DataFrame({"n": [1, 2, 3], "name": ["a", "b", "c"], "share": [0.1, 0.2, 0.3]})
     for who, rows in (("lake", frame), ("peer", change(frame))):
         rows.write_parquet(tmp_path / who / "loans" / "0.parquet", mkdir=True)
     found = list(differences(written_in(tmp_path / "lake", ["loans"]), written_in(tmp_path / "peer", ["loans"])))
-    assert bool(found) == bool(told)
-    assert all(str(told) in line for line in found)
+    assert bool(found) == bool(said)
+    assert all(str(said) in line for line in found)
 
 
 def run_of(seconds: float = 1.0, peak_bytes: int = 0, **parts: float) -> Run:

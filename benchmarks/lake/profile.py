@@ -1,6 +1,6 @@
 """Profiles every column of the published tables of credit_risk, and makes their reports."""
 
-import nequi_lake.lake.catalog  # noqa: F401 - the lake imports it, and PyIceberg with it, when it is first needed
+import nequi_lake.lake.catalog.catalog  # noqa: F401 - the lake imports it, and PyIceberg with it, when first needed
 from benchmarks.clock import part
 from nequi_lake.datasets import discover
 from nequi_lake.lake.read.reader import Lake

@@ -113,9 +113,9 @@ def _execute(query: str, settings: Settings, poll_s: float, rows: int) -> Iterat
                 ),
             )
     except pyathena.error.Error as error:
-        told = translate_error(error, settings.athena_workgroup)
-        if told:
-            raise told from error
+        translated = translate_error(error, settings.athena_workgroup)
+        if translated:
+            raise translated from error
         raise CatalogError(
             f"Athena did not answer the query: {error}",
             where=f"workgroup {settings.athena_workgroup}",

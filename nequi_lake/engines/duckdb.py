@@ -83,7 +83,7 @@ def make(
                 raise StageError(
                     f"The SQL of {dataset.name}.{mart.name} cannot be run: {str(error)[:_ERROR_SHOWN]}",
                     where=where,
-                    fix="Mend the SQL. The published mart is as it was.",
+                    fix="Fix the SQL. The published mart is as it was.",
                 ) from error
         writer.write(mart, pl.scan_parquet(rows), prefix(dataset, mart, release, storage))
         writer.finish()

@@ -1,4 +1,4 @@
-"""What a person should look at first in a table: found in its profile, in the order in which it matters."""
+"""Alerts: what to look at first in a table, found in its profile, the most important first."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def alerts(table: Relation, published: PublishedTable, columns: Sequence[ColumnP
         )
     if published.rows:
         for kind, serious, text, look in _LOOKS:
-            told = [(c.column, figure) for c in columns if (figure := look(c, table.columns[c.column]))]
-            if told:
-                found.append(Alert(kind=kind, serious=serious, text=text, columns=tuple(told)))
+            figures = [(c.column, figure) for c in columns if (figure := look(c, table.columns[c.column]))]
+            if figures:
+                found.append(Alert(kind=kind, serious=serious, text=text, columns=tuple(figures)))
     return sorted(found, key=lambda alert: not alert.serious)
 
 
@@ -86,7 +86,7 @@ def _constant(column: ColumnProfile, _: Column) -> str | None:
 
 
 def _dominated(column: ColumnProfile, _: Column) -> str | None:
-    # Counts of a part of the rows are not held against those of all.
+    # Counts of a part of the rows are not compared with those of all.
     if column.distinct < 2 or not column.top or not column.exact:
         return None
     value, times = column.top[0]

@@ -1,4 +1,4 @@
-"""What changed since the release before: held against the figures that its report left in its JSON.
+"""What changed since the release before: compared with the figures that its report left in its JSON.
 
 A report's JSON carries the few figures of the release before too, so that making a report of the same release anew
 compares with the same one, and not with itself.
@@ -49,7 +49,7 @@ class ReleaseFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class _Written:
-    """What tells in the JSON of a report which release is before another."""
+    """The part of a report's JSON that orders releases."""
 
     release: str
     before: ReleaseFacts | None = None

@@ -1,7 +1,7 @@
 """Charts as inline SVG, drawn by small functions.
 
 A report is one file that opens without a network and in no time, so it can neither load a chart library nor carry one
-of megabytes; and a bar chart is a dozen lines. Colours come of the page's style sheet, so that a chart follows the
+of megabytes; and a bar chart is a dozen lines. Colours come from the page's style sheet, so that a chart follows the
 reader's light or dark scheme. Each chart says in words what it shows, and each mark has its figures as a tooltip.
 """
 

@@ -37,16 +37,16 @@ def dictionary_page(datasets: Iterable[Dataset], reports: Collection[str] = ()) 
         loader=PackageLoader("nequi_lake", "profiling"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     pages.filters["inline"] = _as_html
-    told = [_about(dataset) for dataset in datasets]
+    entries = [_about(dataset) for dataset in datasets]
     page = pages.get_template("dictionary.html.jinja").render(
-        datasets=told, reports=reports, types=_types(told), how_to_read=_HOW_TO_READ
+        datasets=entries, reports=reports, types=_types(entries), how_to_read=_HOW_TO_READ
     )
     return page.encode()
 
 
 def dictionary_markdown(datasets: Iterable[Dataset]) -> str:
     """The dictionary as GitHub's Markdown."""
-    told = [_about(dataset) for dataset in datasets]
+    entries = [_about(dataset) for dataset in datasets]
     lines = [
         "# Data dictionary",
         "",
@@ -56,10 +56,10 @@ def dictionary_markdown(datasets: Iterable[Dataset]) -> str:
         "",
         *_grid(
             ("type", "meaning", "in Iceberg", "in Polars"),
-            ((f"`{t}`", m, f"`{i}`", f"`{p}`") for t, m, i, p in _types(told)),
+            ((f"`{t}`", m, f"`{i}`", f"`{p}`") for t, m, i, p in _types(entries)),
         ),
     ]
-    for dataset in told:
+    for dataset in entries:
         lines += _dataset_lines(dataset)
     return "\n".join(lines) + "\n"
 
@@ -72,7 +72,7 @@ _HOW_TO_READ = (
 
 
 @dataclass(frozen=True)
-class _Told:
+class _RelationEntry:
     """What both forms say of a table."""
 
     table: Relation
@@ -82,10 +82,10 @@ class _Told:
 
 
 @dataclass(frozen=True)
-class _ToldDataset:
+class _DatasetEntry:
     dataset: Dataset
-    tables: Sequence[_Told]
-    marts: Sequence[_Told]
+    tables: Sequence[_RelationEntry]
+    marts: Sequence[_RelationEntry]
     files: Sequence[Mapping[str, str]]
     dropped: Sequence[tuple[str, str, str]]
     entities: Sequence[Relation]
@@ -104,17 +104,17 @@ class _ToldDataset:
         return Markup(diagram.svg(self.entities, f"How the tables of {self.dataset.name} refer to each other"))  # noqa: S704
 
 
-def _types(told: Iterable[_ToldDataset]) -> list[tuple[str, str, str, str]]:
+def _types(entries: Iterable[_DatasetEntry]) -> list[tuple[str, str, str, str]]:
     """Of the types that the relations have: SQL's name, meaning, Iceberg's name, Polars' name."""
-    columns = (column for one in told for relation in one.dataset.relations for column in relation.columns.values())
+    columns = (column for one in entries for relation in one.dataset.relations for column in relation.columns.values())
     return [
         (known.sql, known.meaning, known.iceberg, known.polars.__name__)
         for known in used_types(column.dtype for column in columns)
     ]
 
 
-def _about(dataset: Dataset) -> _ToldDataset:
-    return _ToldDataset(
+def _about(dataset: Dataset) -> _DatasetEntry:
+    return _DatasetEntry(
         dataset=dataset,
         tables=[
             _tell(dataset, table, {"Refused above": f"{100 * table.quarantine_limit:.4g} % bad records in a file"})
@@ -133,7 +133,7 @@ def _file(file: RawFile) -> dict[str, str]:
     return {"file": f"`{file.name}`", "format": file.kind.upper(), "what": f"{file.description}{also}", "read": read}
 
 
-def _tell(dataset: Dataset, table: Relation, more: Mapping[str, str]) -> _Told:
+def _tell(dataset: Dataset, table: Relation, more: Mapping[str, str]) -> _RelationEntry:
     implied = {name for file in dataset.files for name in file.constants}
     facts = {"One row per": _row_of(table), "Key": _codes(table.key)}
     if table.partition_by:
@@ -143,7 +143,9 @@ def _tell(dataset: Dataset, table: Relation, more: Mapping[str, str]) -> _Told:
         facts["References"] = ", ".join(f"`{column}` → `{parent}`" for column, parent in table.foreign_keys.items())
     facts["Made from"] = _codes(source.name for source in dataset.sources_of(table))
     facts |= more
-    return _Told(table, f"{dataset.name}.{table.name}", facts, [_column(c, implied) for c in table.columns.values()])
+    return _RelationEntry(
+        table, f"{dataset.name}.{table.name}", facts, [_column(c, implied) for c in table.columns.values()]
+    )
 
 
 def _row_of(table: Relation) -> str:
@@ -194,8 +196,8 @@ def _values(column: Column) -> str:
         words.append(f"{_number(high)} or less")
     if Kind.MATCHES in limits:
         words.append(f"matches `{limits[Kind.MATCHES]}`")
-    told = {Kind.MIN, Kind.MAX, Kind.MATCHES} | BY_TYPE
-    words += [describe(c) for c in column.constraints if c.kind in BY_RECORD - told]
+    covered = {Kind.MIN, Kind.MAX, Kind.MATCHES} | BY_TYPE
+    words += [describe(c) for c in column.constraints if c.kind in BY_RECORD - covered]
     return "; ".join(words)
 
 
@@ -229,38 +231,38 @@ def _grid(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
         yield f"| {' | '.join(map(_as_cell, row))} |"
 
 
-def _dataset_lines(told: _ToldDataset) -> Iterator[str]:
-    dataset = told.dataset
+def _dataset_lines(entry: _DatasetEntry) -> Iterator[str]:
+    dataset = entry.dataset
     yield from ("", f"## {dataset.name}", "", f"{dataset.title}. {dataset.use_case}", "")
-    yield f"[`{dataset.slug}`]({told.kaggle}) on Kaggle, licence {dataset.licence}."
+    yield f"[`{dataset.slug}`]({entry.kaggle}) on Kaggle, licence {dataset.licence}."
     yield ""
     yield from _grid(
         ("raw file", "format", "what it is", "read"),
-        ([f[k] for k in ("file", "format", "what", "read")] for f in told.files),
+        ([f[k] for k in ("file", "format", "what", "read")] for f in entry.files),
     )
-    if told.dropped:
+    if entry.dropped:
         yield from ("", "Raw columns that no table has:", "")
         yield from _grid(
             ("file", "column", "why it is dropped"),
-            ((f"`{file}`", f"`{name}`", why) for file, name, why in told.dropped),
+            ((f"`{file}`", f"`{name}`", why) for file, name, why in entry.dropped),
         )
-    yield from ("", "```mermaid", diagram.mermaid(told.entities), "```")
-    for one in told.tables:
+    yield from ("", "```mermaid", diagram.mermaid(entry.entities), "```")
+    for one in entry.tables:
         yield from _table_lines(one)
-    if told.marts:
+    if entry.marts:
         yield from (
             "",
             f"### Marts of {dataset.name}",
             "",
             "Each is made of the tables above by SQL, for one use, and released by itself.",
         )
-    for one in told.marts:
+    for one in entry.marts:
         yield from _table_lines(one)
 
 
-def _table_lines(told: _Told) -> Iterator[str]:
-    yield from ("", f"### {told.name}", "", told.table.description, "")
-    yield from (f"- {name}: {value}" for name, value in told.facts.items())
+def _table_lines(entry: _RelationEntry) -> Iterator[str]:
+    yield from ("", f"### {entry.name}", "", entry.table.description, "")
+    yield from (f"- {name}: {value}" for name, value in entry.facts.items())
     yield ""
     yield from _grid(
         ("column", "", "type", "unit", "description", "missing", "values", "source"),
@@ -269,6 +271,6 @@ def _table_lines(told: _Told) -> Iterator[str]:
                 f"`{c['column']}`",
                 *(c[k] for k in ("marks", "type", "unit", "description", "missing", "values", "source")),
             )
-            for c in told.columns
+            for c in entry.columns
         ),
     )

@@ -60,9 +60,9 @@ class TableState:
 def facts_of_report(content: bytes | None) -> Mapping[str, Any] | None:
     """What the index shows of a report's JSON; None where it is not there or not a report of today's form."""
     try:
-        told = json.loads(content or b"null")
+        found = json.loads(content or b"null")
         return {
-            name: told[name] for name in ("release", "profiled_at", "checks", "alerts", "missing_share", "quarantined")
+            name: found[name] for name in ("release", "profiled_at", "checks", "alerts", "missing_share", "quarantined")
         }
     except (ValueError, KeyError, TypeError):
         return None

@@ -15,7 +15,7 @@ _SPECIAL = re.compile(r"""([\\`*_{}\[\]()#+\-.!|~:/@"'])""")
 
 
 def markdown(report: Report) -> str:
-    """What a person wants to see of a report without opening it: alerts, changes, and a line a column.
+    """A report's summary: alerts, changes, and one line per column.
 
     No text of the data acts as Markdown or HTML in it. It has at most 40 columns: Dagster keeps it with every run.
     """

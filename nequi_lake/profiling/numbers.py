@@ -1,4 +1,4 @@
-"""Figures as a person reads them: one way for the reports, the index and the Dagster UI."""
+"""Human-readable figures, the same in the reports, the index and the Dagster UI."""
 
 from __future__ import annotations
 

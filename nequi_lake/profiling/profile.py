@@ -2,7 +2,7 @@
 
 Exact up to a stated number of rows. Beyond it, distinct counts, quartiles and most frequent values are approximate,
 because exact ones would hold all values in memory; they are labelled so. What needs the values side by side
-(histograms, skew, correlations) comes of evenly spread rows, of which there are no more in a larger table.
+(histograms, skew, correlations) comes from evenly spread rows, of which there are no more in a larger table.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ColumnProfile:
         count: values that are there.
         missing: rows without a value.
         missing_share, null_limit: 0 to 1.
-        distinct: distinct values; texts are told apart by a hash of 64 bits.
+        distinct: distinct values; texts are distinguished by a hash of 64 bits.
         exact: whether distinct, quartiles and top are exact.
         min, max: as text, cut to 200 characters.
         mean, std: of a numeric column; std of a sample.
@@ -237,7 +237,7 @@ def _looked_at(
     """
     texts = [column.name for column in part.columns if column.dtype == pl.String]
     others = [column.name for column in part.columns if column.dtype != pl.String]
-    places = {name: _places(part, name, [told for told, _ in frequent.get(name, ())]) for name in texts}
+    places = {name: _places(part, name, [text_hash for text_hash, _ in frequent.get(name, ())]) for name in texts}
     shown = range(0, part.rows, max(1, part.rows // SHOWN_ROWS))[:SHOWN_ROWS]
     wanted = sorted({*shown, *(place for of_column in places.values() for place in of_column.values())})
     *known, found, shown_others = pl.collect_all(
@@ -257,7 +257,7 @@ def _looked_at(
     return (
         {name: value for one in known for row in one.rows(named=True) for name, value in row.items()},
         {
-            name: {told: _text(found[name][at[place]]) for told, place in of_column.items()}
+            name: {text_hash: _text(found[name][at[place]]) for text_hash, place in of_column.items()}
             for name, of_column in places.items()
         },
         {
@@ -275,8 +275,8 @@ def _rows_at(source: pl.LazyFrame, places: Sequence[int]) -> pl.LazyFrame:
 
 def _places(part: _Part, name: str, hashes: Sequence[int]) -> dict[int, int]:
     """Hash of a text → a row of the table that has it."""
-    found = part.held.select(pl.col(name).index_of(told).alias(str(told)) for told in hashes)
-    return {int(told): place * part.step for row in found.rows(named=True) for told, place in row.items()}
+    found = part.held.select(pl.col(name).index_of(text_hash).alias(str(text_hash)) for text_hash in hashes)
+    return {int(text_hash): place * part.step for row in found.rows(named=True) for text_hash, place in row.items()}
 
 
 def _exact_statistics(column: Column, *, exact: bool) -> Iterator[pl.Expr]:
@@ -285,8 +285,8 @@ def _exact_statistics(column: Column, *, exact: bool) -> Iterator[pl.Expr]:
     yield value.min().alias(f"{column.name}|min")
     yield value.max().alias(f"{column.name}|max")
     if not exact:
-        told_apart = value.hash() if column.dtype == pl.String else value
-        yield told_apart.approx_n_unique().alias(f"{column.name}|distinct")
+        distinct = value.hash() if column.dtype == pl.String else value
+        yield distinct.approx_n_unique().alias(f"{column.name}|distinct")
     if column.dtype.is_numeric():
         yield value.mean().alias(f"{column.name}|mean")
         yield value.std().alias(f"{column.name}|std")

@@ -97,7 +97,7 @@ class Report:
         )
 
     def _json(self) -> bytes:
-        told = {
+        content = {
             **self.overview,
             "missing_share": self.missing_share,
             "checks": self.checks,
@@ -105,7 +105,7 @@ class Report:
             "before": self.changes.before if self.changes else None,
             "profile": self.columns,
         }
-        return msgspec.json.format(msgspec.json.encode(told), indent=1)
+        return msgspec.json.format(msgspec.json.encode(content), indent=1)
 
     def _csv(self) -> bytes:
         frame = profile_frame(self.columns).drop(columns="profile")
@@ -129,7 +129,7 @@ def report(
     Args:
         table: the published table that was profiled.
         profile: its statistics, as :func:`nequi_lake.profiling.profile.profile` gives them.
-        source: where the raw files of its release came from, for a person; None where there are none.
+        source: where the raw files of its release came from, human-readable; None where there are none.
         checks: what the contract's checks found of its release.
         earlier: the JSON of the report that is there; None where there is none.
     """

@@ -1,4 +1,4 @@
-"""Evenly spread rows of a table, side by side: what histograms, skew and correlations come of."""
+"""Evenly spread rows of a table, side by side: what histograms, skew and correlations come from."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _is_spread(column: Column) -> bool:
 
 
 class Spread:
-    """What spread rows tell.
+    """Statistics of evenly spread rows.
 
     Args:
         values: the rows, as :func:`side_by_side` gives them.
@@ -85,7 +85,7 @@ class Spread:
         self._correlations = self._correlated([c.name for c in numeric if c.unit != "id" and not c.references])
 
     def of(self, name: str) -> dict[str, Any]:
-        """What these rows tell of a column."""
+        """Return the statistics of a column."""
         numbers = self._ordered[name].drop_nulls() if name in self._ordered.columns else None
         return {
             "skew": _skew(numbers) if numbers is not None and name in self._numeric else None,

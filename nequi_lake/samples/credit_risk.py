@@ -204,7 +204,7 @@ def _chunk(draws: Draws, calendar: _Calendar, words: _Words, first: int) -> pl.D
     wealth = draws.uniform()
     columns: Columns = {
         **_terms(draws, loans, int(calendar.ends[-1])),
-        **_told(draws, loans, words),
+        **_purpose_texts(draws, loans, words),
         **_borrower(draws, loans, words, wealth),
         **_history(draws, loans, wealth),
         **_recent_history(draws, loans),
@@ -284,7 +284,7 @@ def _terms(draws: Draws, loans: _Loans, rows: int) -> Columns:
     }
 
 
-def _told(draws: Draws, loans: _Loans, words: _Words) -> Columns:
+def _purpose_texts(draws: Draws, loans: _Loans, words: _Words) -> Columns:
     """What the borrower wrote of the loan."""
     purpose = draws.pick([count for name, count in facts.PURPOSES.items() if name != "educational"])
     purpose = np.where(draws.chance(0.02) & (loans.month < _month(2011, 1)), len(facts.PURPOSES) - 1, purpose)
@@ -300,18 +300,18 @@ def _told(draws: Draws, loans: _Loans, words: _Words) -> Columns:
 
 def _descriptions(draws: Draws, loans: _Loans, words: _Words) -> pl.Series:
     known = draws.chance(_by_year(loans.month, facts.DESC_SHARE))
-    told = draws.of(known)
-    day = told.pick([1.0] * 28) + 1
+    written = draws.of(known)
+    day = written.pick([1.0] * 28) + 1
     written_on = texts(_days(), (loans.month[known] - _month(2007, 1)) * 28 + day - 1)
-    length = told.pick([1, 2, 2, 2, 1, 1])
+    length = written.pick([1, 2, 2, 2, 1, 1])
     parts = [
-        words.desc_parts.gather(told.pick([1.0] * len(words.desc_parts))).zip_with(
+        words.desc_parts.gather(written.pick([1.0] * len(words.desc_parts))).zip_with(
             pl.Series(number <= length), _NOTHING
         )
         for number in range(6)
     ]
     text = pl.select(pl.concat_str(pl.lit("  Borrower added on "), written_on, pl.lit(" > "), *parts, pl.lit("<br>")))
-    return _scattered(pl.Series([" "]).zip_with(pl.Series(told.chance(246 / 126_028)), text.to_series()), known)
+    return _scattered(pl.Series([" "]).zip_with(pl.Series(written.chance(246 / 126_028)), text.to_series()), known)
 
 
 def _borrower(draws: Draws, loans: _Loans, words: _Words, wealth: Floats) -> Columns:

@@ -70,7 +70,7 @@ def sample(scale: float, seed: int) -> Mapping[str, Iterator[bytes]]:
     """The raw file at ``scale`` times its full size: the same bytes for the same scale and seed.
 
     Returns:
-        File name → chunks of the file, one a session of some megabytes, made as they are asked for.
+        File name → chunks of the file, one per session of some megabytes, made as they are asked for.
     """
     return {"measures_v2.csv": _file(scale, seed)}
 

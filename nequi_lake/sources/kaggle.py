@@ -101,7 +101,7 @@ class KaggleSource:
         self._said: dict[str, Any] = {}
 
     def describe(self) -> str:
-        """The source, for a person."""
+        """The source, human-readable."""
         return "Kaggle"
 
     def offers(self, dataset: Dataset) -> bool:

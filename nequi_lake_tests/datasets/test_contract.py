@@ -165,7 +165,7 @@ def test_the_arrow_schema_has_the_types_that_iceberg_knows() -> None:
     assert found.types == [pa.int64(), pa.float64(), pa.large_string(), pa.date32()]
 
 
-def test_constraints_are_told_in_words() -> None:
+def test_constraints_are_reported_in_words() -> None:
     found = columns(
         contract(
             status=dy.String(
@@ -186,7 +186,7 @@ def test_constraints_are_told_in_words() -> None:
     }
 
 
-def test_no_declared_constraint_is_told_in_the_words_of_a_library(datasets: Declared) -> None:
+def test_no_declared_constraint_is_reported_in_the_words_of_a_library(datasets: Declared) -> None:
     words = {name: " ".join(column.constraint_texts) for name, column in every_column(datasets)}
     assert {
         name: text for name, text in words.items() if any(bit in text for bit in ("__", "lambda", "pl.", "None"))

@@ -165,7 +165,7 @@ def test_what_may_pass_is_tried_again(polls: Polls, publisher: Publisher, caplog
     assert caplog.text.count("Kaggle was too busy. Trying again") == 2
 
 
-def test_what_does_not_pass_is_told_in_its_own_words(polls: Polls, publisher: Publisher) -> None:
+def test_what_does_not_pass_is_reported_in_its_own_words(polls: Polls, publisher: Publisher) -> None:
     publisher.failures = [TransientError("Kaggle was too busy.", where="kaggle.com", fix="Wait.")] * 9
     outcome = run(polls.definitions, (), None)
     assert outcome.failures == ("Kaggle was too busy.\n  where: kaggle.com\n  to do: Wait.",)
@@ -219,7 +219,7 @@ def mailbox(aws: str) -> Mailbox:
     return Mailbox(topic, queue)
 
 
-def test_a_failed_check_is_told_of_by_the_sensor(
+def test_a_failed_check_is_reported_by_the_sensor(
     settings: Settings, mailbox: Mailbox, inbox: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_motor(inbox, motor_rows(17, 10, coolant="warm"))
@@ -246,7 +246,7 @@ def test_a_failed_check_is_told_of_by_the_sensor(
     assert "fails quarantine_limit" in caplog.text
 
 
-def test_a_run_that_no_daemon_sees_tells_of_its_own_failure(
+def test_a_run_that_no_daemon_sees_reports_its_own_failure(
     settings: Settings, mailbox: Mailbox, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)

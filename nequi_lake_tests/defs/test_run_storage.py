@@ -117,7 +117,7 @@ def test_files_stay_open_but_not_those_of_every_run(home: Path, recorder: dg.Dag
     assert not list((home / "history" / "runs").glob("*-wal"))
 
 
-def test_a_ui_is_told_of_events_as_they_come(home: Path, recorder: dg.DagsterInstance) -> None:
+def test_a_ui_is_reported_events_as_they_come(home: Path, recorder: dg.DagsterInstance) -> None:
     seen = threading.Event()
     recorder.report_engine_event("at first", run_id="watched", job_name="lake")
     with stock(home) as ui:

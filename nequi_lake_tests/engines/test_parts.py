@@ -38,7 +38,7 @@ def test_parts_give_the_rows_of_all_of_them_in_order(tmp_path: Path, storage: St
     assert bad == []
 
 
-def test_a_bad_record_tells_its_part_and_its_line_there(tmp_path: Path, storage: StorageBackend) -> None:
+def test_a_bad_record_reports_its_part_and_its_line_there(tmp_path: Path, storage: StorageBackend) -> None:
     long = HEADER + "".join(f'{number},"over\nlines"\n' for number in range(600, 620))
     parts = [notes(0, 300), notes(300, 300) + "x,broken\n", long + "y,broken\n" + "\0\n", notes(700, 10) + "7\n"]
     staged, bad = staged_parts(tmp_path, storage, *parts)

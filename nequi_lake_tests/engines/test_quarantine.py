@@ -22,7 +22,7 @@ def quarantined(lake: Lake, table: str) -> list[dict[str, Any]]:
     return newest_quarantine(lake.storage, *lake.declared(table)).collect().to_dicts()
 
 
-def test_a_bad_csv_record_tells_line_table_rule_and_values(inbox: Path, materialize: Materialize, lake: Lake) -> None:
+def test_a_bad_csv_record_reports_line_table_rule_and_values(inbox: Path, materialize: Materialize, lake: Lake) -> None:
     rows = motor_rows(17, 300)
     rows[7] = motor_rows(17, 1, pm="hot", torque="-5000")[0]
     rows[9] = motor_rows(17, 1, u_q="")[0]

@@ -143,7 +143,7 @@ def test_a_header_alone_is_refused(path: Path, end: str) -> None:
     [("", 2), ("1,a,2\n" * 3, 5), ('1,"a\nb\n\nc",2\n', 6)],
     ids=["first", "later", "after a record over many lines"],
 )
-def test_a_record_of_too_few_or_too_many_fields_is_told_with_its_line(
+def test_a_record_of_too_few_or_too_many_fields_is_reported_with_its_line(
     path: Path, before: str, line: int, record: str, words: str
 ) -> None:
     found, reason = only_problem(look(path, CSV, f"{HEADER}{before}{record}\n1,a,2\n"))
@@ -152,7 +152,7 @@ def test_a_record_of_too_few_or_too_many_fields_is_told_with_its_line(
     assert record in reason
 
 
-def test_a_bad_record_over_many_lines_is_told_with_the_line_on_which_it_begins(path: Path) -> None:
+def test_a_bad_record_over_many_lines_is_reported_with_the_line_on_which_it_begins(path: Path) -> None:
     line, reason = only_problem(look(path, CSV, HEADER + '1,a,2\n1,"a\nb"\n1,a,2\n'))
     assert line == 3
     assert "2 fields where the header has 3" in reason
@@ -164,7 +164,7 @@ def test_bad_records_are_counted_and_the_first_of_them_shown(path: Path) -> None
     assert [problem.line for problem in found.problems] == [3, 4, 5, 6, 7]
 
 
-def test_a_bad_record_far_into_a_big_file_is_told_with_its_line(path: Path) -> None:
+def test_a_bad_record_far_into_a_big_file_is_reported_with_its_line(path: Path) -> None:
     text = "\n".join(["twenty lines of words"] * 20)
     rows = [f'{number},"{text}",1.5\n' for number in range(12_000)]
     rows[11_000] = "11000,1.5\n"
@@ -173,12 +173,12 @@ def test_a_bad_record_far_into_a_big_file_is_told_with_its_line(path: Path) -> N
     assert only_problem(found)[0] == 2 + 20 * 11_000
 
 
-def test_a_line_of_nothing_but_spaces_is_told_with_its_line(path: Path) -> None:
+def test_a_line_of_nothing_but_spaces_is_reported_with_its_line(path: Path) -> None:
     assert only_problem(look(path, CSV, HEADER + "1,a,2\n   \n1,a,2\n")) == (3, "a blank line")
 
 
 @pytest.mark.parametrize("bad", [b"\xff", b"\xe9", b"\xc3\x28"], ids=["no UTF-8 at all", "Latin-1", "cut in two"])
-def test_a_byte_that_is_not_utf8_is_told_with_its_line(path: Path, bad: bytes) -> None:
+def test_a_byte_that_is_not_utf8_is_reported_with_its_line(path: Path, bad: bytes) -> None:
     row = b"1,some words to fill a line,2\n"
     content = HEADER.encode() + row * 1_000 + b"1,caf" + bad + b",2\n" + row * 10
     line, reason = only_problem(look(path, CSV, content))
@@ -187,13 +187,13 @@ def test_a_byte_that_is_not_utf8_is_told_with_its_line(path: Path, bad: bytes) -
 
 
 @pytest.mark.parametrize("before", [0, 3, 200_000])
-def test_a_nul_byte_is_told_with_its_line(path: Path, before: int) -> None:
+def test_a_nul_byte_is_reported_with_its_line(path: Path, before: int) -> None:
     row = b"1,some words to fill a line,2\n"
     content = HEADER.encode() + row * before + b"1,\0,2\n" + row
     assert only_problem(look(path, CSV, content)) == (before + 2, "a NUL byte")
 
 
-def test_a_quote_that_is_never_closed_is_told_with_the_line_that_opens_it(path: Path) -> None:
+def test_a_quote_that_is_never_closed_is_reported_with_the_line_that_opens_it(path: Path) -> None:
     line, reason = only_problem(look(path, CSV, HEADER + "1,a,2\n" * 3 + '1,"a,2\n' + "1,a,2\n" * 20))
     assert line == 5
     assert "a quote is opened and never closed" in reason
@@ -268,13 +268,13 @@ def test_null_is_allowed_for_any_value(path: Path, line: str) -> None:
         "blank with spaces",
     ],
 )
-def test_a_bad_json_line_is_told_with_its_line(path: Path, line: str, words: list[str]) -> None:
+def test_a_bad_json_line_is_reported_with_its_line(path: Path, line: str, words: list[str]) -> None:
     found, reason = only_problem(look(path, LINES, SOUND * 2 + line + SOUND))
     assert found == 3
     assert [word for word in words if word not in reason] == []
 
 
-def test_bytes_that_are_not_utf8_are_told_with_their_json_line(path: Path) -> None:
+def test_bytes_that_are_not_utf8_are_reported_with_their_json_line(path: Path) -> None:
     content = SOUND.encode() * 2 + SOUND.encode("latin-1") + SOUND.encode()
     line, reason = only_problem(look(path, LINES, content))
     assert line == 3
@@ -311,7 +311,7 @@ ROW = "1,some words to fill a line,2\n"
 @pytest.mark.parametrize(
     ("content", "line"), [(HEADER + "1,a,2\n\n1,a,2\n", 3), (HEADER + "1,a,2\n\n", 3), (HEADER + "\n", 2)]
 )
-def test_a_blank_line_is_told_with_its_line(path: Path, content: str, line: int) -> None:
+def test_a_blank_line_is_reported_with_its_line(path: Path, content: str, line: int) -> None:
     assert only_problem(look(path, CSV, content)) == (line, "a blank line")
 
 
@@ -319,7 +319,7 @@ def test_a_header_alone_without_a_line_end(path: Path) -> None:
     assert only_problem(look(path, CSV, HEADER.rstrip())) == (None, "the file has a header and no records")
 
 
-def test_a_bad_byte_near_the_beginning_is_told_with_its_line(path: Path) -> None:
+def test_a_bad_byte_near_the_beginning_is_reported_with_its_line(path: Path) -> None:
     line, reason = only_problem(look(path, CSV, HEADER.encode() + b"1,a,2\n1,caf\xe9,2\n1,a,2\n"))
     assert line == 3
     assert "not UTF-8" in reason

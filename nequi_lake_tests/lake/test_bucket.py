@@ -124,7 +124,7 @@ def test_files_and_folders_are_as_in_a_folder(storage: StorageBackend) -> None:
     assert storage.read(storage.path("other")) == b"y"
 
 
-def test_a_bucket_that_is_not_there_is_told_of(bucket_lake: Mapping[str, str]) -> None:
+def test_a_bucket_that_is_not_there_is_reported(bucket_lake: Mapping[str, str]) -> None:
     settings = Settings.from_env({**bucket_lake, "NEQUI_LAKE_URI": "s3://no-such-bucket-here/lake"})
     storage = open_storage(settings)
     assert not storage.exists_root()

@@ -99,7 +99,7 @@ def test_whoever_comes_second_to_make_the_catalog_tries_again(lake: Lake, monkey
     assert len(tries) == 4
 
 
-def test_of_two_that_create_a_table_at_once_one_is_told_that_it_lost(
+def test_of_two_that_create_a_table_at_once_one_is_reported_that_it_lost(
     materialize: Materialize, lake: Lake, cite_sum: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert materialize("cite_sum").success
@@ -181,7 +181,7 @@ def test_maintenance_that_always_loses_says_so_and_removes_nothing(
     assert lake.storage.files(lake.storage.path("processed")) == before
 
 
-def test_a_database_that_is_locked_is_waited_for_and_then_told_of(
+def test_a_database_that_is_locked_is_waited_for_and_then_reported(
     materialize: Materialize, lake: Lake, cite_sum: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert materialize("cite_sum").success

@@ -73,7 +73,7 @@ def test_what_is_no_fault_of_the_storage_is_left_alone() -> None:
     assert translate_error(KeyError("x"), HERE) is None
 
 
-def test_without_credentials_a_reader_is_told_to_log_in(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_a_reader_is_reported_to_log_in(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(Exception) as raised:

@@ -47,7 +47,7 @@ def test_a_server_that_fails_now_and_then_is_asked_again(flaky: Flaky, settings:
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["busy", "cut"])
-def test_a_server_that_never_takes_a_table_is_told_of_and_harms_nothing(
+def test_a_server_that_never_takes_a_table_is_reported_and_harms_nothing(
     flaky: Flaky, settings: Settings, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nequi_lake.lake.storage.aws.MAX_ATTEMPTS", 2)

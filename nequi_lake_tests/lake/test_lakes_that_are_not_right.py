@@ -40,7 +40,7 @@ def test_a_copy_of_a_lake_never_writes_into_the_original(
     assert every_file(lake) == before
 
 
-def test_a_damaged_catalog_is_told_in_a_sentence(materialize: Materialize, lake: Lake) -> None:
+def test_a_damaged_catalog_is_reported_in_a_sentence(materialize: Materialize, lake: Lake) -> None:
     assert materialize("cite_sum").success
     Path(lake.settings.uri, "catalog.db").write_bytes(b"not a database, whatever it was before" * 100)
     with pytest.raises(CatalogError, match="catalog's database cannot be read"):

@@ -64,7 +64,7 @@ def test_two_datasets_do_not_wait_for_each_other(storage: StorageBackend) -> Non
         assert storage.list(storage.path(".locks")) == ["loans.json", "papers.json"]
 
 
-def test_who_waits_is_told_for_whom_and_gives_up(
+def test_who_waits_is_reported_for_whom_and_gives_up(
     storage: StorageBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("nequi_lake.lake.storage.base.LOCK_WAIT_S", 0.3)

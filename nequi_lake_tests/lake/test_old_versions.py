@@ -230,7 +230,7 @@ def test_quarantines_go_with_their_releases(lake: Lake, cite_sum: Dataset, three
     assert lake.storage.list(lake.storage.path("releases", "cite_sum")) == [f"{runs[0]}.json", f"{runs[2]}.json"]
 
 
-def test_a_kill_between_forgetting_and_removing_is_mended_by_the_next_time(
+def test_a_kill_between_forgetting_and_removing_is_finished_by_the_next_time(
     lake: Lake, cite_sum: Dataset, three: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = files(lake)

@@ -31,7 +31,7 @@ def other_run(storage: StorageBackend) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_a_second_run_is_told_when_the_first_takes_too_long(
+def test_a_second_run_is_reported_when_the_first_takes_too_long(
     storage: StorageBackend, other_run: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nequi_lake.lake.storage.base.LOCK_WAIT_S", 0.3)

@@ -201,7 +201,7 @@ def test_all_files_of_the_current_version_are_given(keep: Keep, zone: RawZone) -
     assert zone.newest(PAIR) == {"one.bin": one, "two.bin": two}
 
 
-def test_a_dataset_of_which_no_version_is_kept_is_told_with_the_command_that_fetches_it(
+def test_a_dataset_of_which_no_version_is_kept_is_reported_with_the_command_that_fetches_it(
     keep: Keep, zone: RawZone, storage: StorageBackend
 ) -> None:
     keep("one.bin", "v1")
@@ -211,7 +211,7 @@ def test_a_dataset_of_which_no_version_is_kept_is_told_with_the_command_that_fet
     assert "nequi-lake run pair" in str(refusal.value.fix)
 
 
-def test_a_file_that_was_declared_after_the_current_version_is_told(keep: Keep, zone: RawZone) -> None:
+def test_a_file_that_was_declared_after_the_current_version_is_reported(keep: Keep, zone: RawZone) -> None:
     keep("one.bin", "v1")
     keep("two.bin", "v1")
     more = replace(PAIR, files=(*PAIR.files, OpaqueFile(name="three.bin", description="Three.")))

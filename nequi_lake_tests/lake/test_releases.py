@@ -178,7 +178,7 @@ def test_each_commit_is_one_snapshot(materialize: Materialize, lake: Lake, inbox
         assert 0 not in rows
 
 
-def test_of_two_writers_at_once_one_is_told_that_it_lost(
+def test_of_two_writers_at_once_one_is_reported_that_it_lost(
     materialize: Materialize, lake: Lake, cite_sum: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert materialize("cite_sum").success

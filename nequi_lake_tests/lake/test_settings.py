@@ -125,7 +125,7 @@ def test_the_ends_of_a_range_belong_to_it(given: str) -> None:
     assert Settings.from_env({"NEQUI_LAKE_SAMPLE_SCALE": given}).sample_scale == float(given)
 
 
-def test_a_limit_is_told_exactly() -> None:
+def test_a_limit_is_reported_exactly() -> None:
     with pytest.raises(UsageError) as refusal:
         Settings.from_env({"NEQUI_LAKE_ZIP_MAX_BYTES": "64GB"})
     assert "e+" not in str(refusal.value)

@@ -139,7 +139,7 @@ def test_the_check_of_a_kept_file_says_what_it_said_of_the_fetched_one(
     assert structure_checks(DATASET, fetched(publisher, zone, tmp_path)) == checks
 
 
-def test_damage_in_parts_tells_the_part_and_counts_over_all_of_them(
+def test_damage_in_parts_reports_the_part_and_counts_over_all_of_them(
     publisher: Publisher, zone: RawZone, tmp_path: Path
 ) -> None:
     header = b"id,text\n"

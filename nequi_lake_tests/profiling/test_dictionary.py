@@ -137,7 +137,7 @@ def test_dropped_columns_say_why(family: Dataset) -> None:
     assert "Not | needed." in dictionary_page([family]).decode()
 
 
-def test_the_diagram_tells_one_row_from_many(family: Dataset) -> None:
+def test_the_diagram_reports_one_row_from_many(family: Dataset) -> None:
     lines = diagram.mermaid(family.tables).splitlines()
     assert lines[1:5] == [
         "  a ||--o| b : a_id",

@@ -108,7 +108,7 @@ def test_the_checks_that_the_run_recorded_are_in_the_report(made: Made) -> None:
     assert "no two rows have the same paper_id" in page
 
 
-def test_a_run_tells_dagster_what_it_plots_and_shows(made: Made) -> None:
+def test_a_run_reports_dagster_what_it_plots_and_shows(made: Made) -> None:
     report = made.said("profiling_reports/cite_sum/papers")
     assert (report["rows"], report["quarantined"], report["missing_percent"]) == (3, 0, 0.0)
     assert isinstance(report["bytes"], int)

@@ -47,7 +47,7 @@ def test_damaged_records_within_the_limit_are_a_warning_with_lines_and_reasons(p
     assert check.found.startswith("8 of 800 records (1.00%) cannot be read and go to the quarantine: line 2: 2")
 
 
-def test_a_problem_of_the_whole_file_is_told_without_a_line(path: Path) -> None:
+def test_a_problem_of_the_whole_file_is_reported_without_a_line(path: Path) -> None:
     assert structure_check("shop/orders.csv", look(path, CSV, b""), LIMIT).found == "the file is empty"
 
 

@@ -132,7 +132,7 @@ def test_a_zip_of_its_own_wins_over_the_zip_of_all(tmp_path: Path, motor: Datase
     assert content(tmp_path, delivered) == b"from its own zip"
 
 
-def test_a_missing_file_is_told_with_folder_names_and_zip(tmp_path: Path, cite_sum: Dataset) -> None:
+def test_a_missing_file_is_reported_with_folder_names_and_zip(tmp_path: Path, cite_sum: Dataset) -> None:
     write_citations(tmp_path / "inbox", "train", [citation(1)])
     with pytest.raises(SourceError) as refusal:
         fetch(tmp_path, cite_sum)

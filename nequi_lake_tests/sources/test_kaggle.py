@@ -68,7 +68,7 @@ def test_the_declared_file_is_delivered_with_version_and_licence(
     assert capsys.readouterr().out == ""
 
 
-def test_the_version_is_told_without_a_download_and_pins_the_files(
+def test_the_version_is_reported_without_a_download_and_pins_the_files(
     tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn
 ) -> None:
     asked = source()

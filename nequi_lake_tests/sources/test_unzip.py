@@ -267,7 +267,7 @@ def test_a_damaged_end_record(archive: Path) -> None:
         take(archive)
 
 
-def test_an_encrypted_member_is_told_by_its_name_alone(archive: Path) -> None:
+def test_an_encrypted_member_is_reported_by_its_name_alone(archive: Path) -> None:
     zipped(archive, ("loan.csv", b"abc"))
     content = archive.read_bytes()
     changed(archive, (content.index(LOCAL) + 6, 1), (content.index(CENTRAL) + 8, 1))

@@ -228,7 +228,7 @@ class Lake:
         """
         found = [table for dataset in self.datasets.values() for table in self.tables_of(dataset).values()]
         if not found and isinstance(self.as_of, datetime):
-            raise _no_release_then("Nothing", self.as_of, self.settings.uri)
+            raise _no_release_then(None, self.as_of, self.settings.uri)
         return found
 
     def tables_of(self, dataset: Dataset, names: Collection[str] | None = None) -> dict[str, LakeTable]:
@@ -360,10 +360,10 @@ def _cannot_run(error: Exception, fix: str | None = None) -> CatalogError:
     )
 
 
-def _no_release_then(what: str, when: datetime | str, where: str) -> CatalogError:
+def _no_release_then(what: str | None, when: datetime | str, where: str) -> CatalogError:
     then = f"that goes with {when}" if isinstance(when, str) else f"from {when.isoformat(timespec='seconds')} or before"
     return CatalogError(
-        f"{what} has no release that is kept {then}.",
+        f"{what or 'The lake'} has no release that is kept {then}.",
         where=where,
         fix="nequi-lake history DATASET.TABLE lists those that are kept.",
     )
