@@ -2,56 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from nequi_lake.datasets.spec import Relation
 from nequi_lake.errors import NequiLakeError
 from nequi_lake.formats.types import sql_type
+from nequi_lake.lake.release import PublishedTable
 
 if TYPE_CHECKING:
-    from nequi_lake.lake.read.reader import Lake, LakeTable
+    import pyarrow.dataset
 
 FIRST_ROWS = 5
 _SHOWN = 100
 
 
-def lake_html(lake: Lake, dataset: str | None = None) -> str:
-    """The published tables, of one dataset or of all: rows, release, and when."""
-    title = f"Lake {lake.settings.uri}" + (f", as of {lake.as_of}" if lake.as_of else "")
+def lake_html(title: str, tables: Callable[[], Sequence[tuple[Relation, PublishedTable]]]) -> str:
+    """The published tables: rows, release, and when; or why they cannot be listed.
+
+    Args:
+        title: the heading.
+        tables: lists the tables.
+    """
     try:
-        tables = [table for table in lake.tables() if dataset in (None, table.published.dataset)]
+        listed = tables()
     except NequiLakeError as error:
         return f"{_title(title)}<pre>{escape(str(error))}</pre>"
-    if not tables:
+    if not listed:
         return f"{_title(title)}<p>Nothing is published yet. Make it: <code>nequi-lake run</code></p>"
     rows = [
         (
-            table.published.name,
-            f"{table.published.rows:,}",
-            table.published.release.id,
-            f"{table.published.published_at:%Y-%m-%d %H:%M}",
-            table.table.description,
+            published.name,
+            f"{published.rows:,}",
+            published.release.id,
+            f"{published.published_at:%Y-%m-%d %H:%M}",
+            relation.description,
         )
-        for table in tables
+        for relation, published in listed
     ]
     return _title(title) + _grid(("table", "rows", "release", "published (UTC)", "what it is"), rows)
 
 
-def table_html(table: LakeTable) -> str:
+def table_html(relation: Relation, published: PublishedTable, content: pyarrow.dataset.Dataset) -> str:
     """What a table is, its columns, and its first rows; a long value is shortened, and ends in … then."""
-    published = table.published
-    schema = table.to_dataset().schema
-    known = [table.table.columns.get(name) for name in schema.names]
+    schema = content.schema
+    known = [relation.columns.get(name) for name in schema.names]
     columns = [
         (name, sql_type(column.dtype), column.unit, column.description) if column else (name, str(kind), "", "")
         for name, kind, column in zip(schema.names, schema.types, known, strict=True)
     ]
     # Without reading ahead, so that five rows of a large table cost one row group.
-    first = table.to_dataset().head(FIRST_ROWS, batch_size=FIRST_ROWS, batch_readahead=0, fragment_readahead=0)
+    first = content.head(FIRST_ROWS, batch_size=FIRST_ROWS, batch_readahead=0, fragment_readahead=0)
     values = zip(*(column.to_pylist() for column in first.columns), strict=True)
     return (
-        f"{_title(published.name)}<p>{escape(table.table.description)} {published.rows:,} rows, release "
+        f"{_title(published.name)}<p>{escape(relation.description)} {published.rows:,} rows, release "
         f"{escape(published.release.id)}, published {published.published_at:%Y-%m-%d %H:%M} UTC.</p>"
         f"{_grid(('column', 'type', 'unit', 'description'), columns)}"
         f"<details open><summary>First rows</summary>{_grid(schema.names, values)}</details>"

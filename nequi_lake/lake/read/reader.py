@@ -18,6 +18,7 @@ from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import CatalogError
 from nequi_lake.formats.types import pandas_type
 from nequi_lake.lake.catalog.as_of import find, parse, resolve_single
+from nequi_lake.lake.read.notebook import lake_html, table_html
 from nequi_lake.lake.read.query import connect, parse_query
 from nequi_lake.lake.read.scan import scan_files
 from nequi_lake.lake.release import DataFile, PublishedTable, Release
@@ -58,9 +59,7 @@ class LakeTable:
         return f"LakeTable({self.published.name}, {self.published.rows:,} rows, release {self.published.release.id})"
 
     def _repr_html_(self) -> str:
-        from nequi_lake.lake.read.notebook import table_html
-
-        return table_html(self)
+        return table_html(self.table, self.published, self.to_dataset())
 
     def scan(self) -> pl.LazyFrame:
         """The table as a Polars lazy frame; filters skip partitions and row groups."""
@@ -126,9 +125,7 @@ class LakeDataset:
         return f"LakeDataset({self._dataset.name}: {', '.join(self._names())})"
 
     def _repr_html_(self) -> str:
-        from nequi_lake.lake.read.notebook import lake_html
-
-        return lake_html(self._lake, self._dataset.name)
+        return self._lake.html([self._dataset.name])
 
     def __getattr__(self, name: str) -> LakeTable:
         if name.startswith("_") or name not in self._names():
@@ -189,9 +186,14 @@ class Lake:
         return f"Lake({self.settings.uri!r})"
 
     def _repr_html_(self) -> str:
-        from nequi_lake.lake.read.notebook import lake_html
+        return self.html(self.datasets)
 
-        return lake_html(self)
+    def html(self, datasets: Collection[str]) -> str:
+        """What a notebook shows of the published tables of these datasets."""
+        title = f"Lake {self.settings.uri}" + (f", as of {self.as_of}" if self.as_of else "")
+        return lake_html(
+            title, lambda: [(t.table, t.published) for t in self.tables() if t.published.dataset in datasets]
+        )
 
     def __getattr__(self, name: str) -> LakeDataset:
         # Only for what is no attribute: a dataset never hides a method.
