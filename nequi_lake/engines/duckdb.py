@@ -20,6 +20,7 @@ from nequi_lake.errors import DeclarationError, StageError
 from nequi_lake.lake.read.query import MEMORY_LIMIT, connect, parse_query
 from nequi_lake.lake.release import NO_RECORDS, Release, StagedTable
 from nequi_lake.lake.storage import StorageBackend
+from nequi_lake.lake.storage.faults import translate_error
 
 _ROWS_AT_ONCE = 50_000
 _ERROR_SHOWN = 500
@@ -67,6 +68,7 @@ def make(
         memory_limit: of DuckDB's own memory.
 
     Raises:
+        TransientError: the tables could not be read just now.
         StageError: the query cannot be run, or gives other columns or types than the contract, or misses values
             that it must have.
     """
@@ -80,6 +82,8 @@ def make(
             try:
                 _stoppable(connection, lambda: _write(mart, _rows(mart, connection), rows))
             except (duckdb.Error, pa.ArrowException) as error:
+                if unreadable := translate_error(error, where):
+                    raise unreadable from error
                 raise StageError(
                     f"The SQL of {dataset.name}.{mart.name} cannot be run: {str(error)[:_ERROR_SHOWN]}",
                     where=where,

@@ -5,6 +5,7 @@ raw/<dataset>/version=<v>/<file>                       raw files and their manif
 processed/<dataset>/<table>/data/<run>/…               tables made of raw records; marts/ likewise
 quarantine/<dataset>/<run>/<raw file>/<part>.parquet   quarantined raw records
 releases/<dataset>/<run>.json                          what the checks of a release found
+releases/<dataset>/sequences.json                      the highest sequence committed of each release group
 profiling_reports/<dataset>/<relation>.<ending>        reports, beside index.html and dictionary.html
 catalog.db                                             the catalog of a local lake, where no other one is named
 """
@@ -23,6 +24,7 @@ FORMAT = 2
 """The number of the format that this code reads and writes. Lakes without ``lake.json`` have an older one."""
 
 RAW, PROCESSED, MARTS = RAW_ZONE, Table.zone, Mart.zone
+SEQUENCES = "sequences"
 QUARANTINE, RELEASES, REPORTS = "quarantine", "releases", "profiling_reports"
 _IDENTITY = "lake.json"
 
@@ -63,6 +65,16 @@ def quarantine_folder(storage: StorageBackend, dataset: str, *parts: str) -> str
 def release_record(storage: StorageBackend, dataset: str, run_id: str) -> str:
     """The path of what the checks found of the release that an attempt of a run staged."""
     return storage.path(RELEASES, dataset, f"{run_id}.json")
+
+
+def metadata_folder(storage: StorageBackend, zone: str, dataset: str, relation: str) -> str:
+    """The folder of a relation's Iceberg metadata."""
+    return f"{relation_folder(storage, zone, dataset, relation)}/metadata"
+
+
+def sequences_record(storage: StorageBackend, dataset: str) -> str:
+    """The path of the highest sequence that was committed of each of a dataset's release groups."""
+    return release_record(storage, dataset, SEQUENCES)
 
 
 def report_path(storage: StorageBackend, dataset: str, relation: str, ending: str) -> str:

@@ -10,6 +10,7 @@ from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.engines.duckdb import make
 from nequi_lake.engines.files import discard
 from nequi_lake.engines.fingerprint import mart_release_id
+from nequi_lake.lake.catalog.housekeeping import remove_orphans
 from nequi_lake.lake.check import Check
 from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.read.reader import Lake
@@ -42,6 +43,7 @@ def stage_mart(
     ensure_identity(lake.storage)
     title = f"{dataset.name}.{mart.name}"
     with lake.storage.lock(dataset.name) as lock:
+        superseding = remove_orphans(dataset, lake.catalog, lake.storage, [mart.name])
         tables = lake.tables_of(dataset, [table.name for table in dataset.tables])
         content = {name: tables[name].to_dataset() for name in mart.upstream}
         source = next(iter(tables.values())).published.release
@@ -72,6 +74,7 @@ def stage_mart(
             lock,
             title=title,
             stage_and_audit=stage_and_audit,
+            superseding=superseding,
         )
 
 

@@ -7,13 +7,14 @@ fail a check. Everything here runs under the dataset's lock, which is checked ag
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from nequi_lake.datasets.spec import Dataset, ReleaseGroup
 from nequi_lake.engines.files import discard
 from nequi_lake.errors import AuditError
+from nequi_lake.lake.catalog.housekeeping import remove_orphans
 from nequi_lake.lake.check import Check, write_record
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.release import PublishedTable, Release, StagedTable
@@ -68,6 +69,7 @@ class StagedGroup:
         checks: what the audit found, each with the id of the release that it is of.
         relations: the selected relations by name: staged, or published already.
         kept: published relations that were audited again as they are.
+        superseding: relations whose commit makes metadata old that a killed run left, so that its files can go.
     """
 
     lake: Lake
@@ -78,6 +80,7 @@ class StagedGroup:
     relations: Staged
     kept: Staged
     lock: Lock
+    superseding: Collection[str]
 
     def approve(self) -> None:
         """Record what the checks found, and refuse to go on where one failed; what was staged is removed then.
@@ -112,6 +115,8 @@ class StagedGroup:
         self.lock.check()
         published = self.lake.catalog.publish(self.dataset, staged, fence=self.lock.check)
         log.info("%s: published %s rows, release %s", staged.name, f"{staged.rows:,}", staged.release.id)
+        if name in self.superseding:
+            remove_orphans(self.dataset, self.lake.catalog, self.lake.storage, [name])
         return published
 
     def commit_all(self) -> dict[str, PublishedTable]:
@@ -156,6 +161,7 @@ def stage_group(
     *,
     title: str,
     stage_and_audit: Callable[[StagePlan], tuple[Staged, list[Check]]],
+    superseding: Collection[str] = (),
 ) -> StagedGroup:
     """Stage and audit the selected relations of a release group.
 
@@ -170,6 +176,7 @@ def stage_group(
         lock: the hold on the dataset.
         title: what people call the group.
         stage_and_audit: stages the missing relations and audits all that are to be.
+        superseding: what :func:`remove_orphans` returned.
     """
     names = group.names
     release = replace(release, sequence=lake.catalog.next_sequence(dataset, group, release.id))
@@ -195,6 +202,7 @@ def stage_group(
         relations={name: staged.get(name) or current[name] for name in selected},
         kept=kept,
         lock=lock,
+        superseding=superseding,
     )
 
 

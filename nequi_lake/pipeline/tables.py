@@ -47,7 +47,7 @@ def stage_tables(
     """
     ensure_identity(lake.storage)
     with lake.storage.lock(dataset.name) as lock:
-        remove_orphans(dataset, lake.catalog, lake.storage)
+        superseding = remove_orphans(dataset, lake.catalog, lake.storage)
         files = RawZone(lake.storage).newest(dataset)
         version = next(iter(files.values())).version
         if fetched not in (None, version):
@@ -72,6 +72,7 @@ def stage_tables(
             lock,
             title=dataset.name,
             stage_and_audit=lambda plan: _stage_and_audit(lake, dataset, files, plan),
+            superseding=superseding,
         )
 
 

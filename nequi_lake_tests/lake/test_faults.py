@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import botocore.exceptions
+import duckdb
 import pytest
 
 from nequi_lake import Lake
@@ -44,6 +45,11 @@ REFUSALS = {
     "no credentials": (botocore.exceptions.NoCredentialsError(), UsageError, "aws configure"),
     "no profile": (botocore.exceptions.ProfileNotFound(profile="x"), UsageError, "aws configure"),
     "polars, denied": (OSError("Generic S3 error: 403 AccessDenied"), StorageError, "does not allow"),
+    "arrow through duckdb, cut": (
+        duckdb.InvalidInputException("AWS Error UNKNOWN during GetObject operation: Failed to flush response stream"),
+        TransientError,
+        "broke off",
+    ),
     "polars, cut": (OSError("Generic S3 error: after 5 retries: error sending request"), TransientError, "broke off"),
     "disk full": (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/lake/x"), StorageError, "The disk is full"),
     "read only": (OSError(errno.EROFS, os.strerror(errno.EROFS), "/lake/x"), StorageError, "Read-only"),

@@ -227,7 +227,8 @@ def test_quarantines_go_with_their_releases(lake: Lake, cite_sum: Dataset, three
     lake.storage.write(newest, f'{{"run_id": "{runs[0]}"}}'.encode())
     tidy(lake, cite_sum, releases=1)
     assert lake.storage.list(lake.storage.path("quarantine", "cite_sum")) == [runs[0], runs[2], "newest.json"]
-    assert lake.storage.list(lake.storage.path("releases", "cite_sum")) == [f"{runs[0]}.json", f"{runs[2]}.json"]
+    records = [f"{runs[0]}.json", f"{runs[2]}.json", "sequences.json"]
+    assert lake.storage.list(lake.storage.path("releases", "cite_sum")) == records
 
 
 def test_a_kill_between_forgetting_and_removing_is_finished_by_the_next_time(

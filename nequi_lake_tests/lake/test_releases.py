@@ -130,7 +130,7 @@ def test_the_newest_release_is_found_without_reading_the_older_snapshots(
     monkeypatch.setattr("nequi_lake.lake.catalog.commits.parse_summary", count)
     assert len(lake.catalog.published(lake.datasets["cite_sum"])) == 3
     # The newest snapshot of each of the three tables, and the one before it, which is of another release.
-    assert len(parsed) <= 6
+    assert len(set(parsed)) <= 6
 
 
 def test_a_table_that_the_release_did_not_know_does_not_hide_it(

@@ -40,7 +40,14 @@ from nequi_lake.lake.catalog.commits import (
     published_by,
     release_of,
 )
-from nequi_lake.lake.layout import PROCESSED, read_identity, relation_folder
+from nequi_lake.lake.catalog.ownership import (
+    LAKE_ID,
+    record_sequence,
+    recorded_sequences,
+    require_current,
+    require_same_lake,
+)
+from nequi_lake.lake.layout import PROCESSED, LakeIdentity, read_identity, relation_folder
 from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
 from nequi_lake.lake.retrying import retrying
 from nequi_lake.lake.settings import Settings
@@ -62,6 +69,13 @@ class LakeCatalog:
     def __init__(self, settings: Settings, storage: StorageBackend) -> None:
         self._settings = settings
         self._storage = storage
+        self._identity: LakeIdentity | None = None
+
+    @property
+    def _lake_id(self) -> str | None:
+        """The id of the lake that lies in the storage; None before its first run has written it."""
+        self._identity = self._identity or read_identity(self._storage)
+        return self._identity.id if self._identity else None
 
     @cached_property
     def _catalog(self) -> MetastoreCatalog:
@@ -71,7 +85,7 @@ class LakeCatalog:
                 where=self._storage.uri,
                 fix="Make it: nequi-lake run. Is NEQUI_LAKE_URI the lake that you mean?",
             )
-        read_identity(self._storage)
+        self._lake_id  # noqa: B018 - a lake of another format is refused
         options = {"warehouse": self._storage.path(PROCESSED), **self._storage.iceberg_properties()}
         if self._settings.catalog == "glue":
             return _glue(options)
@@ -106,12 +120,6 @@ class LakeCatalog:
         """
         table = dataset.relation(staged.table)
         current = self.iceberg(dataset.name, table.name)
-        if current and not current.location().startswith(self._storage.uri + "/"):
-            raise CatalogError(
-                f"The catalog of this lake has {staged.name} in another lake.",
-                where=current.location(),
-                fix="A lake that was copied or moved is not supported: remove it, and run it again where it is.",
-            )
         try:
             change = current.transaction() if current else self._creation(table, dataset)
             if change.table_metadata.schema().as_arrow() != arrow_schema(table.contract):
@@ -121,7 +129,7 @@ class LakeCatalog:
                         schema.delete_column(column)
                     schema.union_by_name(arrow_schema(table.contract))
             mapping = change.table_metadata.schema().name_mapping.model_dump_json()
-            change.set_properties({"schema.name-mapping.default": mapping, **_properties(dataset, table)})
+            change.set_properties({"schema.name-mapping.default": mapping, **self._properties(dataset, table)})
             files = load_file_io(self._storage.iceberg_properties(), self._storage.uri)
             new = list(parquet_files_to_data_files(files, change.table_metadata, iter(staged.paths)))
             old = [task.file for task in current.scan().plan_files()] if current and current.current_snapshot() else []
@@ -140,9 +148,19 @@ class LakeCatalog:
                 where=staged.name,
                 fix=f"Run it again: nequi-lake run {staged.dataset}",
             ) from refused
+        record_sequence(self._storage, dataset.name, dataset.release_group_of(table.name).name, staged.release.sequence)
         # What has created a table cannot read it.
         iceberg = current or self._catalog.load_table((dataset.name, table.name))
         return published_by(staged.dataset, staged.table, iceberg, next(commits_of(committed)))
+
+    def require_current(self, dataset: Dataset) -> None:
+        """Check that this is the lake's catalog, with all that was committed of a dataset.
+
+        Raises:
+            CatalogError: it is another lake's, or behind the lake.
+        """
+        for group in dataset.release_groups:
+            self._icebergs(dataset, group)
 
     def newest(self, dataset: str, table: str) -> PublishedTable | None:
         """The table's last commit, whether or not its siblings have that release; None where there is none."""
@@ -261,7 +279,11 @@ class LakeCatalog:
             ) from refused
 
     def _icebergs(self, dataset: Dataset, group: ReleaseGroup) -> dict[str, IcebergTable | None]:
-        return {name: self.iceberg(dataset.name, name) for name in group.names}
+        # Read first: what another run commits in between is no sign of a catalog that is behind.
+        recorded = recorded_sequences(self._storage, dataset.name)
+        tables = {name: self.iceberg(dataset.name, name) for name in group.names}
+        require_current(dataset, group, tables, recorded)
+        return tables
 
     def _complete(
         self, dataset: Dataset, tables: Mapping[str, IcebergTable | None], before: datetime | None
@@ -271,7 +293,7 @@ class LakeCatalog:
     def iceberg(self, dataset: str, table: str) -> IcebergTable | None:
         """The Iceberg table behind a table or mart; None where it was never published."""
         try:
-            return self._catalog.load_table((dataset, table))
+            found = self._catalog.load_table((dataset, table))
         except NoSuchTableError:
             return None
         except FileNotFoundError as missing:
@@ -280,6 +302,8 @@ class LakeCatalog:
                 where=str(missing.filename or missing),
                 fix="A lake that was moved is not supported: move it back, or remove it and run it again where it is.",
             ) from missing
+        require_same_lake(found, f"{dataset}.{table}", self._lake_id, self._storage)
+        return found
 
     def _creation(self, table: Relation, dataset: Dataset) -> Transaction:
         """A change that creates the table, to which its first snapshot can be added."""
@@ -289,13 +313,28 @@ class LakeCatalog:
             (dataset.name, table.name),
             schema=arrow_schema(table.contract),
             location=relation_folder(self._storage, table.zone, dataset.name, table.name),
-            properties=_properties(dataset, table),
+            properties=self._properties(dataset, table),
         )
         if table.partition_by:
             transform: Transform[Any, Any] = YearTransform() if table.partition_by.by_year else IdentityTransform()
             with creation.update_spec() as spec:
                 spec.add_field(table.partition_by.column, transform, table.partition_by.name)
         return creation
+
+    def _properties(self, dataset: Dataset, table: Relation) -> dict[str, str]:
+        """Return the properties of a table's catalog entry, which Athena and Glue show."""
+        return {
+            **_NO_RETRY,
+            **({LAKE_ID: self._lake_id} if self._lake_id else {}),
+            "Description": table.description,
+            "nequi.dataset": dataset.title,
+            "nequi.kaggle": dataset.slug,
+            "nequi.licence": dataset.licence,
+            "nequi.use-case": dataset.use_case,
+            "nequi.sources": ", ".join(source.name for source in dataset.sources_of(table)),
+            "nequi.key": ", ".join(table.key),
+            "nequi.foreign-keys": ", ".join(f"{column} -> {parent}" for column, parent in table.foreign_keys.items()),
+        }
 
 
 def _select(releases: Iterable[dict[str, Commit]], wanted: Release | None) -> dict[str, Commit]:
@@ -329,18 +368,3 @@ def _glue(options: dict[str, str]) -> MetastoreCatalog:
     from nequi_lake.lake.storage.aws import access
 
     return LakeGlueCatalog("nequi_lake", client=access().client("glue"), **options)
-
-
-def _properties(dataset: Dataset, table: Relation) -> dict[str, str]:
-    """Return the properties of a table's catalog entry, which Athena and Glue show."""
-    return {
-        **_NO_RETRY,
-        "Description": table.description,
-        "nequi.dataset": dataset.title,
-        "nequi.kaggle": dataset.slug,
-        "nequi.licence": dataset.licence,
-        "nequi.use-case": dataset.use_case,
-        "nequi.sources": ", ".join(source.name for source in dataset.sources_of(table)),
-        "nequi.key": ", ".join(table.key),
-        "nequi.foreign-keys": ", ".join(f"{column} -> {parent}" for column, parent in table.foreign_keys.items()),
-    }

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.lake.catalog.catalog import LakeCatalog
+from nequi_lake.lake.catalog.commits import commits_of
+from nequi_lake.lake.catalog.ownership import tables_beyond
 from nequi_lake.lake.layout import QUARANTINE, RAW, RELEASES, REPORTS, data_folder
 from nequi_lake.lake.storage import StorageBackend
 
@@ -24,18 +27,42 @@ def remove_temporary_files(dataset: Dataset, storage: StorageBackend) -> None:
             storage.remove(draft)
 
 
-def remove_orphans(dataset: Dataset, catalog: LakeCatalog, storage: StorageBackend) -> int:
-    """Remove staged files that no snapshot names, and temporary files; return the number of runs that left them.
+def remove_orphans(
+    dataset: Dataset, catalog: LakeCatalog, storage: StorageBackend, names: Collection[str] | None = None
+) -> set[str]:
+    """Remove staged files that no snapshot names, and temporary files.
 
-    Only for a run that has the dataset to itself: another run's stage would look like an orphan.
+    The caller holds the dataset's lock: another run's stage would look like an orphan. What metadata names that is
+    newer than the catalog's stays until a later commit has made it old.
+
+    Args:
+        dataset: whose files.
+        catalog: the lake's.
+        storage: the lake's.
+        names: only those of these relations; of all by default.
+
+    Returns:
+        The names of the relations of which such files stay.
+
+    Raises:
+        CatalogError: the catalog is not the lake's; nothing was removed.
     """
+    catalog.require_current(dataset)
     remove_temporary_files(dataset, storage)
-    removed = 0
+    removed, stay = 0, set[str]()
     for table in dataset.relations:
+        if names is not None and table.name not in names:
+            continue
         folder = data_folder(storage, table.zone, dataset.name, table.name)
-        for run_id in set(storage.list(folder)) - catalog.run_ids(dataset.name, table.name):
+        left = set(storage.list(folder)) - catalog.run_ids(dataset.name, table.name)
+        iceberg = catalog.iceberg(dataset.name, table.name)
+        states = tables_beyond(iceberg, table.zone, dataset.name, table.name, storage) if left else []
+        beyond = left & {commit.release.run_id for state in states for commit in commits_of(state)}
+        if beyond:
+            stay.add(table.name)
+        for run_id in left - beyond:
             storage.remove(f"{folder}/{run_id}")
             removed += 1
     if removed:
-        log.info("%s: cleared away what %d unfinished stages had left", dataset.name, removed)
-    return removed
+        log.info("%s: removed what %d unfinished stages had left", dataset.name, removed)
+    return stay

@@ -19,7 +19,8 @@ from nequi_lake.errors import CatalogConflictError, CatalogError, NequiLakeError
 from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.catalog.commits import parse_summary, time_of
 from nequi_lake.lake.catalog.housekeeping import write_folders
-from nequi_lake.lake.layout import PROCESSED, QUARANTINE, RELEASES, raw_folder
+from nequi_lake.lake.catalog.ownership import tables_beyond
+from nequi_lake.lake.layout import PROCESSED, QUARANTINE, RELEASES, SEQUENCES, raw_folder
 from nequi_lake.lake.quarantine import NEWEST, newest_run
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.retrying import retrying
@@ -198,6 +199,8 @@ def _plan(
         needed |= {
             entry.metadata_file for entry in iceberg.metadata.metadata_log if time_of(entry.timestamp_ms) >= oldest
         }
+        for state in tables_beyond(iceberg, table.zone, dataset.name, table.name, storage):
+            needed |= _needed(state, state.snapshots())
         removable |= {path: file for path, file in found.items() if path not in needed}
     removable |= _left_by_killed(dataset, storage)
     left = {path: file for path, file in removable.items() if file.modified_at < now - retention.grace}
@@ -244,6 +247,6 @@ def _of_old_runs(
         folder = storage.path(zone, dataset.name)
         for path, file in storage.files(folder).items():
             run = path.removeprefix(f"{folder}/").split("/")[0].removesuffix(".json")
-            if file.modified_at < oldest and run not in {*runs, NEWEST}:
+            if file.modified_at < oldest and run not in {*runs, NEWEST, SEQUENCES}:
                 found[path] = file
     return found

@@ -222,8 +222,8 @@ def _explain_one(error: BaseException, where: str) -> NequiLakeError | None:
             where=where,
             fix="Is there a network, and is AWS_ENDPOINT_URL right if it is set? Then run it again.",
         )
-    # Polars reaches the store through a library of its own, which reports only in words.
-    if "S3 error" in str(error) or "object store" in str(error).lower():
+    # Polars and Arrow reach the store through libraries of their own, which report only in words.
+    if any(words in str(error).lower() for words in ("s3 error", "aws error", "object store")):
         return _explain_words(str(error), where)
     return None
 
@@ -266,6 +266,8 @@ def _explain_words(text: str, where: str) -> NequiLakeError:
             where=where,
             fix="Use the pipeline's role, or widen its policy.",
         )
-    if re.search(r"retries|timed? ?out|50\d|error sending request|connection|SlowDown", text, re.IGNORECASE):
+    if re.search(
+        r"retries|timed? ?out|50\d|error sending request|connection|SlowDown|flush response", text, re.IGNORECASE
+    ):
         return TransientError(f"AWS could not be reached, or broke off: {shown}", where=where, fix="Run it again.")
     return StorageError(f"The object store refuses: {shown}", where=where, fix="nequi-lake doctor looks at the bucket.")

@@ -1,0 +1,104 @@
+"""Is this catalog the lake's? One of another lake, or with less than the lake recorded of its commits, is refused.
+
+Nothing of a lake is read, changed or removed on the word of a catalog that was not checked here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+
+from pyiceberg.table import StaticTable
+from pyiceberg.table import Table as IcebergTable
+
+from nequi_lake.datasets.spec import Dataset, ReleaseGroup
+from nequi_lake.errors import CatalogError
+from nequi_lake.lake.catalog.commits import commits_of
+from nequi_lake.lake.layout import metadata_folder, sequences_record
+from nequi_lake.lake.storage import StorageBackend
+
+LAKE_ID = "nequi.lake"
+"""The property of an Iceberg table that has the id of its lake."""
+_CATALOG = (
+    "Is NEQUI_LAKE_URI the lake that you mean, and do NEQUI_LAKE_CATALOG and NEQUI_LAKE_CATALOG_URI name its catalog? "
+    "If the catalog was lost or set back, bring back its newest backup."
+)
+
+
+def require_same_lake(iceberg: IcebergTable, name: str, lake_id: str | None, storage: StorageBackend) -> None:
+    """Check that a table in the catalog is this lake's.
+
+    Raises:
+        CatalogError: it lies in another lake, or was made by one that lay here before.
+    """
+    if not iceberg.location().startswith(storage.uri + "/"):
+        raise CatalogError(
+            f"The catalog of this lake has {name} in another lake.",
+            where=iceberg.location(),
+            fix="A lake that was copied or moved is not supported: remove it, and run it again where it is.",
+        )
+    if iceberg.properties.get(LAKE_ID) not in (None, lake_id):
+        raise CatalogError(f"The catalog's {name} is of another lake than lies here.", where=storage.uri, fix=_CATALOG)
+
+
+def recorded_sequences(storage: StorageBackend, dataset: str) -> Mapping[str, int]:
+    """The highest sequence that was committed of each release group, by the group's name, as the lake recorded it."""
+    path = sequences_record(storage, dataset)
+    return json.loads(storage.read(path)) if storage.exists(path) else {}
+
+
+def record_sequence(storage: StorageBackend, dataset: str, group: str, sequence: int) -> None:
+    """Record that a relation of a release group was committed in a sequence; the highest one stays."""
+    recorded = recorded_sequences(storage, dataset)
+    if recorded.get(group, 0) < sequence:
+        storage.write(sequences_record(storage, dataset), json.dumps({**recorded, group: sequence}).encode())
+
+
+def require_current(
+    dataset: Dataset, group: ReleaseGroup, tables: Mapping[str, IcebergTable | None], recorded: Mapping[str, int]
+) -> None:
+    """Check that the catalog has what was committed of a release group.
+
+    Args:
+        dataset: whose group.
+        group: the release group.
+        tables: its tables in the catalog.
+        recorded: what :func:`recorded_sequences` gave before the tables were loaded.
+
+    Raises:
+        CatalogError: the catalog is behind: an empty one, another one, or one that was set back.
+    """
+    newest = [next(commits_of(table), None) for table in tables.values() if table]
+    sequence = max((commit.release.sequence for commit in newest if commit), default=0)
+    if sequence < recorded.get(group.name, 0):
+        has = f"ends at release {sequence}" if sequence else "has none of its releases"
+        raise CatalogError(
+            f"The catalog is not that of this lake: {group.name} is at release {recorded[group.name]} here, and the "
+            f"catalog {has}. Nothing was changed.",
+            where=dataset.name,
+            fix=_CATALOG,
+        )
+
+
+def tables_beyond(
+    iceberg: IcebergTable | None, zone: str, dataset: str, relation: str, storage: StorageBackend
+) -> list[StaticTable]:
+    """The states of a table that metadata of a higher number than the catalog's describes.
+
+    A commit that was killed leaves such metadata, and a catalog that was set back has all later metadata beyond it.
+    A file that was cut while it was written describes nothing.
+    """
+    current = _number(iceberg.metadata_location) if iceberg else -1
+    found = []
+    for path in storage.files(metadata_folder(storage, zone, dataset, relation)):
+        if path.endswith(".metadata.json") and _number(path) > current:
+            with suppress(ValueError):
+                found.append(StaticTable.from_metadata(path, dict(storage.iceberg_properties())))
+    return found
+
+
+def _number(metadata: str) -> int:
+    """The number of a metadata file, ``<number>-<uuid>.metadata.json``."""
+    number = metadata.rpartition("/")[2].partition("-")[0]
+    return int(number) if number.isdigit() else -1
