@@ -43,7 +43,7 @@ test-integration: $(READY_TO_TEST) ## Run the tests that need Debian's packages:
 	$(BIN)/pytest -m long
 	scripts/radosgw install
 	scripts/radosgw start
-	eval "$$(scripts/radosgw env)" && export NEQUI_LAKE_TEST_BUCKET_SERVER=1 \
+	eval "$$(scripts/radosgw env)" && export NEQUI_TEST_BUCKET_SERVER=1 \
 		&& $(BIN)/python -m nequi_lake_tests.chaos --bucket --kills 10 --each 10 && $(BIN)/pytest -m bucket; \
 		status=$$?; scripts/radosgw stop; exit $$status
 

@@ -1,6 +1,6 @@
 """A bucket for the tests: of moto's server in this process, or of the real S3 server that the environment names.
 
-``NEQUI_LAKE_TEST_BUCKET_SERVER=1`` says that ``AWS_ENDPOINT_URL_S3`` and credentials are those of a server on which
+``NEQUI_TEST_BUCKET_SERVER=1`` says that ``AWS_ENDPOINT_URL_S3`` and credentials are those of a server on which
 buckets may be made and removed. Without it nothing outside of this process is ever talked to.
 """
 
@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage.aws import access
 
-ON_SERVER = bool(os.environ.get("NEQUI_LAKE_TEST_BUCKET_SERVER"))
+ON_SERVER = bool(os.environ.get("NEQUI_TEST_BUCKET_SERVER"))
 """Whether the tests that are marked ``bucket`` run against a real server."""
 
 

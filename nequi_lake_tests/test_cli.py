@@ -177,6 +177,36 @@ def test_doctor_notices_a_lake_that_was_moved(shell: Shell, tmp_path: Path, monk
     assert "moved" in told["to do"]
 
 
+def test_doctor_makes_nothing(shell: Shell, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    code, out, _ = shell("doctor", "--format", "json")
+    assert code == 0
+    found = {row["check"]: row["found"] for row in json.loads(out)}
+    assert found["storage_writable"] == f"a folder can be made in {tmp_path}"
+    assert "there is no lake yet" in found["catalog_access"]
+    (tmp_path / "lake").mkdir()
+    assert shell("doctor")[0] == 0
+    assert list((tmp_path / "lake").iterdir()) == []
+    (tmp_path / "lake").rmdir()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_doctor_notices_a_source_that_does_not_exist(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEQUI_LAKE_SOURCE", str(tmp_path / "inbxo"))
+    code, out, _ = shell("doctor", "--format", "json")
+    assert code == 1
+    assert "does not exist" in {row["check"]: row for row in json.loads(out)}["source_access"]["found"]
+
+
+def test_a_misspelt_setting_is_wrong_use(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEQUI_LAKE_SORCE", "/inbox")
+    code, _, err = shell("doctor")
+    assert code == 2
+    assert "Did you mean NEQUI_LAKE_SOURCE?" in err
+
+
 def test_doctor_notices_a_folder_that_is_no_folder(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import NequiLakeError, SourceError
@@ -13,13 +12,14 @@ from nequi_lake.lake.read.reader import Lake
 from nequi_lake.sources import Source
 
 MIN_FREE_BYTES = 1_000_000_000
+_NO_LAKE = "there is no lake yet: the first run makes it"
 
 
 def examine(lake: Lake, source: Source) -> list[Check]:
     """Run every check, in order."""
     return [
         run_check("storage_access", lake.settings.uri, lake.storage.check_access),
-        run_check("storage_writable", lake.settings.uri, lambda: _writable(lake)),
+        run_check("storage_writable", lake.settings.uri, lake.storage.check_writable),
         run_check("lake_format", lake.settings.uri, lambda: _format(lake)),
         run_check("free_disk_space", lake.settings.uri, lambda: _free_space(lake)),
         run_check("source_access", source.describe(), lambda: f"as {source.account()}"),
@@ -34,16 +34,9 @@ def offered(lake: Lake, source: Source) -> list[Dataset]:
     return [dataset for dataset in lake.datasets.values() if source.offers(dataset)]
 
 
-def _writable(lake: Lake) -> str:
-    probe = lake.storage.path(f".probe-{uuid.uuid4().hex}")
-    lake.storage.write(probe, b"")
-    lake.storage.remove(probe)
-    return "a file can be written and removed"
-
-
 def _format(lake: Lake) -> str:
     identity = read_identity(lake.storage)
-    return f"format {identity.format}, lake {identity.id}" if identity else "nothing is written here yet"
+    return f"format {identity.format}, lake {identity.id}" if identity else _NO_LAKE
 
 
 def _free_space(lake: Lake) -> str:
@@ -71,10 +64,14 @@ def _offered(lake: Lake, source: Source) -> str:
 
 
 def _catalog(lake: Lake) -> str:
+    if read_identity(lake.storage) is None:
+        return _NO_LAKE
     return f"{len(lake.tables())} tables are published"
 
 
 def _in_place(lake: Lake) -> str:
+    if read_identity(lake.storage) is None:
+        return _NO_LAKE
     strays = [path for table in lake.tables() for path in _strays(lake, table.files())]
     if strays:
         raise NequiLakeError(

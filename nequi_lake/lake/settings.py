@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote
@@ -13,6 +14,9 @@ from urllib.parse import unquote
 from nequi_lake.errors import UsageError
 
 GIB = 2**30
+PREFIX = "NEQUI_LAKE_"
+"""The beginning of the names of all settings."""
+_SOURCES = ("sample", "kaggle")
 
 N = TypeVar("N", int, float)
 
@@ -56,15 +60,15 @@ class Settings:
         """The settings of ``NEQUI_LAKE_*`` in ``env``, the process's environment by default.
 
         Raises:
-            UsageError: a value that cannot be used.
+            UsageError: a variable that is no setting, or a value that cannot be used.
         """
         env = os.environ if env is None else env
+        _refuse_unknown(env)
         uri = _lake(env.get("NEQUI_LAKE_URI") or "./lake")
         catalog, catalog_uri = _catalog(env, uri)
-        source = env.get("NEQUI_LAKE_SOURCE") or "sample"
         return cls(
             uri=uri,
-            source=source if source in ("sample", "kaggle") else _folder(source, "NEQUI_LAKE_SOURCE"),
+            source=_source(env.get("NEQUI_LAKE_SOURCE") or cls.source),
             sample_scale=_number(env, "NEQUI_LAKE_SAMPLE_SCALE", cls.sample_scale, float, 0.0001, 100),
             sample_seed=_number(env, "NEQUI_LAKE_SAMPLE_SEED", cls.sample_seed, int, 0, 2**31),
             catalog=catalog,
@@ -89,6 +93,38 @@ class Settings:
             zip_max_bytes=_number(env, "NEQUI_LAKE_ZIP_MAX_BYTES", cls.zip_max_bytes, int, 1, 2**60),
             zip_max_ratio=_number(env, "NEQUI_LAKE_ZIP_MAX_RATIO", cls.zip_max_ratio, float, 1, 1e6),
         )
+
+
+VARIABLES = frozenset(
+    f"{PREFIX}{'POLL_SECONDS' if setting.name == 'poll_s' else setting.name.upper()}" for setting in fields(Settings)
+)
+"""The environment variables that are settings."""
+
+
+def _refuse_unknown(env: Mapping[str, str]) -> None:
+    for name in sorted(name for name in env if name.startswith(PREFIX) and name not in VARIABLES):
+        raise UsageError(
+            f"{name} is no setting of the lake.{_did_you_mean(name, VARIABLES)}",
+            where=f"the environment variable {name}",
+            fix="Correct its name, or unset it. docs/settings.md lists the settings.",
+        )
+
+
+def _did_you_mean(given: str, known: Collection[str]) -> str:
+    close = get_close_matches(given, sorted(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _source(value: str) -> str:
+    if value in _SOURCES:
+        return value
+    if not re.search(r"[/\\]|^[.~]", value) and not Path(value).is_dir():
+        raise UsageError(
+            f"NEQUI_LAKE_SOURCE is {value!r}, which is no source.{_did_you_mean(value, _SOURCES)}",
+            where="NEQUI_LAKE_SOURCE",
+            fix=f"Set it to {' or '.join(_SOURCES)}, or to a folder; there is none of this name here.",
+        )
+    return _folder(value, "NEQUI_LAKE_SOURCE")
 
 
 def _lake(value: str) -> str:
@@ -135,7 +171,7 @@ def _matching(env: Mapping[str, str], name: str, default: str, pattern: str, kin
 def _folder(value: str, name: str) -> str:
     """The absolute path of a folder that a variable names, as a path or a ``file://`` URI."""
     local = value.removeprefix("file://") if value.startswith("file:///") else value
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", local):
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:|(?i:s3)//", local):
         raise UsageError(
             f"{name} is {value!r}, which is not supported.",
             where=name,

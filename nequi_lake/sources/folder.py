@@ -37,7 +37,17 @@ class FolderSource:
         return f"folder {self._folder}"
 
     def account(self) -> str:
-        """Where it is."""
+        """Where it is.
+
+        Raises:
+            SourceError: the folder does not exist.
+        """
+        if not self._folder.is_dir():
+            raise SourceError(
+                "The folder of the source does not exist.",
+                where=str(self._folder),
+                fix="Correct NEQUI_LAKE_SOURCE, or make the folder, with a folder per dataset in it.",
+            )
         return self.describe()
 
     def offers(self, dataset: Dataset) -> bool:

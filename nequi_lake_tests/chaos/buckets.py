@@ -34,7 +34,7 @@ def a_bucket() -> Iterator[str]:
 
 @contextmanager
 def _server() -> Iterator[None]:
-    if os.environ.get("NEQUI_LAKE_TEST_BUCKET_SERVER"):
+    if os.environ.get("NEQUI_TEST_BUCKET_SERVER"):
         yield
         return
     with socket.socket() as free:

@@ -94,8 +94,8 @@ def test_sql_writes_nothing(filled: Lake) -> None:
     assert filled.table("cite_sum.papers").published.rows == 3
 
 
-def test_a_query_of_a_dataset_that_is_not_there_says_how_to_make_it(lake: Lake, tmp_path: Path) -> None:
-    (tmp_path / "lake").mkdir()
+def test_a_query_of_a_dataset_that_is_not_there_says_how_to_make_it(lake: Lake) -> None:
+    ensure_identity(lake.storage)
     with pytest.raises(CatalogError) as told:
         lake.sql("SELECT * FROM cite_sum.papers")
     assert "nequi-lake run cite_sum" in str(told.value)

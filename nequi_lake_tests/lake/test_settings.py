@@ -93,6 +93,7 @@ def test_a_named_source_stays_a_name(given: str) -> None:
 
 def test_a_relative_source_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "inbox").mkdir()
     assert Settings.from_env({"NEQUI_LAKE_SOURCE": "inbox"}).source == f"{tmp_path}/inbox"
     assert Settings.from_env({"NEQUI_LAKE_SOURCE": "./sample"}).source == f"{tmp_path}/sample"
 
@@ -153,3 +154,27 @@ def test_settings_of_a_lake_on_s3_that_cannot_be(changes: dict[str, str], told: 
     with pytest.raises(UsageError) as refusal:
         Settings.from_env({"NEQUI_LAKE_URI": "s3://bucket/lake", **changes})
     assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("NEQUI_LAKE_SORCE", "/inbox", "NEQUI_LAKE_SORCE is no setting of the lake. Did you mean NEQUI_LAKE_SOURCE?"),
+        ("NEQUI_LAKE_SCALE", "1", "NEQUI_LAKE_SCALE is no setting of the lake."),
+        ("NEQUI_LAKE_SOURCE", "kagle", "'kagle', which is no source. Did you mean kaggle?"),
+        ("NEQUI_LAKE_SOURCE", "inbox", "there is none of this name here"),
+        ("NEQUI_LAKE_SOURCE", "s3//bucket/inbox", "not supported"),
+        ("NEQUI_LAKE_URI", "s3//bucket/lake", "not supported"),
+        ("NEQUI_LAKE_URI", "S3://bucket/lake", "not supported"),
+        ("NEQUI_LAKE_URI", "s3:/bucket/lake", "not supported"),
+    ],
+)
+def test_a_misspelt_setting_is_refused(variable: str, value: str, said: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        Settings.from_env({variable: value})
+    assert said in str(refusal.value)
+
+
+def test_a_folder_beside_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings.from_env({"NEQUI_LAKE_SOURCE": "./kagle"}).source == str(tmp_path / "kagle")

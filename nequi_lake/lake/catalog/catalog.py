@@ -79,13 +79,12 @@ class LakeCatalog:
 
     @cached_property
     def _catalog(self) -> MetastoreCatalog:
-        if not self._storage.exists_root():
+        if not self._storage.exists_root() or self._lake_id is None:
             raise CatalogError(
                 "There is no lake yet.",
                 where=self._storage.uri,
                 fix="Make it: nequi-lake run. Is NEQUI_LAKE_URI the lake that you mean?",
             )
-        self._lake_id  # noqa: B018 - a lake of another format is refused
         options = {"warehouse": self._storage.path(PROCESSED), **self._storage.iceberg_properties()}
         if self._settings.catalog == "glue":
             return _glue(options)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -97,6 +98,23 @@ class StorageBackend(ABC):
         Raises:
             UsageError: there is no such bucket, or no access.
         """
+
+    def check_writable(self) -> str:
+        """Check that files can be written and removed, and return so in words; nothing of it stays.
+
+        Raises:
+            OSError: they cannot.
+        """
+        if not self.exists_root():
+            return self._check_creatable()
+        probe = self.path(f".probe-{uuid.uuid4().hex}")
+        self.write(probe, b"")
+        self.remove(probe)
+        return "a file can be written and removed"
+
+    @abstractmethod
+    def _check_creatable(self) -> str:
+        """As :meth:`check_writable` where there is no root yet."""
 
     @abstractmethod
     def link(self, path: str) -> str:

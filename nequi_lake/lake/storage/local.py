@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import logging
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -59,6 +61,15 @@ class LocalStorage(StorageBackend):
 
     def check_access(self) -> str:
         return f"a folder of this machine, as {getpass.getuser()}"
+
+    def _check_creatable(self) -> str:
+        wanted = Path(self.uri)
+        above = next(folder for folder in wanted.parents if folder.exists())
+        if not above.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(above))
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(above))
+        return f"a folder can be made in {above}"
 
     def link(self, path: str) -> str:
         return Path(path).as_uri()

@@ -83,6 +83,9 @@ class S3Storage(StorageBackend):
             )
         return f"bucket {bucket}, {'at' if self.access.endpoint else 'as'} {who}"
 
+    def _check_creatable(self) -> str:
+        return self.check_access()
+
     def link(self, path: str) -> str:
         bucket, key = _bucket_and_key(path)
         if self.access.endpoint:
