@@ -16,6 +16,7 @@ from nequi_lake import Lake
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run
+from nequi_lake.lake.layout import read_identity
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.read.reader import LakeTable
 from nequi_lake.lake.settings import Settings
@@ -98,6 +99,8 @@ class Watcher:
     def look(self) -> list[str]:
         """Read everything in every way once; what is wrong, and nothing where all is well."""
         try:
+            if not self.seen and read_identity(self.lake.storage) is None:
+                return []
             return [*self._tables(), *self._sql(), *self._raw()]
         except Exception as error:
             return [f"a reader failed: {type(error).__name__}: {error}"]

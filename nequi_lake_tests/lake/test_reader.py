@@ -11,6 +11,7 @@ import pytest
 
 from nequi_lake import Lake
 from nequi_lake.errors import CatalogError
+from nequi_lake.lake.layout import ensure_identity
 from nequi_lake_tests.conftest import released
 
 
