@@ -24,6 +24,7 @@ from nequi_lake.lake.catalog import catalog as catalog_module
 from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.catalog.maintenance import RetentionPolicy, maintain
 from nequi_lake.lake.catalog.rollback import roll_back
+from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage.faults import translate_error
 from nequi_lake_tests.conftest import Materialize, citation, motor_rows, only, write_citations, write_motor
@@ -76,13 +77,13 @@ def all_at_once(works: Collection[Callable[[], object]]) -> list[BaseException]:
 
 
 def test_many_make_the_catalog_of_a_new_lake_at_once(lake: Lake) -> None:
-    Path(lake.settings.uri).mkdir()
+    ensure_identity(lake.storage)
     lakes = [Lake(lake.settings, lake.datasets) for _ in range(8)]
     assert all_at_once([one.tables for one in lakes]) == []
 
 
 def test_whoever_comes_second_to_make_the_catalog_tries_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(lake.settings.uri).mkdir()
+    ensure_identity(lake.storage)
     make = SqlCatalog.create_tables
     tries: list[str] = []
 

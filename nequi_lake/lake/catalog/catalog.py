@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 import pyarrow as pa
 from pyiceberg.catalog import MetastoreCatalog
@@ -24,7 +23,6 @@ from pyiceberg.io import load_file_io
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction
-from pyiceberg.transforms import IdentityTransform, Transform, YearTransform
 from sqlalchemy import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
@@ -40,6 +38,7 @@ from nequi_lake.lake.catalog.commits import (
     published_by,
     release_of,
 )
+from nequi_lake.lake.catalog.evolution import evolve
 from nequi_lake.lake.catalog.ownership import (
     LAKE_ID,
     record_sequence,
@@ -121,12 +120,7 @@ class LakeCatalog:
         current = self.iceberg(dataset.name, table.name)
         try:
             change = current.transaction() if current else self._creation(table, dataset)
-            if change.table_metadata.schema().as_arrow() != arrow_schema(table.contract):
-                with change.update_schema(allow_incompatible_changes=True) as schema:
-                    dropped = set(change.table_metadata.schema().column_names) - set(table.columns)
-                    for column in sorted(dropped):
-                        schema.delete_column(column)
-                    schema.union_by_name(arrow_schema(table.contract))
+            evolve(change, table)
             mapping = change.table_metadata.schema().name_mapping.model_dump_json()
             change.set_properties({"schema.name-mapping.default": mapping, **self._properties(dataset, table)})
             files = load_file_io(self._storage.iceberg_properties(), self._storage.uri)
@@ -308,17 +302,12 @@ class LakeCatalog:
         """A change that creates the table, to which its first snapshot can be added."""
         with suppress(NamespaceAlreadyExistsError, IntegrityError):
             self._catalog.create_namespace(dataset.name, {"Description": f"{dataset.title}. {dataset.use_case}"})
-        creation = self._catalog.create_table_transaction(
+        return self._catalog.create_table_transaction(
             (dataset.name, table.name),
             schema=arrow_schema(table.contract),
             location=relation_folder(self._storage, table.zone, dataset.name, table.name),
             properties=self._properties(dataset, table),
         )
-        if table.partition_by:
-            transform: Transform[Any, Any] = YearTransform() if table.partition_by.by_year else IdentityTransform()
-            with creation.update_spec() as spec:
-                spec.add_field(table.partition_by.column, transform, table.partition_by.name)
-        return creation
 
     def _properties(self, dataset: Dataset, table: Relation) -> dict[str, str]:
         """Return the properties of a table's catalog entry, which Athena and Glue show."""

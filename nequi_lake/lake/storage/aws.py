@@ -83,7 +83,12 @@ class Access:
         return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.encryption}
 
     def for_fsspec(self) -> dict[str, Any]:
-        """Arguments of an ``s3fs.S3FileSystem``."""
+        """Arguments of an ``s3fs.S3FileSystem``.
+
+        Raises:
+            UsageError: there are no credentials. A filesystem without them would be kept by fsspec, and never get any.
+        """
+        self.credentials()
         return {
             "endpoint_url": self.endpoint,
             "client_kwargs": {"region_name": self.region},
