@@ -17,6 +17,7 @@ try:
 except NequiLakeError as error:
     sys.exit(str(error))
 
+SAMPLE = "SAMPLE DATA, not real"
 OUT = Path(__file__).parent / "out"
 
 
@@ -27,7 +28,10 @@ def draw(name: str, plot: Callable[[Lake, Axes], None]) -> None:
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     try:
-        plot(Lake.from_env(), axes)
+        lake = Lake.from_env()
+        plot(lake, axes)
+        if any(table.published.release.is_sample for table in lake.tables()):
+            axes.text(0.5, 0.5, SAMPLE, transform=axes.transAxes, fontsize=32, ha="center", va="center", alpha=0.35)
     except NequiLakeError as error:
         sys.exit(f"{error}\nIs the lake filled? Fill it with: nequi-lake run")
     figure.savefig(path)

@@ -102,7 +102,7 @@ def test_tables_prints_each_format(shell: Shell) -> None:
     assert shell("run", "cite_sum")[0] == 0
     as_table = shell("tables")[1]
     assert as_table.splitlines()[0].split() == [
-        *("table", "rows", "bytes", "partitions", "quarantined", "release", "source_release", "published_at")
+        *("table", "rows", "bytes", "partitions", "quarantined", "release", "source_release", "published_at", "source")
     ]
     by_csv = list(csv.DictReader(io.StringIO(shell("tables", "--format", "csv")[1])))
     by_json = json.loads(shell("tables", "--format", "json")[1])

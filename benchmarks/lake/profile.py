@@ -15,7 +15,7 @@ def main() -> None:
             table = lake.table(f"credit_risk.{declared.name}")
             statistics = profile(table)
         with part("pages"):
-            report(table, statistics, source="the benchmark", checks=(), earlier=None).files()
+            report(table, statistics, checks=(), earlier=None).files()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 def run(
     context: typer.Context,
     datasets: Annotated[list[str] | None, typer.Argument(help="Names of datasets; all of them by default.")] = None,
+    replace_with_sample: Annotated[
+        bool, typer.Option("--replace-with-sample", help="Let the sample take the place of data from another source.")
+    ] = False,
 ) -> None:
     """Fetch, keep, stage, audit, publish and profile."""
     started = time.monotonic()
@@ -37,6 +41,7 @@ def run(
     if sys.stderr.isatty():
         progress.show_on(os.fdopen(os.dup(sys.stderr.fileno()), "w"))
     settings = Settings.from_env()
+    settings = replace(settings, sample_replaces=settings.sample_replaces or replace_with_sample)
     lake, source = Lake(settings), open_source(settings)
     say(f"Lake {settings.uri}, filled from {source.describe()}")
     failed = [check for check in examine(lake, source) if not check.passed]
@@ -185,6 +190,7 @@ def history(
                 "bytes": entry.size_bytes,
                 "raw_version": entry.release.raw_version,
                 "source_release": entry.release.source_release,
+                "source": entry.release.source,
                 "run": entry.release.run_id,
                 "current": entry.current,
                 "complete": entry.complete,
@@ -308,6 +314,7 @@ def _table_rows(tables: Iterable[LakeTable]) -> list[dict[str, Any]]:
             "release": table.published.release.id,
             "source_release": table.published.release.source_release,
             "published_at": table.published.published_at.isoformat(timespec="seconds"),
+            "source": table.published.release.source,
         }
         for table in tables
     ]

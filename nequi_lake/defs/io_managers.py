@@ -95,6 +95,7 @@ class IcebergIOManager(dg.IOManager):
                 **({"source_release": published.release.source_release} if published.release.source_release else {}),
                 "snapshot_id": str(published.snapshot_id),
                 "raw_version": published.release.raw_version,
+                "source": published.release.source,
                 "new_snapshot": obj.is_new,
                 "report": dg.MetadataValue.url(
                     self._lake.storage.link(report_path(self._lake.storage, dataset.name, table.name, "html"))

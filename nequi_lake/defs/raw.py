@@ -58,11 +58,12 @@ def _spec(dataset: Dataset, file: RawFile) -> dg.AssetSpec:
     return dg.AssetSpec(
         raw_key(dataset.name, file.name),
         skippable=True,
-        description=f"{file.description}\n\nKept byte for byte as {dataset.title} has it on Kaggle ({dataset.slug}).",
+        description=f"{file.description}\n\nKept byte for byte as its source delivers it. On Kaggle it is part of "
+        f"{dataset.title} ({dataset.slug}).",
         kinds={file.kind, "file"},
         metadata={
             "kaggle": dg.MetadataValue.url(f"https://www.kaggle.com/datasets/{dataset.slug}"),
-            "licence": dataset.licence,
+            "licence_on_kaggle": dataset.licence,
             **({"dagster/column_schema": schema} if file.field_paths else {}),
         },
         **asset_attributes(dataset, RAW),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from nequi_lake.datasets.spec import Dataset, Relation
+from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import RawZoneError
 from nequi_lake.lake.layout import raw_folder
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart
@@ -60,7 +60,7 @@ class RawZone:
                 where=raw_folder(self._storage, dataset.name),
                 fix=fix,
             )
-        kept = self._kept(dataset, version)
+        kept = self.files_of_version(dataset, version)
         for file in dataset.files:
             if file.name not in kept:
                 folder = self._folder(dataset.name, version)
@@ -73,7 +73,7 @@ class RawZone:
 
     def complete_version(self, dataset: Dataset, version: str) -> dict[str, RawFileVersion]:
         """All files of a version, by name; none unless every one is kept, readable, and present as it was kept."""
-        kept = self._kept(dataset, version)
+        kept = self.files_of_version(dataset, version)
         is_complete = _all_readable(dataset, kept) and not self._lost(dataset, version, kept)
         return kept if is_complete else {}
 
@@ -84,11 +84,13 @@ class RawZone:
             return None
         return str(json.loads(self._storage.read(pointer))["version"])
 
-    def source_of(self, dataset: Dataset, version: str, table: Relation) -> str | None:
-        """Where the files of a version that feed ``table`` came from, human-readable; None where none is kept."""
-        names = [file.name for file in dataset.files_of(table)]
-        kept = (file for file in self._kept(dataset, version).values() if file.file in names)
-        return ", ".join(dict.fromkeys(file.source for file in kept)) or None
+    def files_of_version(self, dataset: Dataset, version: str) -> dict[str, RawFileVersion]:
+        """The files of a version that have a manifest, by name, in the order of their declaration."""
+        folder = self._folder(dataset.name, version)
+        names = set(self._storage.list(folder))
+        return {
+            file.name: self._manifest(folder, file.name) for file in dataset.files if f"{file.name}{MANIFEST}" in names
+        }
 
     def unlisted_files(self, dataset: str) -> dict[str, FileInfo]:
         """Return the files of all versions that no manifest names: left by killed runs, or being written now."""
@@ -137,18 +139,10 @@ class RawZone:
         }
 
     def _make_current(self, dataset: Dataset, version: str) -> None:
-        if _all_readable(dataset, self._kept(dataset, version)):
+        if _all_readable(dataset, self.files_of_version(dataset, version)):
             self._storage.write(
                 f"{raw_folder(self._storage, dataset.name)}/current.json", json.dumps({"version": version}).encode()
             )
-
-    def _kept(self, dataset: Dataset, version: str) -> dict[str, RawFileVersion]:
-        """The files of a version that have a manifest, by name, in the order of their declaration."""
-        folder = self._folder(dataset.name, version)
-        names = set(self._storage.list(folder))
-        return {
-            file.name: self._manifest(folder, file.name) for file in dataset.files if f"{file.name}{MANIFEST}" in names
-        }
 
     def _folder(self, dataset: str, version: str) -> str:
         return f"{raw_folder(self._storage, dataset)}/version={version}"

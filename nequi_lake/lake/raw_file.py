@@ -11,6 +11,8 @@ from pathlib import Path
 from nequi_lake.formats import Structure
 from nequi_lake.progress import blocks
 
+SAMPLE_LICENCE = "none: a sample, made up on this machine"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RawPart:
@@ -25,6 +27,7 @@ class RawPart:
         source_version: the source's own version of the dataset, if it has one.
         licence: the licence that the source reports; once it is fetched, otherwise the dataset's.
         zip_sha256: hash of the zip that it was a member of, if it was one.
+        is_sample: whether it was made up on this machine.
         sha256: its content's hash, hexadecimal.
         size_bytes: its length.
         structure: what the structure pass found.
@@ -36,6 +39,7 @@ class RawPart:
     source_version: str | None = None
     licence: str | None = None
     zip_sha256: str | None = None
+    is_sample: bool = False
     sha256: str = ""
     size_bytes: int = 0
     structure: Structure = field(default_factory=Structure)
@@ -75,6 +79,11 @@ class RawFileVersion:
     def source(self) -> str:
         """Where it came from, human-readable."""
         return self.parts[0].source
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it was made up on this machine."""
+        return any(part.is_sample for part in self.parts)
 
     @property
     def source_version(self) -> str | None:

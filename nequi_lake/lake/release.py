@@ -21,6 +21,8 @@ class Release:
         source_release: for a mart, the id of the release of the dataset's tables that it comes from.
         sequence: its place in the history of its release group, from 1, given under the dataset's lock. Readers take
             the highest; no clock decides. 0 until it is given.
+        source: where its raw files came from, human-readable.
+        is_sample: whether they were made up.
     """
 
     id: str
@@ -29,6 +31,8 @@ class Release:
     tables: tuple[str, ...]
     source_release: str | None = None
     sequence: int = 0
+    source: str = ""
+    is_sample: bool = False
 
     @property
     def tables_release(self) -> str:
@@ -184,6 +188,8 @@ def to_properties(staged: StagedTable) -> dict[str, str]:
         "raw_version": staged.release.raw_version,
         "tables": json.dumps(staged.release.tables),
         "sequence": str(staged.release.sequence),
+        "source": staged.release.source,
+        "is_sample": str(staged.release.is_sample).lower(),
         **({"source_release": staged.release.source_release} if staged.release.source_release else {}),
         "raw_files": json.dumps({n: [f.records, f.quarantined] for n, f in staged.accounting.files.items()}),
         "accepted": str(staged.accounting.accepted),
@@ -210,6 +216,8 @@ def from_properties(properties: Mapping[str, str]) -> tuple[Release, Accounting]
             tables=tuple(json.loads(facts["tables"])),
             source_release=facts.get("source_release"),
             sequence=int(facts["sequence"]),
+            source=facts.get("source", ""),
+            is_sample=facts.get("is_sample") == "true",
         ),
         Accounting(
             files=files,

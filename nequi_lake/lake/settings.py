@@ -30,6 +30,7 @@ class Settings:
         source: ``sample``, ``kaggle``, or a folder that holds ``<dataset>/<file>``.
         sample_scale: share of the full Kaggle size that the sample has, 0.0001 to 100.
         sample_seed: seed of the sample.
+        sample_replaces: whether a sample may take the place of data from another source.
         catalog: ``sql``, or ``glue`` for the Glue Data Catalog of AWS.
         catalog_uri: SQLAlchemy URL of the ``sql`` catalog's database.
         encryption: how objects on S3 are encrypted: ``AES256``, the ARN of a KMS key, or ``none``.
@@ -45,6 +46,7 @@ class Settings:
     source: str = "sample"
     sample_scale: float = 0.01
     sample_seed: int = 1
+    sample_replaces: bool = False
     catalog: str = "sql"
     catalog_uri: str = ""
     encryption: str = "AES256"
@@ -71,6 +73,7 @@ class Settings:
             source=_source(env.get("NEQUI_LAKE_SOURCE") or cls.source),
             sample_scale=_number(env, "NEQUI_LAKE_SAMPLE_SCALE", cls.sample_scale, float, 0.0001, 100),
             sample_seed=_number(env, "NEQUI_LAKE_SAMPLE_SEED", cls.sample_seed, int, 0, 2**31),
+            sample_replaces=_matching(env, "NEQUI_LAKE_SAMPLE_REPLACES", "off", "on|off", "on or off") == "on",
             catalog=catalog,
             catalog_uri=catalog_uri,
             encryption=_matching(

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.errors import AuditError
+from nequi_lake.errors import AuditError, UsageError
 from nequi_lake.formats import RawFile
 from nequi_lake.lake.catalog.housekeeping import remove_temporary_files
 from nequi_lake.lake.check import Check
@@ -30,11 +30,32 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def fetched_files(lake: Lake, dataset: Dataset, source: Source) -> Iterator[list[RawFileVersion]]:
-    """Fetch a dataset's files for the time of the block, which holds the dataset's lock: :func:`fetch_dataset`."""
+    """Fetch a dataset's files for the time of the block, which holds the dataset's lock: :func:`fetch_dataset`.
+
+    Raises:
+        UsageError: the source is a sample, and the dataset has data from another one.
+    """
     ensure_identity(lake.storage)
     with lake.storage.lock(dataset.name), lake.storage.scratch(dataset.name) as folder:
+        zone = RawZone(lake.storage)
+        if source.is_sample and not lake.settings.sample_replaces:
+            _refuse_sample(dataset, zone)
         remove_temporary_files(dataset, lake.storage)
-        yield fetch_dataset(dataset, source, RawZone(lake.storage), folder)
+        yield fetch_dataset(dataset, source, zone, folder)
+
+
+def _refuse_sample(dataset: Dataset, zone: RawZone) -> None:
+    """Check that a sample takes the place of nothing but a sample."""
+    version = zone.current_version(dataset.name)
+    kept = zone.files_of_version(dataset, version) if version else {}
+    real = next((file for file in kept.values() if not file.is_sample), None)
+    if real:
+        raise UsageError(
+            f"{dataset.name} has data from {real.source}; a sample does not take its place.",
+            where=dataset.name,
+            fix="Set NEQUI_LAKE_SOURCE to the source of the data. If the sample is meant: nequi-lake run "
+            f"--replace-with-sample {dataset.name}",
+        )
 
 
 def fetch_and_keep(lake: Lake, dataset: Dataset, source: Source) -> list[RawFileVersion]:

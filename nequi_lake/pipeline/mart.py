@@ -53,6 +53,8 @@ def stage_mart(
             raw_version=source.raw_version,
             tables=(mart.name,),
             source_release=source.id,
+            source=source.source,
+            is_sample=source.is_sample,
         )
         parents = {name: table.published for name, table in tables.items()}
 

@@ -11,7 +11,6 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.check import read_record
 from nequi_lake.lake.layout import REPORTS, report_path
-from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.read.reader import Lake, LakeTable
 from nequi_lake.profiling.dictionary import dictionary_page
 from nequi_lake.profiling.index import TableState, facts_of_report, index_page
@@ -82,7 +81,6 @@ def write_report(lake: Lake, name: str, profiled: Sequence[ColumnProfile], *, sn
         made = report(
             table,
             profiled,
-            source=RawZone(lake.storage).source_of(lake.datasets[dataset], published.release.raw_version, table.table),
             checks=read_record(lake.storage, dataset, published.release.run_id, relation),
             earlier=lake.storage.read(json_path) if lake.storage.exists(json_path) else None,
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from nequi_lake.datasets.checks import UNIQUE_KEY
 from nequi_lake.datasets.spec import Dataset
@@ -62,6 +64,8 @@ def stage_tables(
             run_id=attempt_id(run_id),
             raw_version=version,
             tables=tuple(table.name for table in dataset.tables),
+            source=_source_of(files.values()),
+            is_sample=any(file.is_sample for file in files.values()),
         )
         yield stage_group(
             lake,
@@ -74,6 +78,13 @@ def stage_tables(
             stage_and_audit=lambda plan: _stage_and_audit(lake, dataset, files, plan),
             superseding=superseding,
         )
+
+
+def _source_of(files: Iterable[RawFileVersion]) -> str:
+    """Where the files came from: their source, or the folder that all of them lie in."""
+    sources = sorted({file.source for file in files})
+    in_folder = len(sources) > 1 and all(Path(source).is_absolute() for source in sources)
+    return os.path.commonpath(sources) if in_folder else ", ".join(sources)
 
 
 def publish_tables(lake: Lake, dataset: Dataset, run_id: str) -> dict[str, PublishedTable]:

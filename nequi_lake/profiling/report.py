@@ -120,7 +120,6 @@ def report(
     table: LakeTable,
     profile: Sequence[ColumnProfile],
     *,
-    source: str | None,
     checks: Sequence[Check],
     earlier: bytes | None,
 ) -> Report:
@@ -129,14 +128,13 @@ def report(
     Args:
         table: the published table that was profiled.
         profile: its statistics, as :func:`nequi_lake.profiling.profile.profile` gives them.
-        source: where the raw files of its release came from, human-readable; None where there are none.
         checks: what the contract's checks found of its release.
         earlier: the JSON of the report that is there; None where there is none.
     """
     before = facts_before(earlier, table.published.release.id)
     return Report(
         table=table.table,
-        overview=_overview(table, source),
+        overview=_overview(table),
         columns=profile,
         checks=checks,
         alerts=alerts(table.table, table.published, profile),
@@ -144,7 +142,7 @@ def report(
     )
 
 
-def _overview(table: LakeTable, source: str | None) -> Mapping[str, Any]:
+def _overview(table: LakeTable) -> Mapping[str, Any]:
     published = table.published
     account = published.accounting
     of_raw = table.table.accounts_for_records
@@ -157,7 +155,8 @@ def _overview(table: LakeTable, source: str | None) -> Mapping[str, Any]:
         "files": len(published.files),
         "raw_version": published.release.raw_version,
         "source_release": published.release.source_release,
-        "source": source,
+        "source": published.release.source or None,
+        "is_sample": published.release.is_sample,
         "release": published.release.id,
         "snapshot_id": published.snapshot_id,
         "published_at": published.published_at.isoformat(timespec="seconds"),

@@ -15,6 +15,11 @@ from nequi_lake.lake.raw_file import RawPart
 class Source(Protocol):
     """Delivers datasets."""
 
+    @property
+    def is_sample(self) -> bool:
+        """Whether it makes its files up."""
+        ...
+
     def describe(self) -> str:
         """The source, human-readable."""
         ...

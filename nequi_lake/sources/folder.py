@@ -32,6 +32,8 @@ class FolderSource:
         self._folder = Path(folder)
         self._limits = Limits(max_bytes=zip_max_bytes, max_ratio=zip_max_ratio)
 
+    is_sample = False
+
     def describe(self) -> str:
         """The source, human-readable."""
         return f"folder {self._folder}"

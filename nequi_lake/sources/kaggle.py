@@ -100,6 +100,8 @@ class KaggleSource:
         )
         self._said: dict[str, Any] = {}
 
+    is_sample = False
+
     def describe(self) -> str:
         """The source, human-readable."""
         return "Kaggle"

@@ -8,7 +8,7 @@ from pathlib import Path
 from nequi_lake import samples
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
-from nequi_lake.lake.raw_file import RawPart
+from nequi_lake.lake.raw_file import SAMPLE_LICENCE, RawPart
 from nequi_lake.progress import bar
 from nequi_lake.samples import Sample
 
@@ -26,6 +26,8 @@ class SampleSource:
         self._scale = scale
         self._seed = seed
         self._own = own
+
+    is_sample = True
 
     def describe(self) -> str:
         """The source's name, scale and seed."""
@@ -63,7 +65,9 @@ class SampleSource:
                 for chunk in made[file.name]:
                     stream.write(chunk)
                     progress.update(len(chunk))
-            parts.append(RawPart(file=file.name, name=file.name, source=self.describe()))
+            parts.append(
+                RawPart(file=file.name, name=file.name, source=self.describe(), licence=SAMPLE_LICENCE, is_sample=True)
+            )
         return parts
 
     def _sample_of(self, dataset: Dataset) -> Sample:

@@ -37,6 +37,8 @@ class Publisher(Source):
     failures: list[Exception] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
 
+    is_sample = False
+
     def describe(self) -> str:
         return "publisher"
 

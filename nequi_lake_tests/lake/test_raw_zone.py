@@ -101,6 +101,7 @@ def test_the_manifest_beside_it_says_what_it_is_and_where_it_came_from(keep: Kee
                 "source_version": "12",
                 "licence": "CC0",
                 "zip_sha256": "ab" * 32,
+                "is_sample": False,
                 "sha256": hashlib.sha256(CONTENT).hexdigest(),
                 "size_bytes": len(CONTENT),
                 "structure": {

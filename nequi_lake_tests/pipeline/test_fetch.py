@@ -33,6 +33,8 @@ class Publisher:
     licence: str | None = None
     deliveries: list[str] = field(default_factory=list)
 
+    is_sample = False
+
     def describe(self) -> str:
         return "publisher"
 

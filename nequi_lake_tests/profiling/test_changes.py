@@ -21,7 +21,7 @@ def made(folder: Path, frame: pl.DataFrame, release: str, earlier: Report | byte
     """The report of a release, made where that of ``earlier`` lies."""
     table = lake_table(folder, frame, release=release)
     content = earlier.files()["json"] if isinstance(earlier, Report) else earlier
-    return report(table, profile(table), source=None, checks=[], earlier=content)
+    return report(table, profile(table), checks=[], earlier=content)
 
 
 def test_the_first_report_says_that_it_is_the_first(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ HOSTILE = [
 
 def reported(table: LakeTable, checks: list[Check] | None = None, earlier: bytes | None = None) -> Report:
     """The report of a table."""
-    return report(table, profile(table), source="a test", checks=checks or [], earlier=earlier)
+    return report(table, profile(table), checks=checks or [], earlier=earlier)
 
 
 def page_of(made: Report) -> str:
@@ -185,7 +185,6 @@ def test_a_table_that_no_raw_file_gave_speaks_of_none(tmp_path: Path) -> None:
     made = report(
         table := lake_table(tmp_path, pl.DataFrame({"n": [1, 2]}), raw=False),
         profile(table),
-        source=None,
         checks=[],
         earlier=None,
     )
@@ -198,7 +197,7 @@ def test_a_table_that_no_raw_file_gave_speaks_of_none(tmp_path: Path) -> None:
 def test_histograms_of_a_large_table_are_labelled_as_of_a_part(tmp_path: Path) -> None:
     frame = pl.DataFrame({"n": pl.int_range(5000, eager=True) % 100})
     table = lake_table(tmp_path, frame)
-    made = report(table, profile(table, spread_rows=1000), source=None, checks=[], earlier=None)
+    made = report(table, profile(table, spread_rows=1000), checks=[], earlier=None)
     histogram = made.columns[1].histogram
     assert histogram is not None
     assert (histogram.rows, histogram.exact) == (1000, False)

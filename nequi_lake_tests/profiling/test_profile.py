@@ -126,7 +126,7 @@ def test_correlations_agree_with_pandas(sample_lake: Lake) -> None:
 def test_a_profile_is_read_as_it_was_written(sample_lake: Lake) -> None:
     for table in sample_lake.tables():
         found = profile(table)
-        made = report(table, found, source=None, checks=[], earlier=None)
+        made = report(table, found, checks=[], earlier=None)
         # As text, in which 1 is not 1.0.
         assert repr(read_profile(made.files()["json"])) == repr(found)
 

@@ -47,6 +47,7 @@ from nequi_lake.lake.catalog.ownership import (
     require_same_lake,
 )
 from nequi_lake.lake.layout import PROCESSED, LakeIdentity, read_identity, relation_folder
+from nequi_lake.lake.raw_file import SAMPLE_LICENCE
 from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
 from nequi_lake.lake.retrying import retrying
 from nequi_lake.lake.settings import Settings
@@ -119,10 +120,12 @@ class LakeCatalog:
         table = dataset.relation(staged.table)
         current = self.iceberg(dataset.name, table.name)
         try:
-            change = current.transaction() if current else self._creation(table, dataset)
+            change = current.transaction() if current else self._creation(table, dataset, staged.release)
             evolve(change, table)
             mapping = change.table_metadata.schema().name_mapping.model_dump_json()
-            change.set_properties({"schema.name-mapping.default": mapping, **self._properties(dataset, table)})
+            change.set_properties(
+                {"schema.name-mapping.default": mapping, **self._properties(dataset, table, staged.release)}
+            )
             files = load_file_io(self._storage.iceberg_properties(), self._storage.uri)
             new = list(parquet_files_to_data_files(files, change.table_metadata, iter(staged.paths)))
             old = [task.file for task in current.scan().plan_files()] if current and current.current_snapshot() else []
@@ -298,7 +301,7 @@ class LakeCatalog:
         require_same_lake(found, f"{dataset}.{table}", self._lake_id, self._storage)
         return found
 
-    def _creation(self, table: Relation, dataset: Dataset) -> Transaction:
+    def _creation(self, table: Relation, dataset: Dataset, release: Release) -> Transaction:
         """A change that creates the table, to which its first snapshot can be added."""
         with suppress(NamespaceAlreadyExistsError, IntegrityError):
             self._catalog.create_namespace(dataset.name, {"Description": f"{dataset.title}. {dataset.use_case}"})
@@ -306,10 +309,10 @@ class LakeCatalog:
             (dataset.name, table.name),
             schema=arrow_schema(table.contract),
             location=relation_folder(self._storage, table.zone, dataset.name, table.name),
-            properties=self._properties(dataset, table),
+            properties=self._properties(dataset, table, release),
         )
 
-    def _properties(self, dataset: Dataset, table: Relation) -> dict[str, str]:
+    def _properties(self, dataset: Dataset, table: Relation, release: Release) -> dict[str, str]:
         """Return the properties of a table's catalog entry, which Athena and Glue show."""
         return {
             **_NO_RETRY,
@@ -317,7 +320,8 @@ class LakeCatalog:
             "Description": table.description,
             "nequi.dataset": dataset.title,
             "nequi.kaggle": dataset.slug,
-            "nequi.licence": dataset.licence,
+            "nequi.licence": SAMPLE_LICENCE if release.is_sample else dataset.licence,
+            "nequi.source": release.source,
             "nequi.use-case": dataset.use_case,
             "nequi.sources": ", ".join(source.name for source in dataset.sources_of(table)),
             "nequi.key": ", ".join(table.key),
