@@ -17,6 +17,8 @@ GIB = 2**30
 PREFIX = "NEQUI_LAKE_"
 """The beginning of the names of all settings."""
 _SOURCES = ("sample", "kaggle")
+_OF_ONE_LAKE = ("NEQUI_LAKE_CATALOG", "NEQUI_LAKE_CATALOG_URI")
+"""Variables that say something of the lake of ``NEQUI_LAKE_URI`` alone."""
 
 N = TypeVar("N", int, float)
 
@@ -54,6 +56,23 @@ class Settings:
     poll_s: int = 3600
     zip_max_bytes: int = 64 * GIB
     zip_max_ratio: float = 200.0
+
+    @classmethod
+    def of_lake(cls, where: str, env: Mapping[str, str] | None = None) -> Settings:
+        """The settings of a lake that a person names, with the rest of ``env``, the process's environment by default.
+
+        A catalog that ``env`` names for another lake is not this one's.
+
+        Raises:
+            UsageError: a value that cannot be used, or ``where`` is empty.
+        """
+        env = os.environ if env is None else env
+        if not where:
+            raise UsageError("A lake was named by an empty text.", fix="Name a folder, or s3://bucket/prefix.")
+        theirs = env.get("NEQUI_LAKE_URI")
+        other = bool(theirs) and _lake(str(theirs)) != _lake(where)
+        kept = {name: value for name, value in env.items() if not (other and name in _OF_ONE_LAKE)}
+        return cls.from_env({**kept, "NEQUI_LAKE_URI": where})
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
