@@ -29,7 +29,7 @@ class Settings:
 
     Attributes:
         uri: the lake, an absolute folder or an object store URI; no slash at its end.
-        source: ``sample``, ``kaggle``, or a folder that holds ``<dataset>/<file>``.
+        source: ``sample``, ``kaggle``, or a folder or ``s3://bucket/prefix`` that holds ``<dataset>/<file>``.
         sample_scale: share of the full Kaggle size that the sample has, 0.0001 to 100.
         sample_seed: seed of the sample.
         catalog: ``sql``, or ``glue`` for the Glue Data Catalog of AWS.
@@ -137,11 +137,13 @@ def _did_you_mean(given: str, known: Collection[str]) -> str:
 def _source(value: str) -> str:
     if value in _SOURCES:
         return value
+    if value.startswith("s3://"):
+        return _bucket(value, "NEQUI_LAKE_SOURCE")
     if not re.search(r"[/\\]|^[.~]", value) and not Path(value).is_dir():
         raise UsageError(
             f"NEQUI_LAKE_SOURCE is {value!r}, which is no source.{_did_you_mean(value, _SOURCES)}",
             where="NEQUI_LAKE_SOURCE",
-            fix=f"Set it to {' or '.join(_SOURCES)}, or to a folder; there is none of this name here.",
+            fix=f"Set it to {' or '.join(_SOURCES)}, s3://bucket/prefix or a folder; there is none of this name here.",
         )
     return _folder(value, "NEQUI_LAKE_SOURCE")
 
@@ -149,11 +151,16 @@ def _source(value: str) -> str:
 def _lake(value: str) -> str:
     if not value.startswith("s3://"):
         return _folder(value, "NEQUI_LAKE_URI")
+    return _bucket(value, "NEQUI_LAKE_URI")
+
+
+def _bucket(value: str, name: str) -> str:
+    """The URI of a bucket and a prefix that a variable names, without a slash at its end."""
     uri = value.rstrip("/")
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)*", uri):
         raise UsageError(
-            f"NEQUI_LAKE_URI is {value!r}, which is not a bucket and a prefix.",
-            where="NEQUI_LAKE_URI",
+            f"{name} is {value!r}, which is not a bucket and a prefix.",
+            where=name,
             fix="Write it as s3://bucket/prefix, with letters, digits, and . _ = - in the prefix.",
         )
     return uri
@@ -194,7 +201,7 @@ def _folder(value: str, name: str) -> str:
         raise UsageError(
             f"{name} is {value!r}, which is not supported.",
             where=name,
-            fix="Name a local folder, or for the lake s3://bucket/prefix.",
+            fix="Name a local folder, or s3://bucket/prefix.",
         )
     return str(Path(unquote(local) if local != value else local).expanduser().absolute())
 
