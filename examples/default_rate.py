@@ -27,7 +27,7 @@ def plot(lake: Lake, axes: Axes) -> None:
     axes.set_yticks(range(rates.shape[0]), labels=rates.index)
     axes.set(xlabel="vintage", ylabel="grade")
     axes.set_title(f"Share of loans that defaulted so far (blank: fewer than {FEWEST} loans)", loc="left")
-    highest = rates.max(axis=None)
+    highest = rates.max().max()
     for y, row in enumerate(rates.to_numpy()):
         for x, rate in enumerate(row):
             if rate == rate:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from nequi_lake.datasets.contract import column_meta, one_of
     from nequi_lake.datasets.spec import Dataset, Mart, Partition, Table
     from nequi_lake.formats import CsvFile, JsonLinesFile
-    from nequi_lake.lake.read.reader import Lake, LakeTable
+    from nequi_lake.lake.read.reader import Lake
+    from nequi_lake.lake.read.table import LakeTable
 
 __all__ = [
     "CsvFile",
@@ -43,7 +44,7 @@ _MODULES = {
     "CsvFile": "nequi_lake.formats",
     "JsonLinesFile": "nequi_lake.formats",
     "Lake": "nequi_lake.lake.read.reader",
-    "LakeTable": "nequi_lake.lake.read.reader",
+    "LakeTable": "nequi_lake.lake.read.table",
 }
 """Name → the module that has it, where that is not the module of the words of declarations."""
 

@@ -8,12 +8,14 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from nequi_lake.cli import main
-from nequi_lake_tests.conftest import motor_rows, write_motor
+from nequi_lake.cli.complete import dataset_names, table_names
+from nequi_lake_tests.conftest import declared, motor_rows, write_motor
 
 
 class Shell:
@@ -320,6 +322,51 @@ def test_a_query_that_reads_no_table_waits_for_no_catalog() -> None:
         check=True,
     )
     assert asked.stdout == "set()\n"
+
+
+def test_the_version_is_said(shell: Shell) -> None:
+    assert shell("--version") == (0, f"nequi-lake {version('nequi_lake')}\n", "")
+
+
+@pytest.mark.parametrize("command", [(), ("sql",), ("infra",), ("infra", "check")], ids=" ".join)
+def test_h_is_help(command: tuple[str, ...], shell: Shell) -> None:
+    code, out, _ = shell(*command, "-h")
+    assert code == 0
+    assert f"Usage: nequi-lake {' '.join(command)}".rstrip() in out
+    assert out == shell(*command, "--help")[1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("hist", ["history"]),
+        ("run elec", ["electric_motor"]),
+        ("history cite_sum.papers", ["cite_sum.papers"]),
+        ("quarantine electric_motor.m", ["electric_motor.measurements", "electric_motor.motor_features"]),
+        ("rollback cit", ["cite_sum"]),
+        ("tables --as", ["--as-of"]),
+    ],
+)
+def test_the_shell_completes_commands_datasets_and_tables(typed: str, offered: list[str]) -> None:
+    line = f"nequi-lake {typed}"
+    asked = subprocess.run(
+        [Path(sys.executable).with_name("nequi-lake")],
+        env={
+            **os.environ,
+            "_NEQUI_LAKE_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(line.split()) - 1),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (asked.stdout.split(), asked.stderr) == (offered, "")
+
+
+def test_completion_says_nothing_of_a_declaration_that_cannot_be_read(tmp_path: Path) -> None:
+    with declared(tmp_path / "more", broken="import no_such_module"):
+        assert dataset_names("") == table_names("") == []
 
 
 def test_the_dictionary_is_printed_or_written(shell: Shell, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -19,8 +20,8 @@ from nequi_lake.errors import NequiLakeError, UsageError
 app = typer.Typer(
     help="A data lake: raw files kept as they came, contract-keeping tables, a report for each.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -92,8 +93,17 @@ def _storage_fault(error: Exception) -> NequiLakeError | None:
     return translate_error(error, os.environ.get("NEQUI_LAKE_URI") or "the lake")
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"nequi-lake {version('nequi_lake')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
 ) -> None:
     """Taken out of the arguments by main, and here for the help."""

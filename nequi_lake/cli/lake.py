@@ -13,18 +13,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nequi_lake.cli.complete import dataset_names, table_names
 from nequi_lake.cli.show import Format, FormatOption, print_error, print_rows, say, show_log
 from nequi_lake.errors import UsageError, needs_extra
 
 if TYPE_CHECKING:
     from nequi_lake.datasets.spec import Dataset
     from nequi_lake.lake.export.write import Written
-    from nequi_lake.lake.read.reader import Lake, LakeTable
+    from nequi_lake.lake.read.reader import Lake
+    from nequi_lake.lake.read.table import LakeTable
+
+DatasetsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(help="Names of datasets; all of them by default.", autocompletion=dataset_names),
+]
+TableArgument = Annotated[str, typer.Argument(help="DATASET.TABLE", autocompletion=table_names)]
 
 
 def run(
     context: typer.Context,
-    datasets: Annotated[list[str] | None, typer.Argument(help="Names of datasets; all of them by default.")] = None,
+    datasets: DatasetsArgument = None,
     replace_with_sample: Annotated[
         bool, typer.Option("--replace-with-sample", help="Let the sample take the place of data from another source.")
     ] = False,
@@ -122,7 +130,7 @@ def sql(
             _say_written(exports.write(batches, output), output)
         return
     rows = lake.sql(query)
-    exports.distinct(rows.schema.names)
+    exports.distinct(rows.columns)
     print_rows(rows.to_pylist(), form)
 
 
@@ -151,7 +159,7 @@ def _say_written(written: Written, path: Path) -> None:
 
 
 def quarantine(
-    table: Annotated[str, typer.Argument(help="DATASET.TABLE")],
+    table: TableArgument,
     form: FormatOption = Format.TABLE,
     limit: Annotated[int, typer.Option(help="Show at most this many records; 0 for all.")] = 100,
 ) -> None:
@@ -171,38 +179,21 @@ def quarantine(
 
 
 def history(
-    table: Annotated[str, typer.Argument(help="DATASET.TABLE")],
+    table: TableArgument,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """List the releases of a table that are kept, the newest first."""
     from nequi_lake.lake.read.reader import Lake
 
-    lake = Lake.from_env()
-    dataset, declared = lake.declared(table)
+    releases = Lake.from_env().history(table).iter_rows(named=True)
     print_rows(
-        [
-            {
-                "release": entry.release.id,
-                "sequence": entry.release.sequence,
-                "snapshot": entry.snapshot_id,
-                "committed_at": entry.committed_at.isoformat(timespec="seconds"),
-                "rows": entry.rows,
-                "bytes": entry.size_bytes,
-                "raw_version": entry.release.raw_version,
-                "source_release": entry.release.source_release,
-                "source": entry.release.source,
-                "run": entry.release.run_id,
-                "current": entry.current,
-                "complete": entry.complete,
-            }
-            for entry in lake.catalog.history(dataset, declared.name)
-        ],
+        [{**row, "committed_at": row["committed_at"].isoformat(timespec="seconds")} for row in releases],
         form,
     )
 
 
 def rollback(
-    dataset: Annotated[str, typer.Argument(help="Name of the dataset.")],
+    dataset: Annotated[str, typer.Argument(help="Name of the dataset.", autocompletion=dataset_names)],
     release: Annotated[str, typer.Argument(help="Id of a whole release, or 6 or more characters of it.")],
 ) -> None:
     """Make an older release what readers see."""
@@ -230,7 +221,7 @@ def rollback(
 
 
 def maintain(
-    datasets: Annotated[list[str] | None, typer.Argument(help="Names of datasets; all of them by default.")] = None,
+    datasets: DatasetsArgument = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:

@@ -17,7 +17,8 @@ from nequi_lake.errors import CatalogError
 from nequi_lake.lake.layout import report_path
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion
-from nequi_lake.lake.read.reader import Lake, LakeTable
+from nequi_lake.lake.read.reader import Lake
+from nequi_lake.lake.read.table import LakeTable
 from nequi_lake.pipeline.publish import PendingCommit
 from nequi_lake.pipeline.report import write_report
 from nequi_lake.profiling.markdown import markdown

@@ -11,7 +11,8 @@ from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.defs.failures import as_failure
 from nequi_lake.defs.names import IO_REPORTS, SNAPSHOT_ID, asset_attributes, index_key, report_key, table_key
 from nequi_lake.lake.layout import REPORTS
-from nequi_lake.lake.read.reader import Lake, LakeTable
+from nequi_lake.lake.read.reader import Lake
+from nequi_lake.lake.read.table import LakeTable
 from nequi_lake.pipeline.report import profile_relation, write_index
 from nequi_lake.profiling.profile import STATISTICS, profile_frame
 

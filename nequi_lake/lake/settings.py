@@ -17,6 +17,8 @@ GIB = 2**30
 PREFIX = "NEQUI_LAKE_"
 """The beginning of the names of all settings."""
 _SOURCES = ("sample", "kaggle")
+_OF_ONE_LAKE = ("NEQUI_LAKE_CATALOG", "NEQUI_LAKE_CATALOG_URI")
+"""Variables that say something of the lake of ``NEQUI_LAKE_URI`` alone."""
 
 N = TypeVar("N", int, float)
 
@@ -27,7 +29,7 @@ class Settings:
 
     Attributes:
         uri: the lake, an absolute folder or an object store URI; no slash at its end.
-        source: ``sample``, ``kaggle``, or a folder that holds ``<dataset>/<file>``.
+        source: ``sample``, ``kaggle``, or a folder or ``s3://bucket/prefix`` that holds ``<dataset>/<file>``.
         sample_scale: share of the full Kaggle size that the sample has, 0.0001 to 100.
         sample_seed: seed of the sample.
         sample_replaces: whether a sample may take the place of data from another source.
@@ -56,6 +58,23 @@ class Settings:
     poll_s: int = 3600
     zip_max_bytes: int = 64 * GIB
     zip_max_ratio: float = 200.0
+
+    @classmethod
+    def of_lake(cls, where: str, env: Mapping[str, str] | None = None) -> Settings:
+        """The settings of a lake that a person names, with the rest of ``env``, the process's environment by default.
+
+        A catalog that ``env`` names for another lake is not this one's.
+
+        Raises:
+            UsageError: a value that cannot be used, or ``where`` is empty.
+        """
+        env = os.environ if env is None else env
+        if not where:
+            raise UsageError("A lake was named by an empty text.", fix="Name a folder, or s3://bucket/prefix.")
+        theirs = env.get("NEQUI_LAKE_URI")
+        other = bool(theirs) and _lake(str(theirs)) != _lake(where)
+        kept = {name: value for name, value in env.items() if not (other and name in _OF_ONE_LAKE)}
+        return cls.from_env({**kept, "NEQUI_LAKE_URI": where})
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -121,11 +140,13 @@ def _did_you_mean(given: str, known: Collection[str]) -> str:
 def _source(value: str) -> str:
     if value in _SOURCES:
         return value
+    if value.startswith("s3://"):
+        return _bucket(value, "NEQUI_LAKE_SOURCE")
     if not re.search(r"[/\\]|^[.~]", value) and not Path(value).is_dir():
         raise UsageError(
             f"NEQUI_LAKE_SOURCE is {value!r}, which is no source.{_did_you_mean(value, _SOURCES)}",
             where="NEQUI_LAKE_SOURCE",
-            fix=f"Set it to {' or '.join(_SOURCES)}, or to a folder; there is none of this name here.",
+            fix=f"Set it to {' or '.join(_SOURCES)}, s3://bucket/prefix or a folder; there is none of this name here.",
         )
     return _folder(value, "NEQUI_LAKE_SOURCE")
 
@@ -133,11 +154,16 @@ def _source(value: str) -> str:
 def _lake(value: str) -> str:
     if not value.startswith("s3://"):
         return _folder(value, "NEQUI_LAKE_URI")
+    return _bucket(value, "NEQUI_LAKE_URI")
+
+
+def _bucket(value: str, name: str) -> str:
+    """The URI of a bucket and a prefix that a variable names, without a slash at its end."""
     uri = value.rstrip("/")
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)*", uri):
         raise UsageError(
-            f"NEQUI_LAKE_URI is {value!r}, which is not a bucket and a prefix.",
-            where="NEQUI_LAKE_URI",
+            f"{name} is {value!r}, which is not a bucket and a prefix.",
+            where=name,
             fix="Write it as s3://bucket/prefix, with letters, digits, and . _ = - in the prefix.",
         )
     return uri
@@ -178,7 +204,7 @@ def _folder(value: str, name: str) -> str:
         raise UsageError(
             f"{name} is {value!r}, which is not supported.",
             where=name,
-            fix="Name a local folder, or for the lake s3://bucket/prefix.",
+            fix="Name a local folder, or s3://bucket/prefix.",
         )
     return str(Path(unquote(local) if local != value else local).expanduser().absolute())
 

@@ -11,7 +11,8 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.check import read_record
 from nequi_lake.lake.layout import REPORTS, report_path
-from nequi_lake.lake.read.reader import Lake, LakeTable
+from nequi_lake.lake.read.reader import Lake
+from nequi_lake.lake.read.table import LakeTable
 from nequi_lake.profiling.dictionary import dictionary_page
 from nequi_lake.profiling.index import TableState, facts_of_report, index_page
 from nequi_lake.profiling.profile import ColumnProfile, profile

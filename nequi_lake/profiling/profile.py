@@ -18,7 +18,7 @@ import polars as pl
 
 from nequi_lake.datasets.contract import Column
 from nequi_lake.formats.types import sql_type
-from nequi_lake.lake.read.reader import LakeTable
+from nequi_lake.lake.read.table import LakeTable
 from nequi_lake.profiling.numbers import cut
 from nequi_lake.profiling.spread import Histogram, Spread, side_by_side, spread_step
 from nequi_lake.progress import bar

@@ -16,7 +16,7 @@ import polars as pl
 from nequi_lake.datasets.spec import Relation
 from nequi_lake.lake.check import Check
 from nequi_lake.lake.export.write import escape_formula
-from nequi_lake.lake.read.reader import LakeTable
+from nequi_lake.lake.read.table import LakeTable
 from nequi_lake.profiling import charts
 from nequi_lake.profiling.alerts import Alert, alerts
 from nequi_lake.profiling.changes import Changes, changes, facts_before

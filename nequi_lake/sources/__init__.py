@@ -23,4 +23,8 @@ def open_source(settings: Settings) -> Source:
         with needs_extra("kaggle"):
             from nequi_lake.sources.kaggle import KaggleSource
         return KaggleSource(zip_max_bytes=settings.zip_max_bytes, zip_max_ratio=settings.zip_max_ratio)
+    if settings.source.startswith("s3://"):
+        with needs_extra("aws"):
+            from nequi_lake.sources.bucket import BucketSource
+        return BucketSource(settings.source, zip_max_bytes=settings.zip_max_bytes, zip_max_ratio=settings.zip_max_ratio)
     return FolderSource(settings.source, zip_max_bytes=settings.zip_max_bytes, zip_max_ratio=settings.zip_max_ratio)

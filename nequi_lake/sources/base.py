@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from nequi_lake.datasets.spec import Dataset
@@ -80,3 +80,28 @@ def select(file: RawFile, paths: Iterable[str], where: str) -> Mapping[str, str]
             fix="Leave one of them there.",
         )
     return dict(found)
+
+
+def loose_names(names: Iterable[str]) -> list[str]:
+    """Those of the names below a dataset's folder that may be a file, or a part of one in a folder of its own."""
+    paths = map(PurePosixPath, names)
+    return [
+        path.as_posix()
+        for path in paths
+        if len(path.parts) == 1 or (len(path.parts) == 2 and path.name.startswith("part-"))
+    ]
+
+
+def zip_names(dataset: Dataset, file: RawFile) -> list[str]:
+    """The names of zips that may hold the file, in the order in which they are looked at."""
+    return [*(f"{name}.zip" for name in (file.name, *file.aliases)), f"{dataset.slug.rsplit('/', 1)[-1]}.zip"]
+
+
+def no_file(dataset: Dataset, file: RawFile, where: str) -> SourceError:
+    """The error of a dataset's folder that lacks a file."""
+    return SourceError(
+        f"{dataset.name} has no file {file.name}.",
+        where=where,
+        fix=f"Put {' or '.join((file.name, *file.aliases))} there, or {zip_names(dataset, file)[-1]} as Kaggle gives it"
+        f" for {dataset.slug}.",
+    )

@@ -13,7 +13,7 @@ from nequi_lake.errors import SourceError
 from nequi_lake.formats import RawFile
 from nequi_lake.lake.raw_file import RawPart, sha256_of
 from nequi_lake.progress import blocks
-from nequi_lake.sources.base import select
+from nequi_lake.sources.base import loose_names, no_file, select, zip_names
 from nequi_lake.sources.unzip import Limits, unzip
 
 _DROPPED_BYTES = 8 * 2**20
@@ -73,21 +73,20 @@ class FolderSource:
 
     def _fetch_one(self, dataset: Dataset, file: RawFile, into: Path) -> list[RawPart]:
         folder = self._folder / dataset.name
-        loose = [path for pattern in ("*", "*/part-*") for path in folder.glob(pattern) if path.is_file()]
-        found = select(file, [path.relative_to(folder).as_posix() for path in loose], str(folder))
+        names = [
+            path.relative_to(folder).as_posix()
+            for pattern in ("*", "*/part-*")
+            for path in folder.glob(pattern)
+            if path.is_file()
+        ]
+        found = select(file, loose_names(names), str(folder))
         if found:
             return [self._copy(file, folder / name, into / part, part) for name, part in found.items()]
-        names = (file.name, *file.aliases)
-        zips = [folder / f"{name}.zip" for name in names] + [folder / f"{dataset.slug.rsplit('/', 1)[-1]}.zip"]
-        for archive in zips:
+        for archive in (folder / name for name in zip_names(dataset, file)):
             if archive.is_file() and (unpacked := unzip(archive, file, into, self._limits)):
                 digest = sha256_of(archive)
                 return [RawPart(file=file.name, name=part, source=str(archive), zip_sha256=digest) for part in unpacked]
-        raise SourceError(
-            f"{dataset.name} has no file {file.name}.",
-            where=str(folder),
-            fix=f"Put {' or '.join(names)} there, or {zips[-1].name} as Kaggle gives it for {dataset.slug}.",
-        )
+        raise no_file(dataset, file, str(folder))
 
     def _copy(self, file: RawFile, path: Path, target: Path, part: str) -> RawPart:
         target.parent.mkdir(exist_ok=True)

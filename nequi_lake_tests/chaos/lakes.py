@@ -18,7 +18,7 @@ from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run
 from nequi_lake.lake.layout import read_identity
 from nequi_lake.lake.raw import RawZone
-from nequi_lake.lake.read.reader import LakeTable
+from nequi_lake.lake.read.table import LakeTable
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.conftest import citation, motor_rows, only, write_citations, write_motor
 

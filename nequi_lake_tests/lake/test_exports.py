@@ -70,7 +70,7 @@ def test_parquet_keeps_types(lake: Lake, tmp_path: Path) -> None:
     path = tmp_path / "types.parquet"
     query = TYPES.replace("INTERVAL 1 DAY", "1")
     export(lake, query, path)
-    assert pq.read_table(path).drop_columns("nan").equals(lake.sql(query).drop_columns("nan"))
+    assert pq.read_table(path).drop_columns("nan").equals(lake.sql(query).to_arrow().drop_columns("nan"))
     assert pq.read_metadata(path).row_group(0).column(0).compression == "ZSTD"
     with pytest.raises(UsageError, match="Parquet cannot hold"):
         export(lake, TYPES, path)
@@ -88,6 +88,30 @@ def test_excel_holds_every_type(lake: Lake, tmp_path: Path) -> None:
     assert row["clock"] == dt.time(10, 30)
     assert (row["list"], row["pair"], row["map"]) == ('["a", null]', '{"a": 1}', '{"k": 2}')
     assert (row["text"], row["blob"], row["word"], row["nothing"]) == ('Ω, "x"\ny', "ab", "up", None)
+
+
+def test_excel_columns_are_as_wide_as_their_content(lake: Lake, tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    export(
+        lake,
+        "SELECT i AS id, TIMESTAMP '2026-01-01 10:30:00' AS at, DATE '2026-01-01' AS day, 1 / 3 AS share, "
+        "repeat('x', i::INT) AS name, repeat('y', 5000) AS abstract, NULL AS a_column_without_values "
+        "FROM range(31) t(i)",
+        path,
+        rows=7,
+    )
+    sheet = openpyxl.load_workbook(path).active
+    names = [cell.value for cell in sheet[1]]
+    widths = dict(zip(names, (sheet.column_dimensions[cell.column_letter].width for cell in sheet[1]), strict=True))
+    assert widths["at"] >= len("2026-01-01 10:30:00")
+    assert widths["day"] >= len("2026-01-01")
+    assert 30 <= widths["name"] < 33
+    assert len("abstract") < widths["abstract"] < 65
+    assert widths["share"] < 15
+    assert widths["a_column_without_values"] > len("a_column_without_values")
+    assert widths["id"] < 9
+    assert sheet.auto_filter.ref == "A1:G32"
+    assert sheet["F2"].value == "y" * 5000
 
 
 def test_no_file_holds_a_formula(lake: Lake, tmp_path: Path) -> None:

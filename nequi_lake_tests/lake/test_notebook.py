@@ -42,7 +42,7 @@ def test_a_published_lake_is_shown_and_read_by_name(materialize: Materialize, la
     assert "Abstract of paper 1." in shown
     assert "&lt;script&gt;" in shown
     assert "<script" not in shown
-    assert "x" * 99 + "…" in shown
+    assert ">" + "x" * 59 + "…<" in shown
     assert "<em>null</em>" in shown
     assert "4 rows" in shown
 
@@ -50,7 +50,7 @@ def test_a_published_lake_is_shown_and_read_by_name(materialize: Materialize, la
 def test_names_are_completed(empty: Lake) -> None:
     assert {"credit_risk", "sql", "table"} <= set(dir(empty))
     assert {"loans", "payments"} <= set(dir(empty.credit_risk))
-    assert "credit_risk.loans" in empty._ipython_key_completions_()
+    assert {"credit_risk", "credit_risk.loans"} <= set(empty._ipython_key_completions_())
     assert "loans" in empty.credit_risk._ipython_key_completions_()
     assert "loans" in repr(empty.credit_risk)
 
@@ -65,8 +65,6 @@ def test_wrong_names_say_the_right_ones(empty: Lake) -> None:
     assert not hasattr(empty, "_repr_png_")
     assert not hasattr(empty.credit_risk, "_repr_png_")
     assert isinstance(copy.copy(empty), Lake)
-    with pytest.raises(TypeError, match="not iterable"):
-        iter(empty)  # type: ignore[call-overload]
 
 
 def test_a_dataset_hides_no_method(empty: Lake) -> None:

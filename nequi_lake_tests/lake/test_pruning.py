@@ -16,7 +16,7 @@ import pytest
 from nequi_lake import Lake
 from nequi_lake.defs.build import build
 from nequi_lake.errors import CatalogError
-from nequi_lake.lake.read.reader import LakeTable
+from nequi_lake.lake.read.table import LakeTable
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.conftest import only
 

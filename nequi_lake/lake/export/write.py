@@ -32,6 +32,10 @@ EXCEL_ROWS = 1_048_576
 EXCEL_COLUMNS = 16_384
 EXCEL_CHARACTERS = 32_767
 """What a sheet, and a cell of it, can hold. Source: Microsoft, Excel specifications and limits."""
+_EXCEL_WIDEST = 60
+"""Characters of the widest column; a longer text is cut by its cell, and whole in it."""
+_EXCEL_BUTTON = 3
+"""Characters that the button of a filter covers."""
 _EXCEL_DIGITS = 15
 _EXCEL_SINCE = 1900
 
@@ -159,8 +163,9 @@ def _fill(book: xlsxwriter.Workbook, batches: pa.RecordBatchReader) -> int:
     )
     for place, name in enumerate(batches.schema.names):
         sheet.write_string(0, place, name, heading)
+    widths = [len(name) + _EXCEL_BUTTON for name in batches.schema.names]
     row = 0
-    for row, values in enumerate(_rows(batches), start=1):
+    for row, values in enumerate(_rows(batches, widths), start=1):
         if row >= EXCEL_ROWS:
             raise _beyond_excel(f"the query has more than {EXCEL_ROWS - 1:,} rows, and a sheet has no place for more")
         for place, value in enumerate(values):
@@ -180,6 +185,11 @@ def _fill(book: xlsxwriter.Workbook, batches: pa.RecordBatchReader) -> int:
                 case _ if sheet.write_string(row, place, value):
                     where = f"{batches.schema.names[place]} of row {row:,}"
                     raise _beyond_excel(f"{where} has more than the {EXCEL_CHARACTERS:,} characters of a cell")
+    for place, width in enumerate(widths):
+        # One more, as digits and letters are not of one width.
+        sheet.set_column(place, place, min(width, _EXCEL_WIDEST) + 1)
+    if widths:
+        sheet.autofilter(0, 0, row, len(widths) - 1)
     return row
 
 
@@ -198,12 +208,31 @@ def _beyond_excel(what: str) -> UsageError:
     )
 
 
-def _rows(batches: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:
-    """Rows of values that Excel has a type for, of None, and of text for all else."""
+def _rows(batches: pa.RecordBatchReader, widths: list[int]) -> Iterator[tuple[Any, ...]]:
+    """Rows of values that Excel has a type for, of None, and of text for all else; widens ``widths`` as they need."""
     for batch in batches:
-        columns = [column.to_pylist() for column in _plain(batch).columns]
-        for row in zip(*columns, strict=True):
-            yield tuple(value if _is_excels(value) else str(value) for value in row)
+        columns = [
+            [value if _is_excels(value) else str(value) for value in column.to_pylist()]
+            for column in _plain(batch).columns
+        ]
+        for place, column in enumerate(columns):
+            widths[place] = max(widths[place], *map(_width, column), 0)
+        yield from zip(*columns, strict=True)
+
+
+def _width(value: Any) -> int:
+    """The characters that Excel shows of a value."""
+    match value:
+        case None:
+            return 0
+        case str():
+            return len(value) if len(value) < _EXCEL_WIDEST else _EXCEL_WIDEST
+        case float():
+            # Its general format rounds, so that a third is no wider than this.
+            return min(len(str(value)), 11)
+        case datetime():
+            return len("yyyy-mm-dd hh:mm:ss")
+    return len(str(value))
 
 
 def _is_excels(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What a notebook shows of the lake: HTML of its tables, and of one table with its columns and first rows."""
+"""What a notebook shows of the lake: HTML of its tables, of a table's columns and first rows, and of answers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from nequi_lake.formats.types import sql_type
 from nequi_lake.lake.release import PublishedTable
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.dataset
 
 FIRST_ROWS = 5
-_SHOWN = 100
+ANSWER_ROWS = 20
+"""Rows of an answer that are shown."""
+_VALUE_CHARACTERS = 60
+"""Of a value of the data, whose rows stay one line each."""
 
 
 def lake_html(title: str, tables: Callable[[], Sequence[tuple[Relation, PublishedTable]]]) -> str:
@@ -45,7 +49,7 @@ def lake_html(title: str, tables: Callable[[], Sequence[tuple[Relation, Publishe
 
 
 def table_html(relation: Relation, published: PublishedTable, content: pyarrow.dataset.Dataset) -> str:
-    """What a table is, its columns, and its first rows; a long value is shortened, and ends in … then."""
+    """What a table is, its columns, and its first rows; a long value is cut, and ends in … then."""
     schema = content.schema
     known = [relation.columns.get(name) for name in schema.names]
     columns = [
@@ -59,29 +63,41 @@ def table_html(relation: Relation, published: PublishedTable, content: pyarrow.d
         f"{_title(published.name)}<p>{escape(relation.description)} {published.rows:,} rows, release "
         f"{escape(published.release.id)}, published {published.published_at:%Y-%m-%d %H:%M} UTC.</p>"
         f"{_grid(('column', 'type', 'unit', 'description'), columns)}"
-        f"<details open><summary>First rows</summary>{_grid(schema.names, values)}</details>"
+        f"<details open><summary>First rows</summary>{_data_grid(schema.names, values)}</details>"
     )
+
+
+def answer_html(rows: pa.Table) -> str:
+    """The first rows of an answer, and how many there are; a long value is cut, and ends in … then."""
+    shown = rows.slice(0, ANSWER_ROWS)
+    values = zip(*(column.to_pylist() for column in shown.columns), strict=True)
+    counted = f"{rows.num_rows:,} rows" if rows.num_rows != 1 else "1 row"
+    first = f", the first {ANSWER_ROWS} shown" if shown.num_rows < rows.num_rows else ""
+    return f"{_data_grid(rows.column_names, values)}<p>{counted}{first}</p>"
 
 
 def _title(text: str) -> str:
     return f"<strong>{escape(text)}</strong>"
 
 
-def _grid(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    head = "".join(
-        f'<th scope="col" style="text-align:left;padding:.2em .8em .2em 0">{escape(name)}</th>' for name in names
-    )
-    body = "".join(
-        "<tr>"
-        + "".join(f'<td style="text-align:left;padding:.2em .8em .2em 0">{_cell(value)}</td>' for value in row)
-        + "</tr>"
-        for row in rows
-    )
+def _data_grid(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows of the data, one line each."""
+    return _grid(names, ([_cut(value) for value in row] for row in rows), style="white-space:nowrap;")
+
+
+def _grid(names: Sequence[str], rows: Iterable[Sequence[Any]], style: str = "") -> str:
+    cell = f'style="text-align:left;{style}padding:.2em .8em .2em 0"'
+    head = "".join(f'<th scope="col" {cell}>{escape(name)}</th>' for name in names)
+    body = "".join("<tr>" + "".join(f"<td {cell}>{_cell(value)}</td>" for value in row) + "</tr>" for row in rows)
     return f'<div style="overflow-x:auto"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _cell(value: Any) -> str:
+    return "<em>null</em>" if value is None else escape(str(value))
+
+
+def _cut(value: Any) -> str | None:
     if value is None:
-        return "<em>null</em>"
+        return None
     text = str(value)
-    return escape(text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…")
+    return text if len(text) <= _VALUE_CHARACTERS else f"{text[: _VALUE_CHARACTERS - 1]}…"

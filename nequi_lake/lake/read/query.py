@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from nequi_lake.errors import UsageError
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow.dataset
 
 
+Parameters = Sequence[Any] | Mapping[str, Any]
+"""Values for the ``?`` of a query, in order, or for its ``$name``, by name."""
 MEMORY_LIMIT = f"{192 * (os.cpu_count() or 1)}MB"
 """Of DuckDB's own memory, of which each thread needs some; what a query needs beyond it spills onto the disk."""
 
@@ -51,15 +55,25 @@ def connect(
         yield connection
 
 
-def parse_query(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation | None:
-    """Parse a text that is one SELECT, and do not run it; None where it is anything else.
+def parse_query(
+    connection: duckdb.DuckDBPyConnection, text: str, params: Parameters | None = None
+) -> duckdb.DuckDBPyRelation | None:
+    """Parse a text that is one SELECT; None where it is anything else. Without parameters it is not run yet.
 
     Raises:
-        duckdb.Error: it cannot be read, or names what does not exist.
+        duckdb.Error: it cannot be read, names what does not exist, or has other parameters than are given.
+        UsageError: the parameters are neither a list nor a dictionary.
     """
     import duckdb
 
     statements = connection.extract_statements(text)
     if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
         return None
-    return connection.sql(text)
+    if params is None:
+        return connection.sql(text)
+    if isinstance(params, str | bytes) or not isinstance(params, Sequence | Mapping):
+        raise UsageError(
+            f"The parameters of a query are a list or a dictionary, and not {params!r}.",
+            fix="Give params=[value, …] for each ? of the query, or params={'name': value} for each $name.",
+        )
+    return connection.sql(text, params=dict(params) if isinstance(params, Mapping) else list(params))

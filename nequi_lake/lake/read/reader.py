@@ -1,160 +1,48 @@
-"""Reading the lake: tables as Polars, pandas or Arrow, and SQL over all of them. Only whole releases are seen."""
+"""The lake for reading: its tables, and SQL over all of them. Only whole releases are seen."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
 
 from nequi_lake.datasets import discover
-from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import CatalogError
-from nequi_lake.formats.types import pandas_type
 from nequi_lake.lake.catalog.as_of import find, parse, resolve_single
-from nequi_lake.lake.read.notebook import lake_html, table_html
-from nequi_lake.lake.read.query import connect, parse_query
-from nequi_lake.lake.read.scan import scan_files
-from nequi_lake.lake.release import DataFile, PublishedTable, Release
+from nequi_lake.lake.quarantine import newest_quarantine
+from nequi_lake.lake.read.answer import Answer
+from nequi_lake.lake.read.dataset import LakeDataset
+from nequi_lake.lake.read.notebook import lake_html
+from nequi_lake.lake.read.query import Parameters, connect, parse_query
+from nequi_lake.lake.read.table import LakeTable, history_frame, suggest
+from nequi_lake.lake.release import PublishedTable, Release
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import open_storage
 
 if TYPE_CHECKING:
     import duckdb
-    import pandas as pd
-    import pyarrow.dataset
 
     from nequi_lake.lake.catalog.catalog import LakeCatalog
-
-# Polars' own Iceberg planner is marked unstable and warns; PyIceberg's gives the same files.
-os.environ.setdefault("POLARS_ICEBERG_PLANNER", "pyiceberg")
-
 
 BATCH_ROWS = 65_536
 """Rows that :meth:`Lake.batches` gives at a time."""
 
 
-class LakeTable:
-    """A published table, as of one snapshot.
-
-    Attributes:
-        table: its declaration.
-        published: its release, files and counts.
-    """
-
-    def __init__(self, table: Relation, published: PublishedTable, lake: Lake) -> None:
-        self.table = table
-        self.published = published
-        self._catalog = lake.catalog
-        self._storage = lake.storage
-        self._schema = arrow_schema(table.contract) if lake.as_of is None else self._catalog.schema(published)
-
-    def __repr__(self) -> str:
-        return f"LakeTable({self.published.name}, {self.published.rows:,} rows, release {self.published.release.id})"
-
-    def _repr_html_(self) -> str:
-        return table_html(self.table, self.published, self.to_dataset())
-
-    def scan(self) -> pl.LazyFrame:
-        """The table as a Polars lazy frame; filters skip partitions and row groups."""
-        iceberg = self._catalog.iceberg(self.published.dataset, self.published.table)
-        if iceberg is None:
-            raise CatalogError(f"{self.published.name} is no longer in the catalog.", where=self.published.name)
-        # It finds the credentials by itself, and cannot be given them.
-        options = self._storage.polars_scan().get("storage_options")
-        return pl.scan_iceberg(iceberg, snapshot_id=self.published.snapshot_id, storage_options=options)
-
-    def scan_files(self) -> pl.LazyFrame:
-        """The current files as one scan, for many queries at once: :meth:`scan` plans again for each of them."""
-        return scan_files(self.table, self.files(), self._storage)
-
-    def to_arrow(self) -> pa.Table:
-        """The table as an Arrow table, in the contract's types."""
-        return self.to_dataset().to_table()
-
-    def to_pandas(self) -> pd.DataFrame:
-        """The table as a pandas frame: dates as datetime64, whole numbers and booleans as nullable types."""
-        import pandas as pd
-
-        def nullable(kind: pa.DataType) -> Any:
-            name = pandas_type(kind)
-            return pd.api.types.pandas_dtype(name) if name else None
-
-        frame: pd.DataFrame = self.to_arrow().to_pandas(types_mapper=nullable, date_as_object=False)
-        return frame
-
-    def to_dataset(self) -> pa.dataset.Dataset:
-        """The table as a PyArrow dataset over its current files; filters skip partitions and row groups."""
-        return self._storage.dataset({file.path: self._known(file) for file in self.published.files}, self._schema)
-
-    def _known(self, file: DataFile) -> pa.dataset.Expression | None:
-        """What is true of each row of a file; None where nothing is known."""
-        import pyarrow.dataset as ds
-
-        known = None
-        for name, bounds in file.partition_bounds.items():
-            if name not in self._schema.names:
-                continue
-            low, high = (pa.scalar(bound, self._schema.field(name).type) for bound in bounds)
-            here = (ds.field(name) >= low) & (ds.field(name) <= high)
-            known = here if known is None else known & here
-        return known
-
-    def files(self) -> list[str]:
-        """The Parquet files of this snapshot; what else lies in the folder belongs to other snapshots or to none."""
-        return self.published.paths
-
-
-class LakeDataset:
-    """A dataset of the lake, at an interactive prompt: ``lake.credit_risk.loans``, completed by Tab."""
-
-    # Few names of its own, so that each table can be an attribute.
-    __slots__ = ("_dataset", "_lake")
-
-    def __init__(self, lake: Lake, dataset: Dataset) -> None:
-        self._lake = lake
-        self._dataset = dataset
-
-    def __repr__(self) -> str:
-        return f"LakeDataset({self._dataset.name}: {', '.join(self._names())})"
-
-    def _repr_html_(self) -> str:
-        return self._lake.html([self._dataset.name])
-
-    def __getattr__(self, name: str) -> LakeTable:
-        if name.startswith("_") or name not in self._names():
-            raise AttributeError(f"{self._dataset.name} has no table {name}; it has {', '.join(self._names())}")
-        return self[name]
-
-    def __getitem__(self, name: str) -> LakeTable:
-        return self._lake.table(f"{self._dataset.name}.{name}")
-
-    # Python would else count from 0, and ask for a table of that name.
-    __iter__ = None
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._names()]
-
-    def _ipython_key_completions_(self) -> list[str]:
-        return self._names()
-
-    def _names(self) -> list[str]:
-        return [table.name for table in self._dataset.relations]
-
-
 class Lake:
     """A lake, for reading.
 
-    ``lake["credit_risk.loans"]`` and ``lake.credit_risk.loans`` are short for ``lake.table("credit_risk.loans")``.
+    ``lake["credit_risk"]["loans"]``, ``lake["credit_risk.loans"]`` and ``lake.credit_risk.loans`` are short for
+    ``lake.table("credit_risk.loans")``. ``for name in lake`` gives the names of the datasets, published or not.
 
     Args:
-        settings: where it is.
+        where: a folder or ``s3://bucket/prefix``, with the other settings from the environment; or the settings.
         datasets: what it may hold; all that are declared by default.
         as_of: read older versions. A time, or its ISO text (UTC where it names no zone): every dataset as readers saw
             it then, as far as its releases are kept. A release's id, or the first characters of it: the dataset that
@@ -162,19 +50,19 @@ class Lake:
             default.
 
     Raises:
-        UsageError: ``as_of`` is neither.
+        UsageError: ``where`` is no place of a lake, or ``as_of`` neither time nor release.
     """
 
     def __init__(
         self,
-        settings: Settings,
+        where: Settings | str | Path,
         datasets: Mapping[str, Dataset] | None = None,
         *,
         as_of: datetime | str | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings = where if isinstance(where, Settings) else Settings.of_lake(str(where))
         self.datasets = dict(datasets if datasets is not None else discover())
-        self.storage = open_storage(settings)
+        self.storage = open_storage(self.settings)
         self.as_of = None if as_of is None else parse(as_of)
 
     @classmethod
@@ -202,17 +90,25 @@ class Lake:
             raise AttributeError(f"a lake has no attribute and no dataset {name}; its datasets: {', '.join(datasets)}")
         return LakeDataset(self, datasets[name])
 
-    def __getitem__(self, name: str) -> LakeTable:
-        return self.table(name)
+    # Which of the two it is depends on the name; `table` has one type.
+    def __getitem__(self, name: str) -> Any:
+        if "." in name:
+            return self.table(name)
+        if name not in self.datasets:
+            raise CatalogError(f"There is no dataset {name}.", fix=suggest(name, list(self.datasets)))
+        return LakeDataset(self, self.datasets[name])
 
-    # Python would else count from 0, and ask for a table of that name.
-    __iter__ = None
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.datasets)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.datasets or name in self._names()
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.datasets]
 
     def _ipython_key_completions_(self) -> list[str]:
-        return self._names()
+        return [*self.datasets, *self._names()]
 
     @cached_property
     def catalog(self) -> LakeCatalog:
@@ -291,35 +187,63 @@ class Lake:
             for table in dataset.relations:
                 if f"{dataset.name}.{table.name}" == name:
                     return dataset, table
-        raise CatalogError(f"There is no table {name}.", fix=f"Name one of: {', '.join(self._names())}.")
+        raise CatalogError(f"There is no table {name}.", fix=suggest(name, self._names()))
 
     def _names(self) -> list[str]:
         return [f"{dataset.name}.{table.name}" for dataset in self.datasets.values() for table in dataset.relations]
 
-    def sql(self, query: str) -> pa.Table:
+    def history(self, name: str) -> pl.DataFrame:
+        """The releases of the table ``<dataset>.<table>`` that are kept, the newest first; columns as of
+        :func:`~nequi_lake.lake.read.table.history_frame`. No rows of a table that was never published.
+
+        Raises:
+            CatalogError: no dataset declares the table.
+        """
+        dataset, table = self.declared(name)
+        return history_frame(self.catalog.history(dataset, table.name))
+
+    def quarantine(self, name: str) -> pl.DataFrame:
+        """The raw records that the newest run put aside from the files that feed the table ``<dataset>.<table>``,
+        whether that run published or not.
+
+        Returns:
+            The columns of :data:`nequi_lake.lake.quarantine.COLUMNS`; ``raw`` has the record's values as JSON.
+
+        Raises:
+            CatalogError: no dataset declares the table.
+        """
+        return newest_quarantine(self.storage, *self.declared(name)).collect()
+
+    def sql(self, query: str, params: Parameters | None = None) -> Answer:
         """Run one DuckDB query over the lake's tables, each under its name ``<dataset>.<table>``.
 
         The query reads the lake and nothing else: no files, no network, no extensions.
 
+        Args:
+            query: one SELECT.
+            params: values for the ``?`` of the query, in order; or for its ``$name``, by name without the dollar.
+
         Raises:
-            CatalogError: the query is wrong, or reads a table that does not exist.
+            CatalogError: the query is wrong, its parameters are others, or it reads a table that does not exist.
         """
-        with self._asked(query) as answer:
-            return answer.to_arrow_table()
+        with self._asked(query, params) as answer:
+            return Answer(answer.to_arrow_table())
 
     @contextmanager
-    def batches(self, query: str, *, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatchReader]:
+    def batches(
+        self, query: str, params: Parameters | None = None, *, rows: int = BATCH_ROWS
+    ) -> Iterator[pa.RecordBatchReader]:
         """Run a query like :meth:`sql`, and read what it gives ``rows`` at a time while the block runs.
 
         Raises:
             CatalogError: as :meth:`sql`; what goes wrong within the data, when it is read.
         """
-        with self._asked(query) as answer:
+        with self._asked(query, params) as answer:
             reader = answer.to_arrow_reader(rows)
             yield pa.RecordBatchReader.from_batches(reader.schema, _read(reader))
 
     @contextmanager
-    def _asked(self, query: str) -> Iterator[duckdb.DuckDBPyRelation]:
+    def _asked(self, query: str, params: Parameters | None) -> Iterator[duckdb.DuckDBPyRelation]:
         import duckdb
 
         # DuckDB lists a query's tables only where it can bind the query, so look for the names ourselves.
@@ -328,7 +252,7 @@ class Lake:
         empty = [dataset.name for dataset in named if dataset.name not in {of for of, _ in tables}]
         with connect(tables) as connection:
             try:
-                relation = parse_query(connection, query)
+                relation = parse_query(connection, query, params)
                 if relation is None:
                     raise CatalogError(
                         "This is not one query.", where=query, fix="Write one SELECT; a lake is read only."
