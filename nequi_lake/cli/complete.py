@@ -27,8 +27,4 @@ def _tables() -> Iterator[str]:
 def _declared() -> Mapping[str, Dataset]:
     from nequi_lake.datasets import discover
 
-    try:
-        return discover()
-    except Exception:
-        # Modules of declarations may raise anything. The command reports it; a completion has nowhere to.
-        return {}
+    return discover()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+from nequi_lake.datasets import declarations
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import NequiLakeError, SourceError
 from nequi_lake.lake.check import Check, run_check
@@ -11,6 +12,8 @@ from nequi_lake.lake.layout import read_identity
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.sources import Source
 
+DECLARATIONS = "declarations"
+"""The check of the modules of datasets. One that fails costs its own dataset, and stops no run of the others."""
 MIN_FREE_BYTES = 1_000_000_000
 _NO_LAKE = "there is no lake yet: the first run makes it"
 
@@ -18,6 +21,7 @@ _NO_LAKE = "there is no lake yet: the first run makes it"
 def examine(lake: Lake, source: Source) -> list[Check]:
     """Run every check, in order."""
     return [
+        run_check(DECLARATIONS, "nequi_lake.datasets", _declarations),
         run_check("storage_access", lake.settings.uri, lake.storage.check_access),
         run_check("storage_writable", lake.settings.uri, lake.storage.check_writable),
         run_check("lake_format", lake.settings.uri, lambda: _format(lake)),
@@ -32,6 +36,13 @@ def examine(lake: Lake, source: Source) -> list[Check]:
 def offered(lake: Lake, source: Source) -> list[Dataset]:
     """The declared datasets that the source has."""
     return [dataset for dataset in lake.datasets.values() if source.offers(dataset)]
+
+
+def _declarations() -> str:
+    found = declarations()
+    for error in found.broken.values():
+        raise error
+    return f"{len(found.datasets)} datasets are declared"
 
 
 def _format(lake: Lake) -> str:

@@ -19,12 +19,16 @@ class Kind(StrEnum):
     MAX = "max"
     MIN_EXCLUSIVE = "min_exclusive"
     MAX_EXCLUSIVE = "max_exclusive"
+    MIN_LENGTH = "min_length"
+    MAX_LENGTH = "max_length"
     ONE_OF = "one_of"
     MATCHES = "matches"
     NOT_NULL = "not_null"
     FINITE = "finite"
     NOT_NAN = "not_nan"
     NULL_SHARE = "null_share"
+    UNIQUE = "unique"
+    CHECK = "check"
     OTHER = "other"
 
 
@@ -35,15 +39,15 @@ class Constraint:
     Attributes:
         kind: what it is about.
         limit: by kind: the bound (``MIN`` …), the tuple of allowed values (``ONE_OF``), the pattern (``MATCHES``), the
-            table (``REFERENCES``), the share of rows, 0 to 1 (``NULL_SHARE``), the name and limit of a rule of
-            dataframely's (``OTHER``); None for the rest.
+            table (``REFERENCES``), the share of rows, 0 to 1 (``NULL_SHARE``), the name of a function (``CHECK``), the
+            name and limit of another rule of dataframely's (``OTHER``); None for the rest.
     """
 
     kind: Kind
     limit: Any = None
 
 
-BY_RECORD = frozenset(Kind) - {Kind.KEY, Kind.REFERENCES, Kind.NULL_SHARE}
+BY_RECORD = frozenset(Kind) - {Kind.KEY, Kind.UNIQUE, Kind.REFERENCES, Kind.NULL_SHARE}
 """Kinds that a single value keeps or breaks; the others are about all rows of the table."""
 
 BY_TYPE = frozenset({Kind.NOT_NULL, Kind.FINITE, Kind.NOT_NAN})
@@ -66,6 +70,14 @@ def describe(constraint: Constraint) -> str:
             return f"must be > {limit}"
         case Kind.MAX_EXCLUSIVE:
             return f"must be < {limit}"
+        case Kind.MIN_LENGTH:
+            return f"must have {limit} characters or more"
+        case Kind.MAX_LENGTH:
+            return f"must have {limit} characters or fewer"
+        case Kind.UNIQUE:
+            return "unique"
+        case Kind.CHECK:
+            return f"must pass the check {limit}"
         case Kind.ONE_OF:
             return f"must be one of {', '.join(map(str, limit))}"
         case Kind.MATCHES:

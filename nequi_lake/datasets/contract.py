@@ -88,9 +88,18 @@ class Column:
 
     def rules(self, value: pl.Expr) -> dict[Constraint, pl.Expr]:
         """Constraint → expression that is true, or null for a missing value, where ``value`` satisfies it."""
-        # The key's uniqueness is a question for the whole table, so the audit asks it: here are only rules of one row.
+        # Uniqueness is a question for the whole table, so the audit asks it: here are only rules of one row.
         by_row = self.declared.with_primary_key(False).validation_rules(value)
-        return {_constraint(self.declared, name): keeps for name, keeps in by_row.items()}
+        return {
+            constraint: keeps
+            for name, keeps in by_row.items()
+            if (constraint := _constraint(self.declared, name)).kind is not Kind.UNIQUE
+        }
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether no value may occur twice, apart from a key."""
+        return bool(getattr(self.declared, "unique", False))
 
     @property
     def raw_columns(self) -> tuple[str, ...]:
@@ -107,6 +116,7 @@ class Column:
         """All that the contract demands of the column: key, demands on each value, reference, share of nulls."""
         return (
             *([Constraint(Kind.KEY)] if self.is_key else []),
+            *([Constraint(Kind.UNIQUE)] if self.is_unique else []),
             *self.rules(pl.col(self.name)),
             *([Constraint(Kind.REFERENCES, self.references)] if self.references else []),
             *([Constraint(Kind.NULL_SHARE, self.null_limit)] if self.nullable else []),
@@ -131,6 +141,9 @@ _KINDS = {
     "max": Kind.MAX,
     "min_exclusive": Kind.MIN_EXCLUSIVE,
     "max_exclusive": Kind.MAX_EXCLUSIVE,
+    "min_length": Kind.MIN_LENGTH,
+    "max_length": Kind.MAX_LENGTH,
+    "unique": Kind.UNIQUE,
     "regex": Kind.MATCHES,
     "is_in": Kind.ONE_OF,
     "check__one_of": Kind.ONE_OF,
@@ -145,10 +158,20 @@ def _constraint(column: dy.Column, rule: str) -> Constraint:
         return Constraint(kind)
     if isinstance(column.check, OneOf) and rule == "check__one_of":
         return Constraint(kind, column.check.values)
+    if rule == "check" or rule.startswith("check__"):
+        return Constraint(Kind.CHECK, rule.removeprefix("check").removeprefix("__") or "without a name")
+    if kind is Kind.UNIQUE:
+        return Constraint(kind)
     limit = getattr(column, rule, None)
     if kind is Kind.OTHER:
         return Constraint(kind, (rule, limit))
     return Constraint(kind, tuple(limit) if kind is Kind.ONE_OF and limit is not None else limit)
+
+
+def record_rules(contract: type[dy.Schema]) -> dict[str, pl.Expr]:
+    """The contract's own rules, ``@dy.rule``, over its columns: name → expression that is true where a row keeps it."""
+    # dataframely gives them in no public way.
+    return {name: rule.expr for name, rule in contract._schema_validation_rules().items()}
 
 
 def columns(contract: type[dy.Schema]) -> dict[str, Column]:

@@ -77,8 +77,14 @@ class Dataset:
     fresh_for_h: int = 36
 
     def __post_init__(self) -> None:
-        for where, what in _problems(self):
-            raise DeclarationError(f"The declaration contradicts itself: {what}.", where=where, fix="Fix the module.")
+        found = list(_all_problems(self))
+        if found:
+            listed = found[0][1] if len(found) == 1 else "".join(f"\n    {where}: {what}" for where, what in found)
+            raise DeclarationError(
+                f"The declaration contradicts itself: {listed}.",
+                where=found[0][0],
+                fix="Fix the module.",
+            )
 
     @property
     def relations(self) -> tuple[Relation, ...]:
@@ -164,6 +170,18 @@ class Dataset:
     def quarantine_limit(self, file: RawFile) -> float:
         """The share of ``file``'s records that may be bad: the lowest limit of the tables that it feeds."""
         return min((table.quarantine_limit for table in self.tables_of(file)), default=0.0)
+
+
+def _all_problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """As :func:`_problems`, as far as they can be found: what is wrong may be in the way of looking further."""
+    is_wrong = False
+    try:
+        for problem in _problems(dataset):
+            is_wrong = True
+            yield problem
+    except Exception:
+        if not is_wrong:
+            raise
 
 
 def _problems(dataset: Dataset) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ import dataframely as dy
 import polars as pl
 
 from nequi_lake.datasets.checks import RECORD_CHECKS, RELATION_CHECKS, ROWS_ACCOUNTED_FOR
-from nequi_lake.datasets.contract import Column, columns
+from nequi_lake.datasets.contract import Column, columns, record_rules
 from nequi_lake.formats import RawFile
 
 RAW_ZONE = "raw"
@@ -101,6 +101,16 @@ class Relation(ABC):
     def key(self) -> tuple[str, ...]:
         """The columns of the primary key."""
         return tuple(name for name, column in self.columns.items() if column.is_key)
+
+    @cached_property
+    def unique_columns(self) -> tuple[str, ...]:
+        """The columns, apart from the key, in which no value may occur twice."""
+        return tuple(name for name, column in self.columns.items() if column.is_unique)
+
+    @cached_property
+    def record_rules(self) -> Mapping[str, pl.Expr]:
+        """The contract's own rules over several columns of a row: name → what is true where a row keeps it."""
+        return record_rules(self.contract)
 
     @cached_property
     def foreign_keys(self) -> Mapping[str, str]:

@@ -5,14 +5,14 @@ Only functions that run row by row or in order: a function that wants the whole 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from nequi_lake.datasets.constraints import Kind, describe
 from nequi_lake.datasets.contract import Column
-from nequi_lake.datasets.relation import Table
+from nequi_lake.datasets.relation import Relation, Table
 
 
 @dataclass(frozen=True)
@@ -105,4 +105,28 @@ def rules_of(table: Table) -> list[Rule]:
                 # A value that could not be read is not missing.
                 keeps |= raw_value(column.source).is_not_null()
             rules.append(Rule(table.name, f"{name}: {describe(constraint)}", keeps))
-    return rules
+    return [*rules, *_record_rules(table, typed)]
+
+
+def rules_of_rows(table: Relation) -> dict[str, pl.Expr]:
+    """The contract's own rules that need a column which no single record gives: the audit asks the finished rows."""
+    typed = typed_columns(table) if isinstance(table, Table) else {}
+    return {name: keeps for name, keeps in table.record_rules.items() if not typed.keys() >= {*keeps.meta.root_names()}}
+
+
+def _record_rules(table: Table, typed: Mapping[str, pl.Expr]) -> Iterator[Rule]:
+    """The contract's own rules, where a single record gives all columns that they are about."""
+    for name, keeps in table.record_rules.items():
+        columns = keeps.meta.root_names()
+        if typed.keys() >= {*columns}:
+            # A rule names columns as the contract does.
+            row = pl.struct(pl.col(typed_name(table.name, column)).alias(column) for column in dict.fromkeys(columns))
+            yield Rule(
+                table.name,
+                f"{name}: the rule is broken",
+                row.map_batches(_asked(keeps), return_dtype=pl.Boolean, is_elementwise=True),
+            )
+
+
+def _asked(keeps: pl.Expr) -> Callable[[pl.Series], pl.Series]:
+    return lambda rows: rows.struct.unnest().select(keeps.alias("keeps"))["keeps"]

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import polars as pl
+
+from nequi_lake.datasets.constraints import describe
 from nequi_lake.datasets.relation import Mart, Relation, Table
 from nequi_lake.formats import RawFile
 
 RESERVED = {"lake", "maintain"}
 """Names that no dataset may have: jobs of the whole lake are called so."""
+
+_ACROSS_ROWS = frozenset(
+    {
+        *("Over", "Agg", "Len", "Sort", "SortBy", "Gather", "Slice", "Filter", "Explode"),
+        *("IsUnique", "IsDuplicated", "IsFirstDistinct", "IsLastDistinct", "Unique", "UniqueCounts", "ValueCounts"),
+        *("CumCount", "CumMax", "CumMin", "CumProd", "CumSum", "Diff", "PctChange", "Rank", "Reverse", "RollingExpr"),
+        *("RollingExprBy", "Shift", "ShiftAndFill", "FillNullWithStrategy", "Interpolate", "InterpolateBy", "Rle"),
+    }
+)
+"""What Polars calls the operations that look at several rows."""
 
 INDEX = "index"
 """A name that no relation may have: the page that lists all reports has it."""
@@ -84,8 +98,41 @@ def _relation_problems(relation: Relation, parents: Mapping[str, Relation]) -> I
         yield "a table has no key; mark its key with primary_key=True"
     if relation.partition_by and relation.partition_by.column not in relation.columns:
         yield f"partition_by names no column: {relation.partition_by.column}"
+    for name, keeps in relation.record_rules.items():
+        unknown = sorted(set(keeps.meta.root_names()) - set(relation.columns))
+        if unknown:
+            yield f"the rule {name} names {', '.join(unknown)}, which is no column"
+        if not _is_of_one_row(keeps):
+            yield f"the rule {name} looks at several rows; a rule is about one row: write it over its columns alone"
+    for name, declared in relation.columns.items():
+        for constraint, keeps in declared.rules(pl.col(name)).items():
+            if not _is_of_one_row(keeps):
+                yield f"column {name}: {describe(constraint)}, which looks at several rows; a check is about one value"
     for column, parent in relation.foreign_keys.items():
         if parent not in parents:
             yield f"column {column} references {parent}, which is not listed before it"
         elif [parents[parent].columns[key].dtype for key in parents[parent].key] != [relation.columns[column].dtype]:
             yield f"column {column} and the key of {parent} are not of one type"
+
+
+def _is_of_one_row(expression: pl.Expr) -> bool:
+    """Whether an expression gives each row its value by that row alone, as far as Polars says what it is made of."""
+    try:
+        return _ACROSS_ROWS.isdisjoint(_names_in(json.loads(expression.meta.serialize(format="json"))))
+    except pl.exceptions.ComputeError:
+        # A Python function within it cannot be written down.
+        return True
+
+
+def _names_in(node: object) -> Iterator[str]:
+    """The operations of a serialised expression, without those over the elements of a list, which are in one row."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, list):
+        for part in node:
+            yield from _names_in(part)
+    elif isinstance(node, dict):
+        for name, part in node.items():
+            yield name
+            if name not in ("evaluation", "ListExpr", "ArrayExpr", "Column", "Literal"):
+                yield from _names_in(part)

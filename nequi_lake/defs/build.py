@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from nequi_lake.datasets import declarations
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.automation import (
     dataset_job,
@@ -22,9 +23,20 @@ from nequi_lake.defs.raw import raw_assets
 from nequi_lake.defs.reports import report_assets
 from nequi_lake.defs.resources import resources_of
 from nequi_lake.defs.tables import table_assets
+from nequi_lake.errors import DeclarationError
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources import open_source
+
+
+def _broken(module: str, error: DeclarationError) -> dg.AssetSpec:
+    """What stands in the UI for a dataset whose module cannot be loaded."""
+    return dg.AssetSpec(
+        ["declarations", module],
+        group_name="cannot_be_loaded",
+        description=f"The dataset of this module is left out:\n\n```\n{error}\n```",
+        kinds={"python"},
+    )
 
 
 def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | None = None) -> dg.Definitions:
@@ -46,6 +58,7 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
             *(table_assets(dataset) for dataset in part),
             *(mart_asset(dataset, mart) for dataset in part for mart in dataset.marts),
             *(asset for dataset in part for asset in report_assets(dataset)),
+            *(_broken(name, error) for name, error in (declarations().broken if datasets is None else {}).items()),
         ],
         jobs=[whole_lake_job(), maintenance, *jobs.values()],
         schedules=[

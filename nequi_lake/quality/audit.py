@@ -19,6 +19,7 @@ from nequi_lake.datasets.checks import (
 )
 from nequi_lake.datasets.constraints import describe
 from nequi_lake.datasets.contract import arrow_schema
+from nequi_lake.datasets.rules import rules_of_rows
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.lake.check import Check
 from nequi_lake.lake.read.scan import scan_files
@@ -121,6 +122,9 @@ class _TableAudit:
             for column in self.table.derived_columns
             for rule, keeps in column.rules(pl.col(column.name)).items()
         }
+        broken |= {
+            f"the rule {name}": keeps.fill_null(True).not_().sum() for name, keeps in rules_of_rows(self.table).items()
+        }
         if broken:
             counts = self._scan(self.staged).select(**broken).collect(engine="streaming").row(0, named=True)
             yield from (f"{count:,} rows break {rule}" for rule, count in counts.items() if count)
@@ -150,9 +154,15 @@ class _TableAudit:
     def _unique_key(self) -> Check:
         key = self.table.key
         repeated, keys = self.keys.repeated(self.table.name, key, _SHOWN)
+        twice = {name: self.keys.repeated(self.table.name, (name,), _SHOWN) for name in self.table.unique_columns}
         problems = (
             [f"{repeated:,} rows repeat the key of another, such as {', '.join(map(str, keys))}"] if repeated else []
         )
+        problems += [
+            f"{count:,} rows repeat the {name} of another, such as {', '.join(map(str, examples))}"
+            for name, (count, examples) in twice.items()
+            if count
+        ]
         return self._answer(
             UNIQUE_KEY,
             problems,

@@ -32,9 +32,13 @@ class KeyQueries:
     _connection: duckdb.DuckDBPyConnection
 
     def repeated(self, relation: str, key: Sequence[str], examples: int) -> tuple[int, list[dict[str, Any]]]:
-        """Return how many rows repeat the key of another, and examples of such keys, column → value."""
+        """Return how many rows repeat the key of another, and examples, column → value. Nulls repeat nothing."""
         columns = ", ".join(map(_quoted, key))
-        groups = f"SELECT {columns}, count(*) AS n FROM {_table(relation)} GROUP BY {columns} HAVING count(*) > 1"
+        known = " AND ".join(f"{_quoted(name)} IS NOT NULL" for name in key)
+        groups = (
+            f"SELECT {columns}, count(*) AS n FROM {_table(relation)} WHERE {known} "
+            f"GROUP BY {columns} HAVING count(*) > 1"
+        )
         count = self._one(f"SELECT coalesce(sum(n - 1), 0) FROM ({groups})")
         if not count:
             return 0, []
@@ -78,7 +82,7 @@ def key_queries(
 def _key_schema(relation: Relation) -> pa.Schema:
     """The columns that keys and references are made of."""
     contract = arrow_schema(relation.contract)
-    names = dict.fromkeys((*relation.key, *relation.foreign_keys))
+    names = dict.fromkeys((*relation.key, *relation.unique_columns, *relation.foreign_keys))
     return pa.schema(pa.field(name, contract.field(name).type) for name in names)
 
 

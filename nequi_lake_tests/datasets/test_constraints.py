@@ -24,8 +24,11 @@ WORDS = {
     Constraint(Kind.FINITE): "is infinite",
     Constraint(Kind.NOT_NAN): "is not a number",
     Constraint(Kind.NULL_SHARE, 0.125): "missing in at most 12.5 % of rows",
-    Constraint(Kind.OTHER, ("max_length", 3)): "must keep max_length 3",
-    Constraint(Kind.OTHER, ("check__even", None)): "must keep check__even",
+    Constraint(Kind.MIN_LENGTH, 2): "must have 2 characters or more",
+    Constraint(Kind.MAX_LENGTH, 3): "must have 3 characters or fewer",
+    Constraint(Kind.UNIQUE): "unique",
+    Constraint(Kind.CHECK, "even"): "must pass the check even",
+    Constraint(Kind.OTHER, ("resolution", "1mo")): "must keep resolution 1mo",
 }
 
 
@@ -78,7 +81,7 @@ DECLARED: dict[str, tuple[dy.Column, list[Constraint]]] = {
     ),
     "rule of the library's": (
         dy.String(max_length=3, description="A text.", metadata=META),
-        [Constraint(Kind.NOT_NULL), Constraint(Kind.OTHER, ("max_length", 3))],
+        [Constraint(Kind.NOT_NULL), Constraint(Kind.MAX_LENGTH, 3)],
     ),
 }
 

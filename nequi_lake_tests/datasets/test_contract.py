@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from nequi_lake.datasets import discover
+from nequi_lake.datasets import declarations, discover
 from nequi_lake.datasets.constraints import Constraint, Kind
 from nequi_lake.datasets.contract import Column, arrow_schema, column_meta, columns, one_of
 from nequi_lake.datasets.spec import Dataset, Mart, Partition, Relation, Table
@@ -415,14 +415,13 @@ def test_a_raw_column_may_be_dropped_with_a_reason() -> None:
     assert list(dataset(table(contract=contract(amount_usd=None)), file=file).tables[0].columns) == ["order_id"]
 
 
-def test_two_modules_that_declare_the_same_name_are_refused(tmp_path: Path) -> None:
+def test_of_two_modules_that_declare_the_same_name_one_is_left_out(tmp_path: Path) -> None:
     again = "from nequi_lake.datasets.electric_motor import DATASET\n"
-    with (
-        declared(tmp_path / "more", twin=again),
-        pytest.raises(DeclarationError, match="electric_motor") as refusal,
-    ):
-        discover()
-    assert "twin.py" in str(refusal.value.where)
+    with declared(tmp_path / "more", twin=again):
+        found = declarations()
+    assert "electric_motor" in str(found.broken["twin"])
+    assert "twin.py" in str(found.broken["twin"].where)
+    assert found.datasets["electric_motor"].tables
 
 
 def test_a_module_that_declares_no_dataset_is_passed_over(tmp_path: Path, datasets: Declared) -> None:
