@@ -17,6 +17,10 @@ SNAPSHOT_ID = "snapshot_id"
 """Metadata of a report: the snapshot that was profiled."""
 
 
+TAG_DATASET, TAG_SOURCE, TAG_LAKE = "dataset", "source", "lake"
+"""Tags of a run: the datasets it makes, what fills them, and where they go."""
+
+
 def raw_key(dataset: str, file: str) -> dg.AssetKey:
     """The key of a raw file."""
     return dg.AssetKey([RAW, dataset, file])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,9 +19,9 @@ from nequi_lake.errors import SourceError, TransientError
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage.aws import access
 from nequi_lake.sources.base import Source
 from nequi_lake.sources.folder import FolderSource
+from nequi_lake_tests.aws import Mailbox
 from nequi_lake_tests.conftest import motor_rows, only, write_motor
 
 MOTOR = "electric_motor"
@@ -193,30 +192,6 @@ def test_automation_is_off_until_someone_wants_it(settings: Settings) -> None:
         assert definitions.get_schedule_def(f"{MOTOR}_schedule").default_status.value == status
         assert definitions.get_sensor_def(f"{MOTOR}_new_version").default_status.value == status
         assert definitions.get_sensor_def("failure_alert").default_status.value == "RUNNING"
-
-
-@dataclass
-class Mailbox:
-    """Where the messages of a topic arrive."""
-
-    topic: str
-    queue: str
-
-    def messages(self) -> list[dict[str, str]]:
-        """All that came."""
-        found = access().client("sqs").receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
-        return [json.loads(message["Body"]) for message in found.get("Messages", [])]
-
-
-@pytest.fixture
-def mailbox(aws: str) -> Mailbox:
-    """A topic, and a queue that is subscribed to it."""
-    topic = access().client("sns").create_topic(Name="alerts")["TopicArn"]
-    sqs = access().client("sqs")
-    queue = sqs.create_queue(QueueName="alerts")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    access().client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    return Mailbox(topic, queue)
 
 
 def test_a_failed_check_is_reported_by_the_sensor(
