@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -184,6 +185,15 @@ def test_every_asset_says_how_fresh_it_should_be(settings: Settings, datasets: M
     assert len(policies) == 6 + 2 * (9 + 9) + 3
     hours = {p.fail_window.to_timedelta().total_seconds() / 3600 for p in policies}  # type: ignore[union-attr]
     assert hours == {36}
+
+
+def test_no_two_assets_of_a_dataset_look_alike_in_its_lineage(
+    settings: Settings, datasets: Mapping[str, Dataset]
+) -> None:
+    """The lineage shows only the last part of a key."""
+    graph = build(settings, datasets).resolve_asset_graph()
+    shown = Counter((graph.get(key).group_name, key.path[-1]) for key in graph.get_all_asset_keys())
+    assert [name for name, times in shown.items() if times > 1] == []
 
 
 def test_automation_is_off_until_someone_wants_it(settings: Settings) -> None:
