@@ -9,6 +9,8 @@ KILLS ?= 200
 BENCH ?=
 EXAMPLES ?= 5000
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
+# For a DAGSTER_HOME whose dagster.yaml does not say so.
+export DAGSTER_DISABLE_TELEMETRY ?= yes
 # uv leaves compiling to the first import; without the compiled files each command takes twice as long.
 export PYTHONDONTWRITEBYTECODE :=
 

@@ -6,9 +6,11 @@ buckets may be made and removed. Without it nothing outside of this process is e
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,34 @@ def bucket_lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict
         client = access().client("s3")
         client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         yield variables
+
+
+@dataclass
+class Mailbox:
+    """Where the messages of a topic arrive."""
+
+    topic: str
+    queue: str
+
+    def messages(self) -> list[dict[str, str]]:
+        """All that came since the last look."""
+        sqs, bodies = access().client("sqs"), []
+        while found := sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
+            bodies += [json.loads(message["Body"]) for message in found]
+            for message in found:
+                sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return bodies
+
+
+@pytest.fixture
+def mailbox(aws: str) -> Mailbox:
+    """A topic, and a queue that is subscribed to it."""
+    topic = access().client("sns").create_topic(Name="alerts")["TopicArn"]
+    sqs = access().client("sqs")
+    queue = sqs.create_queue(QueueName="alerts")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    access().client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return Mailbox(topic, queue)
 
 
 def objects(settings: Settings) -> dict[str, dict[str, Any]]:

@@ -1,21 +1,15 @@
-"""When things run, and who is alerted: per dataset a job, a schedule, a sensor of new versions; one job for the whole
-lake; one sensor of failures."""
+"""When things run: per dataset a job, a schedule, a sensor of new versions; one job for the whole lake."""
 
 from __future__ import annotations
-
-import logging
 
 import dagster as dg
 
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.defs.failures import reason_of_failure
 from nequi_lake.errors import TransientError
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources import Source
-
-log = logging.getLogger(__name__)
 
 WHOLE_LAKE = "lake"
 
@@ -83,29 +77,3 @@ def new_version_sensor(
         )
 
     return new_version
-
-
-def failure_sensor(settings: Settings) -> dg.SensorDefinition:
-    """The sensor that alerts of every failed run, and so of every failed check, as a failed check fails its run."""
-
-    @dg.run_failure_sensor(
-        name="failure_alert",
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=30,
-        description="Tell of failed runs and checks: in the log always, and by the SNS topic that is configured.",
-    )
-    def failure_alert(context: dg.RunFailureSensorContext) -> None:
-        reasons = [reason_of_failure(event) for event in context.get_step_failure_events()]
-        report_failure(settings, context.dagster_run.run_id, reasons or [context.failure_event.message or "unknown"])
-
-    return failure_alert
-
-
-def report_failure(settings: Settings, run_id: str, reasons: list[str]) -> None:
-    """Log a failed run, and send an alert to the topic of the settings if there is one."""
-    text = "\n\n".join([*reasons, f"Lake: {settings.uri}\nDagster run: {run_id}"])
-    log.error("Run %s failed.\n%s", run_id[:8], text)
-    if settings.alert_topic:
-        from nequi_lake.cloud.alerts import send
-
-        send(settings.alert_topic, f"nequi_lake: {reasons[0].splitlines()[0]}", text)

@@ -8,20 +8,16 @@ import dagster as dg
 
 from nequi_lake.datasets import declarations
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.defs.automation import (
-    dataset_job,
-    dataset_schedule,
-    failure_sensor,
-    new_version_sensor,
-    whole_lake_job,
-)
+from nequi_lake.defs.alerts import failure_sensor
+from nequi_lake.defs.automation import dataset_job, dataset_schedule, new_version_sensor, whole_lake_job
 from nequi_lake.defs.io_managers import IcebergIOManager, RawFileIOManager, ReportIOManager
 from nequi_lake.defs.maintenance import maintenance_job, maintenance_schedule
 from nequi_lake.defs.marts import mart_asset
 from nequi_lake.defs.names import IO_RAW, IO_REPORTS, IO_TABLES
 from nequi_lake.defs.raw import raw_assets
+from nequi_lake.defs.records import killed_runs_sensor
 from nequi_lake.defs.reports import report_assets
-from nequi_lake.defs.resources import resources_of
+from nequi_lake.defs.resources import lake_resource, resources_of
 from nequi_lake.defs.tables import table_assets
 from nequi_lake.errors import DeclarationError
 from nequi_lake.lake.read.reader import Lake
@@ -67,11 +63,12 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
         ],
         sensors=[
             failure_sensor(settings),
+            killed_runs_sensor(settings),
             *(new_version_sensor(dataset, jobs[dataset.name], settings) for dataset in part),
         ],
         resources={
             **resources_of(lake.storage),
-            "lake": lake,
+            "lake": lake_resource(lake, [dataset.name for dataset in part]),
             "source": source,
             IO_RAW: RawFileIOManager(lake),
             IO_TABLES: IcebergIOManager(lake),

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from nequi_lake.defs.failures import as_failure
-from nequi_lake.defs.names import SNAPSHOT_ID, dataset_and_name
+from nequi_lake.defs.names import SNAPSHOT_ID, dataset_and_name, table_of_report
 from nequi_lake.defs.publishing import column_lineage, column_schema
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.layout import report_path
@@ -133,7 +133,7 @@ class ReportIOManager(dg.IOManager):
         with as_failure(self._lake.settings.uri):
             written = write_report(
                 self._lake,
-                ".".join(dataset_and_name(context.asset_key)),
+                table_of_report(context.asset_key),
                 obj["profile"].tolist(),
                 snapshot_id=int(context.output_metadata[SNAPSHOT_ID].value),
             )
@@ -160,8 +160,7 @@ class ReportIOManager(dg.IOManager):
         )
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
-        dataset, name = dataset_and_name(context.asset_key)
         with as_failure(self._lake.settings.uri):
-            published = self._lake.table(f"{dataset}.{name}").published
+            published = self._lake.table(table_of_report(context.asset_key)).published
             path = report_path(self._lake.storage, published.dataset, published.table, "json")
             return profile_frame(read_profile(self._lake.storage.read(path)))

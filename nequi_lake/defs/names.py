@@ -17,6 +17,12 @@ SNAPSHOT_ID = "snapshot_id"
 """Metadata of a report: the snapshot that was profiled."""
 
 
+_REPORT = "_report"
+
+TAG_DATASET, TAG_SOURCE, TAG_LAKE = "dataset", "source", "lake"
+"""Tags of a run: the datasets it makes, what fills them, and where they go."""
+
+
 def raw_key(dataset: str, file: str) -> dg.AssetKey:
     """The key of a raw file."""
     return dg.AssetKey([RAW, dataset, file])
@@ -28,13 +34,19 @@ def table_key(dataset: Dataset, table: Relation) -> dg.AssetKey:
 
 
 def report_key(dataset: str, table: str) -> dg.AssetKey:
-    """The key of a profiling report."""
-    return dg.AssetKey([REPORTS, dataset, table])
+    """The key of a profiling report. Lineage shows only its last part, which differs from the table's own name."""
+    return dg.AssetKey([REPORTS, dataset, f"{table}{_REPORT}"])
+
+
+def table_of_report(key: dg.AssetKey) -> str:
+    """``<dataset>.<table>`` of a report's key."""
+    dataset, name = dataset_and_name(key)
+    return f"{dataset}.{name.removesuffix(_REPORT)}"
 
 
 def index_key(dataset: str) -> dg.AssetKey:
     """The key of a dataset's part in the index of all reports."""
-    return report_key(dataset, INDEX)
+    return dg.AssetKey([REPORTS, dataset, INDEX])
 
 
 def dataset_and_name(key: dg.AssetKey) -> tuple[str, str]:

@@ -62,6 +62,7 @@ def report_asset(dataset: Dataset, table: Relation) -> dg.AssetsDefinition:
         "what changed since the release before, as HTML, JSON and CSV.",
         dagster_type=ProfileFrame,
         io_manager_key=IO_REPORTS,
+        required_resource_keys={"lake"},
         kinds={"html", "pandas"},
         **asset_attributes(dataset, REPORTS),
     )

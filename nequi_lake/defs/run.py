@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection
+import uuid
+from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import dagster as dg
 
-from nequi_lake.defs.automation import WHOLE_LAKE, report_failure
+from nequi_lake.defs.alerts import ALERT, BY_ITSELF, alert
+from nequi_lake.defs.automation import WHOLE_LAKE
 from nequi_lake.defs.build import build
 from nequi_lake.defs.failures import reason_of_failure
+from nequi_lake.defs.records import alive, fail_killed_runs, recorded
 from nequi_lake.lake.settings import Settings
 
 _INTERRUPTED = (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__)
@@ -36,24 +39,38 @@ class Outcome:
 def run_recorded(settings: Settings, datasets: Collection[str]) -> Outcome:
     """Run the lake of these settings as :func:`run` does, recorded in ``DAGSTER_HOME`` where that is set.
 
-    A failure is alerted here only where no daemon sees the run.
+    A failure is alerted from here: there may be no daemon. Runs that were killed before are recorded as failed first.
+
+    Raises:
+        UsageError: ``DAGSTER_HOME`` cannot be used.
     """
-    if os.environ.get("DAGSTER_HOME"):
-        with dg.DagsterInstance.get() as instance:
-            return run(build(settings), datasets, instance)
-    outcome = run(build(settings), datasets, None)
-    if outcome.failures and settings.alert_topic:
-        report_failure(settings, outcome.run_id, list(outcome.failures))
+    run_id = str(uuid.uuid4())
+    with recorded() as instance:
+        if instance:
+            fail_killed_runs(instance, settings)
+        with alive(run_id) if instance else nullcontext():
+            outcome = run(build(settings), datasets, instance, run_id=run_id, tags={ALERT: BY_ITSELF})
+        if outcome.failures:
+            alert(settings, run_id, list(outcome.failures))
     return outcome
 
 
-def run(definitions: dg.Definitions, datasets: Collection[str], instance: dg.DagsterInstance | None) -> Outcome:
+def run(
+    definitions: dg.Definitions,
+    datasets: Collection[str],
+    instance: dg.DagsterInstance | None,
+    *,
+    run_id: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Outcome:
     """Materialize the named datasets in one run.
 
     Args:
         definitions: the lake's.
         datasets: names of the datasets; all of the definitions where it is empty.
         instance: where the run is recorded; nowhere that outlives it where it is None.
+        run_id: Dagster's identifier of the run; a new one by default.
+        tags: of the run, beside those that every run of the lake has.
 
     Raises:
         KeyboardInterrupt: the person at the terminal stopped it.
@@ -65,6 +82,8 @@ def run(definitions: dg.Definitions, datasets: Collection[str], instance: dg.Dag
     ]
     result = job.execute_in_process(
         instance=instance,
+        run_id=run_id,
+        tags=tags,
         asset_selection=selection,
         raise_on_error=False,
         # The steps log for themselves; Dagster's own events are for its UI.

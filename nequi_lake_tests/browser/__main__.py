@@ -46,7 +46,7 @@ def _shoot_all(stage: Stage, chromium: Browser) -> None:
         # The history and the freshness are asked for later than the columns.
         seen.page.wait_for_timeout(5000)
         _shoot(seen.page, "dagster-table", 1000)
-        seen.page.goto(f"{address}/assets/profiling_reports/credit_risk/loans")
+        seen.page.goto(f"{address}/assets/profiling_reports/credit_risk/loans_report")
         seen.page.get_by_text("[Show Markdown]").first.click(timeout=60_000)
         expect(seen.page.get_by_role("cell", name="int_rate")).to_be_visible()
         seen.page.wait_for_timeout(1000)

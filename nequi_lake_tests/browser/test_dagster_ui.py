@@ -15,7 +15,7 @@ WAIT_MS = 60_000
 
 
 def test_the_page_of_a_report_shows_link_profile_and_plots(chromium: Browser, ui: str) -> None:
-    with opened(chromium, f"{ui}/assets/profiling_reports/credit_risk/loans") as seen:
+    with opened(chromium, f"{ui}/assets/profiling_reports/credit_risk/loans_report") as seen:
         page = seen.page
         page.set_default_timeout(WAIT_MS)
         expect(page.get_by_text("missing_percent")).to_be_visible(timeout=WAIT_MS)
@@ -41,5 +41,5 @@ def test_the_page_of_a_table_shows_columns_and_checks(chromium: Browser, ui: str
 def test_the_graph_ends_in_the_index(chromium: Browser, ui: str) -> None:
     with opened(chromium, f"{ui}/assets/profiling_reports/credit_risk/index?view=lineage") as seen:
         seen.page.set_default_timeout(WAIT_MS)
-        for name in ("loans", "borrowers", "payments", "credit_history"):
+        for name in ("loans_report", "borrowers_report", "payments_report", "credit_history_report"):
             expect(seen.page.get_by_text(name, exact=True).first).to_be_visible(timeout=WAIT_MS)

@@ -136,8 +136,8 @@ def test_it_has_assets_in_a_group_of_its_own(fourth: Fourth) -> None:
         "raw/coffee/sales.csv",
         "processed/coffee/shops",
         "processed/coffee/sales",
-        "profiling_reports/coffee/shops",
-        "profiling_reports/coffee/sales",
+        "profiling_reports/coffee/shops_report",
+        "profiling_reports/coffee/sales_report",
         "profiling_reports/coffee/index",
     }
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,9 +20,9 @@ from nequi_lake.errors import SourceError, TransientError
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage.aws import access
 from nequi_lake.sources.base import Source
 from nequi_lake.sources.folder import FolderSource
+from nequi_lake_tests.aws import Mailbox
 from nequi_lake_tests.conftest import motor_rows, only, write_motor
 
 MOTOR = "electric_motor"
@@ -189,36 +189,21 @@ def test_every_asset_says_how_fresh_it_should_be(settings: Settings, datasets: M
     assert hours == {36}
 
 
+def test_no_two_assets_of_a_dataset_look_alike_in_its_lineage(
+    settings: Settings, datasets: Mapping[str, Dataset]
+) -> None:
+    """The lineage shows only the last part of a key."""
+    graph = build(settings, datasets).resolve_asset_graph()
+    shown = Counter((graph.get(key).group_name, key.path[-1]) for key in graph.get_all_asset_keys())
+    assert [name for name, times in shown.items() if times > 1] == []
+
+
 def test_automation_is_off_until_someone_wants_it(settings: Settings) -> None:
     for wanted, status in ((False, "STOPPED"), (True, "RUNNING")):
         definitions = build(replace(settings, automation=wanted), only(MOTOR)).get_repository_def()
         assert definitions.get_schedule_def(f"{MOTOR}_schedule").default_status.value == status
         assert definitions.get_sensor_def(f"{MOTOR}_new_version").default_status.value == status
         assert definitions.get_sensor_def("failure_alert").default_status.value == "RUNNING"
-
-
-@dataclass
-class Mailbox:
-    """Where the messages of a topic arrive."""
-
-    topic: str
-    queue: str
-
-    def messages(self) -> list[dict[str, str]]:
-        """All that came."""
-        found = access().client("sqs").receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
-        return [json.loads(message["Body"]) for message in found.get("Messages", [])]
-
-
-@pytest.fixture
-def mailbox(aws: str) -> Mailbox:
-    """A topic, and a queue that is subscribed to it."""
-    topic = access().client("sns").create_topic(Name="alerts")["TopicArn"]
-    sqs = access().client("sqs")
-    queue = sqs.create_queue(QueueName="alerts")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    access().client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    return Mailbox(topic, queue)
 
 
 def test_a_failed_check_is_reported_by_the_sensor(

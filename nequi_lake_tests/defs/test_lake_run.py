@@ -182,9 +182,9 @@ def test_a_check_alone_is_held_against_the_published_table(
 
 
 def test_a_report_of_a_table_that_was_never_published_says_so(materialize: Materialize) -> None:
-    assert "There is no lake yet" in failures(materialize(keys=["profiling_reports/cite_sum/papers"]))
+    assert "There is no lake yet" in failures(materialize(keys=["profiling_reports/cite_sum/papers_report"]))
     assert materialize("electric_motor").success
-    result = materialize(keys=["profiling_reports/cite_sum/papers"])
+    result = materialize(keys=["profiling_reports/cite_sum/papers_report"])
     assert not result.success
     assert "cite_sum.papers was never published" in failures(result)
 

@@ -109,7 +109,7 @@ def test_the_checks_that_the_run_recorded_are_in_the_report(made: Made) -> None:
 
 
 def test_a_run_reports_dagster_what_it_plots_and_shows(made: Made) -> None:
-    report = made.said("profiling_reports/cite_sum/papers")
+    report = made.said("profiling_reports/cite_sum/papers_report")
     assert (report["rows"], report["quarantined"], report["missing_percent"]) == (3, 0, 0.0)
     assert isinstance(report["bytes"], int)
     assert isinstance(report["profile_seconds"], float)
@@ -125,7 +125,7 @@ def test_a_run_reports_dagster_what_it_plots_and_shows(made: Made) -> None:
 def test_the_index_is_downstream_of_the_reports(made: Made) -> None:
     graph = build(made.lake.settings, made.lake.datasets).resolve_asset_graph()
     parents = graph.get(dg.AssetKey(["profiling_reports", "cite_sum", "index"])).parent_keys
-    assert {key.path[-1] for key in parents} == {"papers", "citations", "paper_fields"}
+    assert {key.path[-1] for key in parents} == {"papers_report", "citations_report", "paper_fields_report"}
 
 
 def test_two_datasets_at_once_make_the_index_one_after_another(
@@ -157,7 +157,7 @@ def test_a_report_names_the_source_of_its_own_release(
     other = Settings.from_env({"NEQUI_LAKE_URI": settings.uri, "NEQUI_LAKE_SOURCE": str(tmp_path / "elsewhere")})
     job = build(other, only("cite_sum")).resolve_job_def("lake")
     raw = [dg.AssetKey(["raw", "cite_sum", f"{split}.json"]) for split in ("train", "validation", "test")]
-    report = dg.AssetKey(["profiling_reports", "cite_sum", "papers"])
+    report = dg.AssetKey(["profiling_reports", "cite_sum", "papers_report"])
     assert job.execute_in_process(asset_selection=[*raw, report]).success
     told = json.loads(lake.storage.read(lake.storage.path("profiling_reports", "cite_sum", "papers.json")))
     assert told["raw_version"] == lake.table("cite_sum.papers").published.release.raw_version
