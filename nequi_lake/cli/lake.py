@@ -166,20 +166,22 @@ def quarantine(
     table: TableArgument,
     form: FormatOption = Format.TABLE,
     limit: Annotated[int, typer.Option(help="Show at most this many records; 0 for all.")] = 100,
+    run: Annotated[str | None, typer.Option(help="Show those of this run, whether it published or not.")] = None,
 ) -> None:
-    """Show the raw records that the newest run quarantined, and why."""
+    """Show the quarantined raw records of the release that readers see, and why they are there."""
     import polars as pl
 
-    from nequi_lake.lake.quarantine import newest_quarantine
     from nequi_lake.lake.read.reader import Lake
 
     lake = Lake.from_env()
-    rows = newest_quarantine(lake.storage, *lake.declared(table)).drop("record")
+    rows = lake.quarantine_scan(table, run=run).drop("record")
     total = rows.select(pl.len()).collect().item()
     shown = rows.head(limit or total).collect()
     print_rows([{**row, "raw": json.loads(row["raw"])} for row in shown.iter_rows(named=True)], form)
     if shown.height < total:
         say(f"{shown.height:,} of {total:,} records; --limit 0 shows all")
+    if run is None and (other := lake.unpublished_quarantine(table)):
+        say(f"{other[1]:,} records were quarantined by a run that published nothing of it: --run {other[0]}")
 
 
 def history(

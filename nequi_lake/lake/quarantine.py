@@ -47,12 +47,16 @@ def newest_run(storage: StorageBackend, dataset: str) -> str | None:
     return str(json.loads(storage.read(pointer))["run_id"]) if storage.exists(pointer) else None
 
 
-def newest_quarantine(storage: StorageBackend, dataset: Dataset, table: Relation) -> pl.LazyFrame:
-    """The records that the newest run quarantined of the files that feed ``table``; whether it published or not."""
+def quarantine_of(storage: StorageBackend, dataset: Dataset, table: Relation, run_id: str | None) -> pl.LazyFrame:
+    """The records that a run quarantined of the files that feed ``table``; none of no run."""
     empty = pl.LazyFrame(schema=COLUMNS)
-    run_id = newest_run(storage, dataset.name)
     if run_id is None:
         return empty
     folders = [quarantine_folder(storage, dataset.name, run_id, file.name) for file in dataset.files_of(table)]
     paths = [path for folder in folders for path in sorted(storage.files(folder))]
     return pl.concat([empty, *(pl.scan_parquet(path, glob=False, **storage.polars_scan()) for path in paths)])
+
+
+def newest_quarantine(storage: StorageBackend, dataset: Dataset, table: Relation) -> pl.LazyFrame:
+    """The records that the newest run quarantined of the files that feed ``table``; whether it published or not."""
+    return quarantine_of(storage, dataset, table, newest_run(storage, dataset.name))

@@ -206,7 +206,7 @@ class _TableAudit:
             problems,
             f"{self.staged.accounting.quarantined:,} records quarantined, the limit is {limit:.2%} of a file",
             numbers,
-            f"See which records, and why: nequi-lake quarantine {self.staged.name}",
+            f"See which records, and why: nequi-lake quarantine {self.staged.name} --run {self.staged.release.run_id}",
         )
 
     def _rows_accounted_for(self, rows: int) -> Check:

@@ -100,3 +100,24 @@ def test_many_bad_records_keep_the_order_of_the_file(
     ]
     lines = [2 + sum(record.count("\n") for record in records[n // 500 * 500 : n]) for n in sorted(texts)]
     assert [row["line"] for row in bad] == lines
+
+
+def test_quarantine_belongs_to_what_readers_see(inbox: Path, materialize: Materialize, lake: Lake) -> None:
+    sound = motor_rows(17, 300)
+    write_motor(inbox, [*sound[:7], *motor_rows(17, 1, pm="hot"), *sound[8:]])
+    assert materialize("electric_motor").success
+    (published,) = lake.quarantine("electric_motor.measurements").to_dicts()
+    assert published["line"] == 9
+    assert lake.unpublished_quarantine("electric_motor.measurements") is None
+
+    # A run that is refused, as more records are bad than the limit allows.
+    write_motor(inbox, [*sound[:200], *motor_rows(17, 100, pm="hot")])
+    assert not materialize("electric_motor").success
+    again = Lake(lake.settings, lake.datasets)
+    assert again.quarantine("electric_motor.measurements").to_dicts() == [published]
+    assert again.table("electric_motor.measurements").quarantine().to_dicts() == [published]
+    other = again.unpublished_quarantine("electric_motor.measurements")
+    assert other is not None
+    run, count = other
+    assert count == 100
+    assert again.quarantine("electric_motor.measurements", run=run).height == 100

@@ -16,7 +16,8 @@ from nequi_lake.datasets import discover
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.catalog.as_of import find, parse, resolve_single
-from nequi_lake.lake.quarantine import newest_quarantine
+from nequi_lake.lake.layout import read_identity
+from nequi_lake.lake.quarantine import newest_run, quarantine_of
 from nequi_lake.lake.read.answer import Answer
 from nequi_lake.lake.read.dataset import LakeDataset
 from nequi_lake.lake.read.notebook import lake_html
@@ -202,9 +203,13 @@ class Lake:
         dataset, table = self.declared(name)
         return history_frame(self.catalog.history(dataset, table.name))
 
-    def quarantine(self, name: str) -> pl.DataFrame:
-        """The raw records that the newest run put aside from the files that feed the table ``<dataset>.<table>``,
-        whether that run published or not.
+    def quarantine(self, name: str, *, run: str | None = None) -> pl.DataFrame:
+        """The quarantined raw records of the files that feed the table ``<dataset>.<table>``.
+
+        Args:
+            name: which table.
+            run: those of this run, whether it published or not; by default those of the release that this lake reads,
+                or where there is none, of the newest run.
 
         Returns:
             The columns of :data:`nequi_lake.lake.quarantine.COLUMNS`; ``raw`` has the record's values as JSON.
@@ -212,7 +217,30 @@ class Lake:
         Raises:
             CatalogError: no dataset declares the table.
         """
-        return newest_quarantine(self.storage, *self.declared(name)).collect()
+        return self.quarantine_scan(name, run=run).collect()
+
+    def quarantine_scan(self, name: str, *, run: str | None = None) -> pl.LazyFrame:
+        """As :meth:`quarantine`, as a lazy frame."""
+        dataset, table = self.declared(name)
+        return quarantine_of(self.storage, dataset, table, run or self._quarantine_run(dataset, table.name))
+
+    def unpublished_quarantine(self, name: str) -> tuple[str, int] | None:
+        """The newest run and how many records it quarantined of the table, where readers see another run's release."""
+        dataset, table = self.declared(name)
+        newest = newest_run(self.storage, dataset.name)
+        if newest is None or newest == self._quarantine_run(dataset, table.name):
+            return None
+        count: int = quarantine_of(self.storage, dataset, table, newest).select(pl.len()).collect().item()
+        return (newest, count) if count else None
+
+    def _quarantine_run(self, dataset: Dataset, table: str) -> str | None:
+        """The run that staged what readers see of a table; the newest run where nothing of it is published."""
+        published = self.published(dataset, [table]).get(table) if self._is_there else None
+        return published.release.run_id if published else newest_run(self.storage, dataset.name)
+
+    @property
+    def _is_there(self) -> bool:
+        return read_identity(self.storage) is not None
 
     def sql(self, query: str, params: Parameters | None = None) -> Answer:
         """Run one DuckDB query over the lake's tables, each under its name ``<dataset>.<table>``.

@@ -147,8 +147,8 @@ class LakeTable:
         return self._lake.history(self.name)
 
     def quarantine(self) -> pl.DataFrame:
-        """The raw records that the newest run put aside, and why, as :meth:`Lake.quarantine` gives them."""
-        return self._lake.quarantine(self.name)
+        """The raw records that were quarantined as this release was staged, and why: :meth:`Lake.quarantine`."""
+        return self._lake.quarantine(self.name, run=self.published.release.run_id)
 
     def _bounds(self, file: DataFile) -> pa.dataset.Expression | None:
         """What is true of each row of a file; None where nothing is known."""
