@@ -10,6 +10,7 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.alerts import failure_sensor
 from nequi_lake.defs.automation import dataset_job, dataset_schedule, new_version_sensor, whole_lake_job
 from nequi_lake.defs.io_managers import IcebergIOManager, RawFileIOManager, ReportIOManager
+from nequi_lake.defs.links import with_links
 from nequi_lake.defs.maintenance import maintenance_job, maintenance_schedule
 from nequi_lake.defs.marts import mart_asset
 from nequi_lake.defs.names import IO_RAW, IO_REPORTS, IO_TABLES
@@ -37,12 +38,15 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
     jobs = {dataset.name: dataset_job(dataset) for dataset in part}
     maintenance = maintenance_job()
     return dg.Definitions(
-        assets=[
-            *(raw_assets(dataset) for dataset in part),
-            *(table_assets(dataset) for dataset in part),
-            *(mart_asset(dataset, mart) for dataset in part for mart in dataset.marts),
-            *(asset for dataset in part for asset in report_assets(dataset)),
-        ],
+        assets=with_links(
+            [
+                *(raw_assets(dataset) for dataset in part),
+                *(table_assets(dataset) for dataset in part),
+                *(mart_asset(dataset, mart) for dataset in part for mart in dataset.marts),
+                *(asset for dataset in part for asset in report_assets(dataset)),
+            ],
+            settings.reports_url,
+        ),
         jobs=[whole_lake_job(), maintenance, *jobs.values()],
         schedules=[
             maintenance_schedule(maintenance, settings),
