@@ -71,7 +71,7 @@ def make_stage(folder: Path) -> Stage:
 
 @contextmanager
 def dagster_ui(stage: Stage) -> Iterator[str]:
-    """The address of a Dagster UI of the lake for the time of the block; its reports are served too, as by ``make dev``."""
+    """The address of a Dagster UI of the lake, for the time of the block; its reports are served as by ``make dev``."""
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
