@@ -8,6 +8,7 @@ READY_TO_TEST := $(VENV)/.test
 KILLS ?= 200
 BENCH ?=
 EXAMPLES ?= 5000
+REPORTS_PORT ?= 3001
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 # For a DAGSTER_HOME whose dagster.yaml does not say so.
 export DAGSTER_DISABLE_TELEMETRY ?= yes
@@ -72,8 +73,9 @@ format: $(READY_TO_TEST) ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-dev: $(READY_TO_DEV) ## Open the Dagster UI on http://localhost:3000
-	$(BIN)/dagster dev -w workspace.yaml
+dev: $(READY_TO_DEV) ## Open the Dagster UI on http://localhost:3000, which links to the reports on port 3001
+	@$(BIN)/nequi-lake serve --port $(REPORTS_PORT) & reports=$$!; trap 'kill $$reports 2>/dev/null' EXIT INT TERM; \
+		NEQUI_LAKE_REPORTS_URL=http://localhost:$(REPORTS_PORT) $(BIN)/dagster dev -w workspace.yaml
 
 clean: ## Remove what tools left; the lake and the environment stay
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from nequi_lake.cli import infra, lake
+from nequi_lake.cli import infra, lake, serve
 from nequi_lake.cli.show import print_error
 from nequi_lake.errors import NequiLakeError, UsageError
 
@@ -39,6 +39,7 @@ for command in (
     lake.rollback,
     lake.maintain,
     lake.dictionary,
+    serve.serve,
     lake.doctor,
 ):
     app.command()(command)

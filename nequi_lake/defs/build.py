@@ -11,6 +11,7 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.alerts import failure_sensor
 from nequi_lake.defs.automation import dataset_job, dataset_schedule, new_version_sensor, whole_lake_job
 from nequi_lake.defs.io_managers import IcebergIOManager, RawFileIOManager, ReportIOManager
+from nequi_lake.defs.links import with_links
 from nequi_lake.defs.maintenance import maintenance_job, maintenance_schedule
 from nequi_lake.defs.marts import mart_asset
 from nequi_lake.defs.names import IO_RAW, IO_REPORTS, IO_TABLES
@@ -50,10 +51,15 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
     maintenance = maintenance_job()
     return dg.Definitions(
         assets=[
-            *(raw_assets(dataset) for dataset in part),
-            *(table_assets(dataset) for dataset in part),
-            *(mart_asset(dataset, mart) for dataset in part for mart in dataset.marts),
-            *(asset for dataset in part for asset in report_assets(dataset)),
+            *with_links(
+                [
+                    *(raw_assets(dataset) for dataset in part),
+                    *(table_assets(dataset) for dataset in part),
+                    *(mart_asset(dataset, mart) for dataset in part for mart in dataset.marts),
+                    *(asset for dataset in part for asset in report_assets(dataset)),
+                ],
+                settings.reports_url,
+            ),
             *(_broken(name, error) for name, error in (declarations().broken if datasets is None else {}).items()),
         ],
         jobs=[whole_lake_job(), maintenance, *jobs.values()],

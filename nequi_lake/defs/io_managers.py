@@ -11,7 +11,8 @@ import polars as pl
 import pyarrow as pa
 
 from nequi_lake.defs.failures import as_failure
-from nequi_lake.defs.names import SNAPSHOT_ID, dataset_and_name, table_of_report
+from nequi_lake.defs.links import location
+from nequi_lake.defs.names import SNAPSHOT_ID, dataset_and_name, table_of
 from nequi_lake.defs.publishing import column_lineage, column_schema
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.layout import report_path
@@ -39,7 +40,7 @@ class RawFileIOManager(dg.IOManager):
             kept = self._zone.keep(self._lake.datasets[obj.dataset], obj)
         context.add_output_metadata(
             {
-                "file": dg.MetadataValue.url(self._lake.storage.link(kept.path)),
+                "file": location(self._lake.storage.link(kept.path)),
                 "version": kept.version,
                 "sha256": kept.sha256,
                 "bytes": kept.size_bytes,
@@ -98,7 +99,7 @@ class IcebergIOManager(dg.IOManager):
                 "raw_version": published.release.raw_version,
                 "source": published.release.source,
                 "new_snapshot": obj.is_new,
-                "report": dg.MetadataValue.url(
+                "report": location(
                     self._lake.storage.link(report_path(self._lake.storage, dataset.name, table.name, "html"))
                 ),
             }
@@ -107,7 +108,7 @@ class IcebergIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> LakeTable | pl.LazyFrame | pa.Table | pd.DataFrame:
         wanted: Any = context.dagster_type.typing_type
         with as_failure(self._lake.settings.uri):
-            table = self._lake.table(".".join(dataset_and_name(context.asset_key)))
+            table = self._lake.table(table_of(context.asset_key))
             if wanted is LakeTable:
                 return table
             if wanted in (pl.LazyFrame, Any):
@@ -133,17 +134,14 @@ class ReportIOManager(dg.IOManager):
         with as_failure(self._lake.settings.uri):
             written = write_report(
                 self._lake,
-                table_of_report(context.asset_key),
+                table_of(context.asset_key),
                 obj["profile"].tolist(),
                 snapshot_id=int(context.output_metadata[SNAPSHOT_ID].value),
             )
         report, published = written.report, written.table.published
         context.add_output_metadata(
             {
-                **{
-                    "report" if ending == "html" else ending: dg.MetadataValue.url(link)
-                    for ending, link in written.links.items()
-                },
+                **{"report" if ending == "html" else ending: location(link) for ending, link in written.links.items()},
                 "profile": dg.MetadataValue.md(markdown(report)),
                 "rows": published.rows,
                 "bytes": published.size_bytes,
@@ -161,6 +159,6 @@ class ReportIOManager(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         with as_failure(self._lake.settings.uri):
-            published = self._lake.table(table_of_report(context.asset_key)).published
+            published = self._lake.table(table_of(context.asset_key)).published
             path = report_path(self._lake.storage, published.dataset, published.table, "json")
             return profile_frame(read_profile(self._lake.storage.read(path)))

@@ -38,10 +38,10 @@ def report_key(dataset: str, table: str) -> dg.AssetKey:
     return dg.AssetKey([REPORTS, dataset, f"{table}{_REPORT}"])
 
 
-def table_of_report(key: dg.AssetKey) -> str:
-    """``<dataset>.<table>`` of a report's key."""
-    dataset, name = dataset_and_name(key)
-    return f"{dataset}.{name.removesuffix(_REPORT)}"
+def table_of(key: dg.AssetKey) -> str:
+    """``<dataset>.<table>`` of the key of a table, of a mart, or of a report of one."""
+    zone, dataset, name = key.path
+    return f"{dataset}.{name.removesuffix(_REPORT) if zone == REPORTS else name}"
 
 
 def index_key(dataset: str) -> dg.AssetKey:

@@ -9,6 +9,7 @@ from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.defs.failures import as_failure
+from nequi_lake.defs.links import location
 from nequi_lake.defs.names import IO_REPORTS, SNAPSHOT_ID, asset_attributes, index_key, report_key, table_key
 from nequi_lake.lake.layout import REPORTS
 from nequi_lake.lake.read.reader import Lake
@@ -99,7 +100,7 @@ def index_asset(dataset: Dataset) -> dg.AssetsDefinition:
         own = [table for table in written.tables if table.dataset.name == dataset.name]
         return dg.MaterializeResult(
             metadata={
-                **{name: dg.MetadataValue.url(link) for name, link in written.links.items()},
+                **{name: location(link) for name, link in written.links.items()},
                 "tables": len(own),
                 "tables_published": sum(table.published is not None for table in own),
                 "tables_that_keep_their_contract": sum(table.contract_kept is True for table in own),

@@ -38,6 +38,7 @@ class Settings:
         encryption: how objects on S3 are encrypted: ``AES256``, the ARN of a KMS key, or ``none``.
         athena_workgroup: the workgroup of Athena in which queries run.
         alert_topic: ARN of the SNS topic that receives alerts of failures; empty where none is.
+        reports_url: where the reports are served over http, for the links of the Dagster UI; empty where they are not.
         automation: whether schedules and sensors are on until a person switches them off.
         poll_s: seconds between two looks of a sensor for a new version.
         zip_max_bytes: what a zip may unpack to at most.
@@ -54,6 +55,7 @@ class Settings:
     encryption: str = "AES256"
     athena_workgroup: str = "nequi_lake"
     alert_topic: str = ""
+    reports_url: str = ""
     automation: bool = False
     poll_s: int = 3600
     zip_max_bytes: int = 64 * GIB
@@ -110,6 +112,13 @@ class Settings:
                 r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:.+",
                 "the ARN of an SNS topic",
             ),
+            reports_url=_matching(
+                env,
+                "NEQUI_LAKE_REPORTS_URL",
+                cls.reports_url,
+                r"https?://[^\s/?#]+(/[^\s?#]*)?",
+                "the URL of a web server, such as http://localhost:3001",
+            ).rstrip("/"),
             automation=_matching(env, "NEQUI_LAKE_AUTOMATION", "off", "on|off", "on or off") == "on",
             poll_s=_number(env, "NEQUI_LAKE_POLL_SECONDS", cls.poll_s, int, 5, 10**7),
             zip_max_bytes=_number(env, "NEQUI_LAKE_ZIP_MAX_BYTES", cls.zip_max_bytes, int, 1, 2**60),

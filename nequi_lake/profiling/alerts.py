@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nequi_lake.datasets.contract import Column
 from nequi_lake.datasets.spec import Relation
 from nequi_lake.lake.release import PublishedTable
-from nequi_lake.profiling.numbers import count_text, cut, number_text, share_text
+from nequi_lake.profiling.numbers import NAMES, count_text, cut, number_text, share_text
 from nequi_lake.profiling.profile import ColumnProfile
 
 _NEAR_LIMIT = 0.9
@@ -68,7 +68,8 @@ def _over_limit(column: ColumnProfile, _: Column) -> str | None:
 
 
 def _near_limit(column: ColumnProfile, _: Column) -> str | None:
-    if _NEAR_LIMIT * column.null_limit < column.missing_share <= column.null_limit < 0.9:
+    # A limit above that declares that most values are missing: how many more could be is no news.
+    if column.null_limit <= _MOSTLY and _NEAR_LIMIT * column.null_limit < column.missing_share <= column.null_limit:
         return f"{share_text(column.missing_share)} of at most {share_text(column.null_limit)}"
     return None
 
@@ -125,7 +126,7 @@ def _blank(column: ColumnProfile, _: Column) -> str | None:
 
 
 def _is_name(column: ColumnProfile, declared: Column) -> bool:
-    return column.unit == "id" or declared.is_key or bool(declared.references)
+    return column.unit in NAMES or declared.is_key or bool(declared.references)
 
 
 _Look = Callable[[ColumnProfile, Column], str | None]

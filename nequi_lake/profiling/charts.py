@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from nequi_lake.profiling.numbers import count_text, cut, date_text, number_text, share_text
+from nequi_lake.profiling.numbers import correlation_text, count_text, cut, date_text, number_text, share_text
 from nequi_lake.profiling.spread import Histogram
 
 _WIDTH, _HEIGHT = 320, 96
@@ -38,16 +38,21 @@ def histogram(found: Histogram, name: str, unit: str, *, dated: bool, whole: boo
         return label(low) if whole and low >= high else f"{label(low)} to {label(high)}"
 
     highest = max(found.counts, default=0) or 1
-    step = _WIDTH / len(found.counts)
+    span = found.edges[-1] - found.edges[0]
+
+    def x_of(edge: float) -> float:
+        return (edge - found.edges[0]) / span * _WIDTH if span else 0.0
+
     bars = Markup()
     for place, count in enumerate(found.counts):
         if count:
             height = max(1.0, count / highest * _HEIGHT)
+            left, right = x_of(found.edges[place]), x_of(found.edges[place + 1]) if span else _WIDTH
             tip = f"{between(found.edges[place], found.edges[place + 1])}: {count_text(count)}"
             bars += Markup('<rect x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>').format(
-                _short(place * step + _GAP / 2),
+                _short(left + _GAP / 2),
                 _short(_HEIGHT - height),
-                _short(max(step - _GAP, 1)),
+                _short(max(right - left - _GAP, 1)),
                 _short(height),
                 tip,
             )
@@ -116,7 +121,7 @@ def correlations(names: Sequence[str], value: Callable[[str, str], float | None]
                 cell - 2,
                 cell - 2,
                 _short(0.06 + 0.94 * abs(found)),
-                f"{name}, {other}: {found:+.2f}",
+                f"{name}, {other}: {correlation_text(found)}",
             )
     return Markup(
         '<svg class="matrix" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img" aria-label="{said}">'

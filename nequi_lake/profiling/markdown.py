@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nequi_lake.profiling.numbers import count_text, cut, extreme_text, number_text, share_text
+from nequi_lake.profiling.numbers import NAMES, count_text, cut, extreme_text, number_text, share_text
 from nequi_lake.profiling.profile import ColumnProfile
 from nequi_lake.profiling.report import Report
 
@@ -57,7 +57,7 @@ def _table(columns: Sequence[ColumnProfile]) -> str:
             share_text(c.missing_share),
             f"{'' if c.exact else '≈ '}{count_text(c.distinct)}",
             low,
-            number_text(c.mean) if c.unit != "id" else "",
+            number_text(c.mean) if c.unit not in NAMES else "",
             high,
         ]
         lines.append("| " + " | ".join(plain(cut(cell, _TEXT_SHOWN)) for cell in cells) + " |")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-_NOT_GROUPED = ("id", "year", "code")
-"""Units of numbers that are names: 2011 is a year, 2,011 is a count."""
+NAMES = ("id", "code")
+"""Units of numbers that are names: they have no mean, and no two of them are near each other."""
+_NOT_GROUPED = (*NAMES, "year")
+"""Units of numbers that are read as they are: 2011 is a year, 2,011 is a count."""
 
 
 def number_text(value: float | None, unit: str = "") -> str:
@@ -38,6 +40,22 @@ def share_text(share: float) -> str:
     if 99.99 < percent < 100:
         return "> 99.99 %"
     return f"{percent:.2f} %" if 0 < percent < 1 or 99 < percent < 100 else f"{percent:.3g} %"
+
+
+def correlation_text(value: float) -> str:
+    """A correlation, -1 to 1: 1 only where it is 1."""
+    sign, size = "−" if value < 0 else "+", abs(value)
+    if size == 1 or f"{size:.2f}" != "1.00":
+        return f"{sign}{size:.2f}"
+    if f"{size:.3f}" != "1.000":
+        return f"{sign}{size:.3f}"
+    return f"{'<' if value < 0 else '>'} {sign}0.999"
+
+
+def change_text(was: float, now: float) -> str:
+    """By how many percent a number changed; nothing where that rounds to none, or cannot be said."""
+    percent = f"{100 * (now - was) / abs(was):+,.1f}" if was else ""
+    return f"{percent} %" if percent.strip("+-0.") else ""
 
 
 def size_text(size_bytes: int) -> str:

@@ -10,6 +10,9 @@ for (const field of document.querySelectorAll("[data-filters]")) {
       entry.hidden = !words.every((word) => entry.dataset.text.includes(word));
       if (!entry.hidden && "counts" in entry.dataset) found += 1;
     }
+    for (const group of document.querySelectorAll("[data-group]")) {
+      group.hidden = ![...group.querySelectorAll(field.dataset.filters)].some((entry) => !entry.hidden);
+    }
     said.textContent = field.value ? `${found} found` : "";
   });
 }

@@ -19,12 +19,13 @@ _PAGES.filters.update(
     extreme=numbers.extreme_text,
     count=numbers.count_text,
     share=numbers.share_text,
+    correlation=numbers.correlation_text,
     size=numbers.size_text,
     time=numbers.time_text,
     cut=numbers.cut,
     first_sentence=lambda text: text.split(". ")[0].rstrip(".") + ".",
 )
-_PAGES.globals["charts"] = charts
+_PAGES.globals.update(charts=charts, names=numbers.NAMES, change=numbers.change_text)
 
 
 def _asset(name: str) -> Markup:

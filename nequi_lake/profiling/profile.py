@@ -56,6 +56,7 @@ class ColumnProfile:
         mean, std: of a numeric column; std of a sample.
         q25, median, q75: of a numeric column, by linear interpolation.
         top: the most frequent values, each with its count; none of a column that is the key by itself.
+        counted: values among which top was counted: all, or those of the rows that were looked at.
         skew: of a numeric column; of a sample, of the spread rows.
         zeros, negatives: how many, of a numeric column.
         blank: texts of nothing but white space.
@@ -83,6 +84,7 @@ class ColumnProfile:
     median: float | None
     q75: float | None
     top: list[tuple[str, int]]
+    counted: int
     skew: float | None
     zeros: int | None
     negatives: int | None
@@ -221,6 +223,7 @@ def _profiles(part: _Part, key: Sequence[str]) -> Iterator[dict[str, Any]]:
             **{statistic: _number(numbers.get(statistic)) for statistic in ("mean", "std", "mean_length")},
             **{statistic: numbers.get(statistic) for statistic in _WHOLE},
             "top": top[:TOP],
+            "counted": int(counts[name]["n"].sum()),
             "values": sorted(str(value) for value, _ in top) if distinct == len(top) else None,
             "sample": [_text(value) for value in shown[name]],
         }

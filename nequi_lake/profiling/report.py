@@ -20,6 +20,7 @@ from nequi_lake.lake.read.table import LakeTable
 from nequi_lake.profiling import charts
 from nequi_lake.profiling.alerts import Alert, alerts
 from nequi_lake.profiling.changes import Changes, changes, facts_before
+from nequi_lake.profiling.numbers import NAMES
 from nequi_lake.profiling.pages import page
 from nequi_lake.profiling.profile import ColumnProfile, profile_frame
 from nequi_lake.profiling.spread import CORRELATED_ROWS
@@ -75,8 +76,8 @@ class Report:
                 "dated": self.table.columns[column.column].dtype in (pl.Date, pl.Datetime),
                 "numeric": self.table.columns[column.column].dtype.is_numeric(),
                 "whole": self.table.columns[column.column].dtype.is_integer(),
-                "names": column.unit == "id",
-                "top_of": max(column.count if column.exact else sum(times for _, times in column.top), 1),
+                "names": column.unit in NAMES,
+                "other": column.counted - sum(times for _, times in column.top),
             }
             for column in self.columns
         ]

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from nequi_lake.datasets.contract import Column
+from nequi_lake.profiling.numbers import NAMES
 
 CORRELATED_ROWS = 10_000
 """Rows, evenly spread, of which correlations are made."""
@@ -82,7 +83,7 @@ class Spread:
         numeric = [column for column in columns if column.dtype.is_numeric()]
         self._numeric = {column.name for column in numeric}
         self._whole = {column.name for column in numeric if column.dtype.is_integer()}
-        self._correlations = self._correlated([c.name for c in numeric if c.unit != "id" and not c.references])
+        self._correlations = self._correlated([c.name for c in numeric if c.unit not in NAMES and not c.references])
 
     def of(self, name: str) -> dict[str, Any]:
         """Return the statistics of a column."""
@@ -109,11 +110,14 @@ class Spread:
             low, high = math.floor(low), math.ceil(high)
             width = max(1, -(-(high - low + 1) // BINS))
             bins = max(1, -(-(high - low + 1) // width))
-            low, high = low - 0.5, low - 0.5 + width * bins
-        edges = np.histogram_bin_edges(values, bins=bins if high > low else 1, range=(low, high))
+            # The last bin ends with the data, and may be narrower.
+            edges = np.minimum(low - 0.5 + width * np.arange(bins + 1), high + 0.5)
+        else:
+            edges = np.histogram_bin_edges(values, bins=bins if high > low else 1, range=(low, high))
+            edges = _rounded(edges) if name in self._numeric else edges
         until = np.append(values.searchsorted(edges[:-1]), values.searchsorted(edges[-1], side="right"))
         return Histogram(
-            edges=tuple(float(f"{edge:.6g}") if name in self._numeric else float(edge) for edge in edges),
+            edges=tuple(float(edge) for edge in edges),
             counts=tuple(int(count) for count in np.diff(until)),
             below=int(until[0]),
             above=int(len(values) - until[-1]),
@@ -130,13 +134,28 @@ class Spread:
         strongest = sorted(np.argsort(-strength, kind="stable")[:CORRELATED_COLUMNS])
         return {
             names[one]: {
-                names[other]: round(float(found[one, other]), 3)
+                names[other]: _correlation(found[one, other])
                 for other in strongest
                 if not math.isnan(found[one, other])
             }
             for one in strongest
             if strength[one]
         }
+
+
+def _rounded(edges: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The edges with the digits that tell them apart; the outermost are values of the data, and stay."""
+    width = float(edges[-1] - edges[0]) / (len(edges) - 1)
+    if not width or not math.isfinite(width):
+        return edges
+    inner = edges[1:-1].round(3 - math.floor(math.log10(width)))
+    return np.concatenate([edges[:1], inner, edges[-1:]])
+
+
+def _correlation(value: float) -> float:
+    """A correlation with four digits, 1 only where the sums say so to their last digits."""
+    rounded = round(float(value), 4)
+    return math.copysign(0.9999, value) if abs(rounded) == 1 and abs(value) < 1 - 1e-9 else rounded
 
 
 def _skew(numbers: pl.Series) -> float | None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -17,8 +18,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from nequi_lake.cli.serve import reports_server
 from nequi_lake.defs.run import run_recorded
 from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage import open_storage
 
 ROOT = Path(__file__).parents[2]
 PHONE = {"width": 390, "height": 844}
@@ -68,15 +71,18 @@ def make_stage(folder: Path) -> Stage:
 
 @contextmanager
 def dagster_ui(stage: Stage) -> Iterator[str]:
-    """The address of a Dagster UI of the lake, on a free port of this machine, for the time of the block."""
+    """The address of a Dagster UI of the lake, for the time of the block; its reports are served as by ``make dev``."""
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    reports = reports_server(open_storage(Settings.from_env(stage.environment)), 0)
+    threading.Thread(target=reports.serve_forever, daemon=True).start()
+    pages = {"NEQUI_LAKE_REPORTS_URL": f"http://127.0.0.1:{reports.server_port}"}
     with (stage.home / "webserver.log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "dagster_webserver", "-w", str(ROOT / "workspace.yaml"), "-p", str(port)],
             cwd=ROOT,
-            env={**os.environ, **stage.environment},
+            env={**os.environ, **stage.environment, **pages},
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -89,6 +95,8 @@ def dagster_ui(stage: Stage) -> Iterator[str]:
         # Its code servers too, which do not end with it.
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+        reports.shutdown()
+        reports.server_close()
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:

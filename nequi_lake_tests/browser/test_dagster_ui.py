@@ -19,13 +19,22 @@ def test_the_page_of_a_report_shows_link_profile_and_plots(chromium: Browser, ui
         page = seen.page
         page.set_default_timeout(WAIT_MS)
         expect(page.get_by_text("missing_percent")).to_be_visible(timeout=WAIT_MS)
-        expect(page.get_by_text(re.compile(r"^file:.*/profiling_reports/credit_risk/loans\.html"))).to_be_visible()
+        expect(page.get_by_text(re.compile(r"^/.*/profiling_reports/credit_risk/loans\.html"))).to_be_visible()
         page.get_by_text("[Show Markdown]").click()
         expect(page.get_by_role("cell", name="int_rate")).to_be_visible()
         page.get_by_role("button", name="Close").click()
         page.get_by_role("button", name="Plots").click()
         expect(page.get_by_text("profile_seconds")).to_be_visible()
         assert [url for url in seen.requests if not url.startswith((ui, "data:", "blob:"))] == []
+
+
+@pytest.mark.parametrize("asset", ["profiling_reports/credit_risk/loans_report", "processed/credit_risk/loans"])
+def test_the_link_to_a_report_opens_it(chromium: Browser, ui: str, asset: str) -> None:
+    with opened(chromium, f"{ui}/assets/{asset}") as seen:
+        link = seen.page.get_by_role("link", name=re.compile(r"^http:.*credit_risk.loans\.html"))
+        with seen.page.context.expect_page() as new:
+            link.first.click(timeout=WAIT_MS)
+        expect(new.value.get_by_role("heading", level=1)).to_have_text("credit_risk.loans")
 
 
 def test_the_page_of_a_table_shows_columns_and_checks(chromium: Browser, ui: str) -> None:
@@ -41,5 +50,6 @@ def test_the_page_of_a_table_shows_columns_and_checks(chromium: Browser, ui: str
 def test_the_graph_ends_in_the_index(chromium: Browser, ui: str) -> None:
     with opened(chromium, f"{ui}/assets/profiling_reports/credit_risk/index?view=lineage") as seen:
         seen.page.set_default_timeout(WAIT_MS)
-        for name in ("loans_report", "borrowers_report", "payments_report", "credit_history_report"):
-            expect(seen.page.get_by_text(name, exact=True).first).to_be_visible(timeout=WAIT_MS)
+        for name in ("loans", "borrowers", "payments", "credit_his"):
+            report = seen.page.get_by_text(re.compile(rf"^{name}.*_report$"))
+            expect(report.first).to_be_visible(timeout=WAIT_MS)

@@ -58,8 +58,25 @@ def test_a_report_says_what_a_person_looks_for(chromium: Browser, stage: Stage) 
         assert histogram.bounding_box()["height"] > 60  # type: ignore[index]
         assert histogram.locator("rect").count() > 10
         expect(page.get_by_role("img", name=re.compile("Timeline of issue_date"))).to_be_visible()
-        limits = page.get_by_role("row", name=re.compile("null limits"))
+        limits = page.get_by_role("row", name=re.compile("null_limits"))
         expect(limits).to_contain_text("limit 88.00%")
+
+
+@pytest.mark.parametrize("name", ["electric_motor/measurements.html", "credit_risk/loans.html"])
+@pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
+def test_no_number_is_broken_over_two_lines(chromium: Browser, stage: Stage, name: str, phone: bool) -> None:
+    with opened(chromium, stage.report(name), phone=phone) as seen:
+        broken = seen.page.evaluate(
+            """() => [...document.querySelectorAll(".figures dd, .top th, .top td, .chip, td")]
+                .filter((cell) => /^[-−+<>≈ ]*[\\d.,]+( %)?$/.test(cell.textContent.trim()))
+                .filter((cell) => {
+                    const range = document.createRange();
+                    range.selectNodeContents(cell);
+                    return new Set([...range.getClientRects()].map((box) => Math.round(box.top / 8))).size > 1;
+                })
+                .map((cell) => cell.textContent)"""
+        )
+        assert broken == []
 
 
 def test_columns_are_found_by_a_word_and_by_a_link(chromium: Browser, stage: Stage) -> None:
@@ -105,6 +122,9 @@ def test_the_index_leads_to_every_report_and_back(chromium: Browser, stage: Stag
         expect(page.get_by_role("heading", level=1)).to_have_text("Profiling reports")
         page.get_by_label("Find a table or column").fill("pymnt_plan")
         expect(page.locator("tbody tr:visible")).to_have_count(1)
+        expect(page.get_by_role("heading", level=2).locator("visible=true")).to_have_count(1)
+        page.get_by_label("Find a table or column").fill("")
+        expect(page.get_by_role("heading", level=2).locator("visible=true")).to_have_count(3)
         page.get_by_role("link", name="data dictionary").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Data dictionary")
         assert seen.complaints == []

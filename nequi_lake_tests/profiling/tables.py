@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -28,7 +28,14 @@ _TYPES: dict[Any, type[dy.Column]] = {
 
 
 def lake_table(
-    folder: Path, frame: pl.DataFrame, *, release: str = "first", quarantined: int = 0, raw: bool = True
+    folder: Path,
+    frame: pl.DataFrame,
+    *,
+    release: str = "first",
+    quarantined: int = 0,
+    raw: bool = True,
+    units: Mapping[str, str] | None = None,
+    null_limit: float = 1.0,
 ) -> LakeTable:
     """A published table of these rows behind a key ``row_id``, every other column of which may be missing altogether.
 
@@ -38,12 +45,14 @@ def lake_table(
         release: of which release it is.
         quarantined: records that were put aside.
         raw: whether it is a table, made of a raw file, and not a mart.
+        units: of some columns; the others count things.
+        null_limit: of every column.
     """
     columns: dict[str, dy.Column] = {
         "row_id": dy.Int64(primary_key=True, description="Number.", metadata=column_meta(unit="id", source="row_id"))
     }
     for name, dtype in frame.schema.items():
-        told = column_meta(unit="things", source=name, null_limit=1.0)
+        told = column_meta(unit=(units or {}).get(name, "things"), source=name, null_limit=null_limit)
         columns[name] = _TYPES[dtype](nullable=True, description=f"What {name} is.", metadata=told)
     contract = type("Odd", (dy.Schema,), columns)
     path = folder / f"{release}.parquet"

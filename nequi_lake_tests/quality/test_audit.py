@@ -156,7 +156,7 @@ def test_quarantine_limit(storage: StorageBackend) -> None:
     checks = answers(storage, staged(storage, "sales", pl.DataFrame(SALES), records=5, quarantined=1))
     assert failed(checks) == ["quarantine_limit"]
     assert "1 of 5 records of sales.csv (20.00%) are bad, the limit is 1.00%" in checks["quarantine_limit"].found
-    assert checks["quarantine_limit"].fix == "See which records, and why: nequi-lake quarantine trade.sales"
+    assert checks["quarantine_limit"].fix == "See which records, and why: nequi-lake quarantine trade.sales --run run"
 
 
 def test_a_lost_row_is_noticed(storage: StorageBackend) -> None:
