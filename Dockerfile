@@ -1,12 +1,18 @@
 FROM python:3.11-slim-bookworm
 
-# Versions are those of constraints.txt; the layer is made anew only when they change.
+# The libraries, in the versions of constraints.txt: this layer is made anew only when one of the two files changes.
 WORKDIR /opt/nequi_lake
-COPY pyproject.toml setup.py README.md LICENSE constraints.txt ./
-COPY nequi_lake nequi_lake
-RUN pip install --no-cache-dir --constraint constraints.txt ".[ui,aws,kaggle,service]"
+COPY pyproject.toml constraints.txt ./
+RUN pip install --no-cache-dir --constraint constraints.txt uv \
+    && uv pip install --system --no-cache --constraint constraints.txt --requirement pyproject.toml \
+        --extra ui --extra aws --extra kaggle --extra service
 
-ENV DAGSTER_HOME=/opt/dagster
+COPY setup.py README.md LICENSE ./
+COPY infra infra
+COPY nequi_lake nequi_lake
+RUN pip install --no-cache-dir --no-deps .
+
+# Dagster's configuration of a service; only its task definitions set DAGSTER_HOME to it, as it needs their database.
 COPY infra/dagster.yaml infra/workspace.yaml /opt/dagster/
 RUN useradd --create-home --uid 1000 lake && chown lake /opt/dagster
 USER 1000

@@ -23,6 +23,13 @@ def template_path(name: str) -> Path:
     return installed if installed.is_file() else package.parent / "infra" / f"{name}.yaml"
 
 
+def read_template(path: Path) -> dict[str, Any]:
+    """Return a template with CloudFormation's short tags in their long form, such as ``{"Ref": "Bucket"}``."""
+    # A subclass of the safe loader that only knows CloudFormation's tags besides.
+    body: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+    return body
+
+
 def render(template: Path, datasets: Collection[Dataset], without: Iterable[str] = ()) -> str:
     """Return the lake's template as JSON, with what follows from the datasets.
 
@@ -41,8 +48,7 @@ def render(template: Path, datasets: Collection[Dataset], without: Iterable[str]
             where="--without",
             fix=f"Name some of: {', '.join(dataset.name for dataset in datasets)}.",
         )
-    # A subclass of the safe loader that only knows CloudFormation's tags besides.
-    body: dict[str, Any] = yaml.load(template.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+    body = read_template(template)
     resources: dict[str, Any] = body["Resources"]
     for statement in _database_statements(resources):
         statement["Resource"] += [arn for dataset in datasets for arn in _arns(dataset)]

@@ -34,8 +34,9 @@ def whole_lake_job() -> dg.UnresolvedAssetJobDefinition:
 def dataset_schedule(
     dataset: Dataset, job: dg.UnresolvedAssetJobDefinition, settings: Settings
 ) -> dg.ScheduleDefinition:
-    """The schedule of a dataset's job; on from the start where the settings say so."""
-    return dg.ScheduleDefinition(
+    """The schedule of a dataset's job, where the source has it; on from the start where the settings say so."""
+
+    @dg.schedule(
         name=f"{dataset.name}_schedule",
         job=job,
         cron_schedule=dataset.schedule,
@@ -43,6 +44,19 @@ def dataset_schedule(
         default_status=dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED,
         description=f"Refresh {dataset.title}.",
     )
+    def refresh(source: dg.ResourceParam[Source]) -> dg.RunRequest | dg.SkipReason:
+        try:
+            offered = source.offers(dataset)
+        except TransientError:
+            # The run asks again, and is tried again.
+            offered = True
+        return dg.RunRequest() if offered else dg.SkipReason(_not_offered(dataset, source))
+
+    return refresh
+
+
+def _not_offered(dataset: Dataset, source: Source) -> str:
+    return f"The {source.describe()} does not have {dataset.name}, which is left as it is."
 
 
 def new_version_sensor(
@@ -61,6 +75,8 @@ def new_version_sensor(
         context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], source: dg.ResourceParam[Source]
     ) -> dg.SensorResult | dg.SkipReason:
         try:
+            if not source.offers(dataset):
+                return dg.SkipReason(_not_offered(dataset, source))
             version = source.version(dataset)
         except TransientError as error:
             return dg.SkipReason(f"{error.what} The next poll asks again.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import posixpath
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from nequi_lake.pipeline.publish import EVERYTHING, Selection, Staged, StagedGro
 from nequi_lake.quality.audit import audit
 
 log = logging.getLogger(__name__)
+_BUCKET = "s3://"
 
 
 @contextmanager
@@ -83,6 +85,8 @@ def stage_tables(
 def _source_of(files: Iterable[RawFileVersion]) -> str:
     """Where the files came from: their source, or the folder that all of them lie in."""
     sources = sorted({file.source for file in files})
+    if len(sources) > 1 and all(source.startswith(_BUCKET) for source in sources):
+        return _BUCKET + posixpath.commonpath([source.removeprefix(_BUCKET) for source in sources])
     in_folder = len(sources) > 1 and all(Path(source).is_absolute() for source in sources)
     return os.path.commonpath(sources) if in_folder else ", ".join(sources)
 

@@ -129,7 +129,12 @@ class BucketSource:
             for name, part in found.items():
                 self._download(listed[name], into / part)
             return [
-                RawPart(file=file.name, name=part, source=f"{where}/{name}", source_version=version)
+                RawPart(
+                    file=file.name,
+                    name=part,
+                    source=f"{where}/{name if part == file.name else name.rpartition('/')[0]}",
+                    source_version=version,
+                )
                 for name, part in found.items()
             ]
         for name in zip_names(dataset, file):

@@ -9,19 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from nequi_lake.cloud.template import render, template_path
 from nequi_lake.datasets import discover
 from nequi_lake_tests.conftest import declared
-
-TRIGGER = {
-    "ClusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/lake",
-    "TaskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/lake:1",
-    "Subnets": "subnet-1,subnet-2",
-    "SecurityGroup": "sg-1",
-}
 
 
 def test_a_new_dataset_gets_its_database_without_an_edit(tmp_path: Path) -> None:
@@ -71,7 +63,8 @@ def statements(resources: Mapping[str, Any]) -> list[dict[str, Any]]:
     for resource in resources.values():
         properties = resource["Properties"]
         documents = [properties.get("PolicyDocument"), *(p["PolicyDocument"] for p in properties.get("Policies", []))]
-        found += [statement for document in documents if document for statement in document["Statement"]]
+        for statement in (statement for document in documents if document for statement in document["Statement"]):
+            found.append(statement["Fn::If"][1] if "Fn::If" in statement else statement)
     return found
 
 
@@ -94,65 +87,12 @@ def test_readers_write_nothing_but_the_results_of_their_queries(resources: Mappi
             assert statement["Resource"]["Fn::Sub"].endswith("${BucketName}/athena-results/*")
 
 
-class Ecs:
-    """Takes what the trigger asks of ECS."""
-
-    def __init__(self, **answer: Any) -> None:
-        self.answer = answer
-        self.asked: dict[str, Any] = {}
-
-    def run_task(self, **asked: Any) -> dict[str, Any]:
-        self.asked = asked
-        return self.answer
-
-
-def call_trigger(
-    resources: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, ecs: Ecs, event: dict[str, Any]
-) -> dict[str, Any]:
-    """Run the trigger's code as Lambda does."""
-    properties = resources["Trigger"]["Properties"]
-    values = {**TRIGGER, "ContainerName": "nequi-lake", "AssignPublicIp": "DISABLED"}
-    for name, value in properties["Environment"]["Variables"].items():
-        monkeypatch.setenv(name, values[value["Ref"]])
-    monkeypatch.setattr(boto3, "client", {"ecs": ecs}.__getitem__)
-    code: dict[str, Any] = {}
-    exec(compile(properties["Code"]["ZipFile"], "index.py", "exec"), code)
-    done: dict[str, Any] = code["handler"](event, None)
-    return done
-
-
-@pytest.mark.parametrize(
-    ("event", "command"),
-    [
-        ({"id": "e1", "detail-type": "Scheduled Event", "detail": {}}, ["nequi-lake", "run"]),
-        (
-            {"id": "e1", "detail": {"datasets": ["cite_sum", "credit_risk"]}},
-            ["nequi-lake", "run", "cite_sum", "credit_risk"],
-        ),
-    ],
-)
-def test_the_trigger_starts_a_run(
-    resources: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, event: dict[str, Any], command: list[str]
-) -> None:
-    ecs = Ecs(tasks=[{"taskArn": "arn:task"}], failures=[])
-    assert call_trigger(resources, monkeypatch, ecs, event) == {"task": "arn:task", "command": command}
-    assert ecs.asked["overrides"] == {"containerOverrides": [{"name": "nequi-lake", "command": command}]}
-    assert ecs.asked["clientToken"] == "e1"
-    assert ecs.asked["networkConfiguration"]["awsvpcConfiguration"]["subnets"] == ["subnet-1", "subnet-2"]
-
-
-@pytest.mark.parametrize("datasets", ["cite_sum", ["--debug"], ["a;b"], [1]])
-def test_the_trigger_takes_only_names_of_datasets(
-    resources: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, datasets: Any
-) -> None:
-    ecs = Ecs()
-    with pytest.raises(ValueError, match="list of names of datasets"):
-        call_trigger(resources, monkeypatch, ecs, {"detail": {"datasets": datasets}})
-    assert ecs.asked == {}
-
-
-def test_the_trigger_fails_where_ecs_starts_nothing(
-    resources: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(RuntimeError, match="RESOURCE:MEMORY"):
-        call_trigger(resources, monkeypatch, Ecs(tasks=[], failures=[{"reason": "RESOURCE:MEMORY"}]), {"id": "e"})
+def test_runs_read_the_source_that_is_named_and_nothing_beside_it(resources: Mapping[str, Any]) -> None:
+    policy = resources["SourcePolicy"]
+    assert (policy["Condition"], policy["Properties"]["Roles"]) == ("HasSource", [{"Ref": "PipelineRole"}])
+    listing, reading, key = policy["Properties"]["PolicyDocument"]["Statement"]
+    within, all_of_it = listing["Condition"]["StringLike"]["s3:prefix"]["Fn::If"][1:]
+    assert (within, all_of_it) == ([{"Ref": "SourcePrefix"}, {"Fn::Sub": "${SourcePrefix}/*"}], ["*"])
+    assert reading["Action"] == "s3:GetObject"
+    assert reading["Resource"]["Fn::If"][1]["Fn::Sub"].endswith(":::${SourceBucket}/${SourcePrefix}/*")
+    assert key["Fn::If"][1]["Action"] == "kms:Decrypt"

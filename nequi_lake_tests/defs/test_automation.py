@@ -36,6 +36,7 @@ class Publisher(Source):
     now: str | None = "1"
     failures: list[Exception] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
+    has_datasets: bool = True
 
     is_sample = False
 
@@ -46,7 +47,7 @@ class Publisher(Source):
         return "a friend"
 
     def offers(self, dataset: Dataset) -> bool:
-        return True
+        return self.has_datasets
 
     def version(self, dataset: Dataset, /) -> str | None:
         if self.failures:
@@ -178,6 +179,23 @@ def test_what_no_second_try_can_cure_is_not_tried_again(polls: Polls, publisher:
     publisher.failures = [SourceError("It is not there.")] * 2
     assert run(polls.definitions, (), None).failures == ("It is not there.",)
     assert len(publisher.failures) == 1
+
+
+def scheduled(polls: Polls) -> str:
+    """Whether the schedule starts a run, or why not."""
+    repository = polls.definitions.get_repository_def()
+    schedule = repository.get_schedule_def(f"{MOTOR}_schedule")
+    resources = dict(polls.definitions.resources or {})
+    with dg.build_schedule_context(repository_def=repository, resources=resources) as context:
+        tick = schedule.evaluate_tick(context)
+    return f"{len(tick.run_requests or ())} runs" if tick.run_requests else str(tick.skip_message)
+
+
+def test_a_dataset_that_the_source_does_not_have_is_left_as_it_is(polls: Polls, publisher: Publisher) -> None:
+    assert scheduled(polls) == "1 runs"
+    publisher.has_datasets = False
+    assert scheduled(polls) == "The publisher does not have electric_motor, which is left as it is."
+    assert polls.ask() == "The publisher does not have electric_motor, which is left as it is."
 
 
 def test_every_asset_says_how_fresh_it_should_be(settings: Settings, datasets: Mapping[str, Dataset]) -> None:

@@ -11,7 +11,7 @@ from nequi_lake import Lake
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.settings import Settings
-from nequi_lake_tests.conftest import Materialize, citation, write_citations
+from nequi_lake_tests.conftest import Materialize, citation, only, released, write_citations
 from nequi_lake_tests.datasets.notes import NOTES
 
 HOSTILE = "<script>alert('x')</script>"
@@ -45,6 +45,19 @@ def test_a_published_lake_is_shown_and_read_by_name(materialize: Materialize, la
     assert ">" + "x" * 59 + "…<" in shown
     assert "<em>null</em>" in shown
     assert "4 rows" in shown
+    for text in (page, shown):
+        assert f"{inbox}/cite_sum" in text
+        assert "SAMPLE DATA" not in text
+
+
+def test_a_notebook_says_that_data_is_made_up(tmp_path: Path) -> None:
+    lake = Lake(
+        Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake"), "NEQUI_LAKE_SAMPLE_SCALE": "0.001"}),
+        only("electric_motor"),
+    )
+    released(lake, "electric_motor")
+    for page in (lake._repr_html_(), lake.electric_motor._repr_html_(), lake.electric_motor.sessions._repr_html_()):
+        assert "SAMPLE DATA" in page
 
 
 def test_names_are_completed(empty: Lake) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage.aws import access
 from nequi_lake.sources import Source, open_source
 from nequi_lake.sources.bucket import BucketSource
-from nequi_lake_tests.conftest import MOTOR_FILE, MOTOR_HEADER, motor_rows, only, released
+from nequi_lake_tests.conftest import MOTOR_FILE, MOTOR_HEADER, citation, motor_rows, only, released
 from nequi_lake_tests.sources.test_folder import write_zip
 
 INBOX = "s3://inbox/daily/raw"
@@ -82,6 +83,15 @@ def test_a_lake_is_filled_from_a_bucket(put: Put, tmp_path: Path) -> None:
     assert len(lake["electric_motor"]["measurements"]) == 9
 
 
+def test_a_release_names_the_folder_of_its_files_in_the_bucket(put: Put, tmp_path: Path) -> None:
+    for split in ("train", "validation", "test"):
+        put(f"cite_sum/{split}.json", json.dumps(citation(len(split))).encode() + b"\n")
+    settings = Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake"), "NEQUI_LAKE_SOURCE": INBOX})
+    lake = Lake(settings, only("cite_sum"))
+    released(lake, "cite_sum")
+    assert lake["cite_sum"]["papers"].published.release.source == f"{INBOX}/cite_sum"
+
+
 def test_a_version_that_is_kept_is_not_downloaded_again(
     put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +120,7 @@ def test_files_lie_loose_in_parts_or_in_zips(
     parts = fetch(tmp_path, motor, source())
     assert [part.name for part in parts] == ["measures_v2/part-1.csv", "measures_v2/part-2.csv"]
     assert len({part.source_version for part in parts}) == 1
+    assert {part.source for part in parts} == {f"{INBOX}/electric_motor/measures_v2"}
 
     members = {f"{name}__json": b"{}\n" for name in ("train", "val", "test")}
     whole = write_zip(tmp_path / "all.zip", **{name.replace("__", "."): text for name, text in members.items()})

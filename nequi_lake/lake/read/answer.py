@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from nequi_lake.lake.read.frames import pandas_frame, polars_frame
 from nequi_lake.lake.read.notebook import answer_html
+from nequi_lake.lake.read.table import FIRST_ROWS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,7 @@ class Answer:
         """Column → its Polars type, in order."""
         return self.to_polars().schema
 
-    def head(self, rows: int = 5) -> pl.DataFrame:
+    def head(self, rows: int = FIRST_ROWS) -> pl.DataFrame:
         """The first rows."""
         return self.to_polars().head(rows)
 

@@ -13,11 +13,10 @@ from nequi_lake.lake.release import PublishedTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.dataset
 
-FIRST_ROWS = 5
 ANSWER_ROWS = 20
 """Rows of an answer that are shown."""
+_SAMPLE = "SAMPLE DATA"
 _VALUE_CHARACTERS = 60
 """Of a value of the data, whose rows stay one line each."""
 
@@ -41,27 +40,29 @@ def lake_html(title: str, tables: Callable[[], Sequence[tuple[Relation, Publishe
             f"{published.rows:,}",
             published.release.id,
             f"{published.published_at:%Y-%m-%d %H:%M}",
+            f"{_SAMPLE}: {published.release.source}" if published.release.is_sample else published.release.source,
             relation.description,
         )
         for relation, published in listed
     ]
-    return _title(title) + _grid(("table", "rows", "release", "published (UTC)", "what it is"), rows)
+    return _title(title) + _grid(("table", "rows", "release", "published (UTC)", "source", "what it is"), rows)
 
 
-def table_html(relation: Relation, published: PublishedTable, content: pyarrow.dataset.Dataset) -> str:
-    """What a table is, its columns, and its first rows; a long value is cut, and ends in … then."""
-    schema = content.schema
+def table_html(relation: Relation, published: PublishedTable, first: pa.Table) -> str:
+    """What a table is, its columns, and its ``first`` rows; a long value is cut, and ends in … then."""
+    schema = first.schema
     known = [relation.columns.get(name) for name in schema.names]
     columns = [
         (name, sql_type(column.dtype), column.unit, column.description) if column else (name, str(kind), "", "")
         for name, kind, column in zip(schema.names, schema.types, known, strict=True)
     ]
-    # Without reading ahead, so that five rows of a large table cost one row group.
-    first = content.head(FIRST_ROWS, batch_size=FIRST_ROWS, batch_readahead=0, fragment_readahead=0)
+    release = published.release
+    sample = f"<strong>{_SAMPLE}.</strong> " if release.is_sample else ""
     values = zip(*(column.to_pylist() for column in first.columns), strict=True)
     return (
-        f"{_title(published.name)}<p>{escape(relation.description)} {published.rows:,} rows, release "
-        f"{escape(published.release.id)}, published {published.published_at:%Y-%m-%d %H:%M} UTC.</p>"
+        f"{_title(published.name)}<p>{sample}{escape(relation.description)} {published.rows:,} rows, release "
+        f"{escape(release.id)}, published {published.published_at:%Y-%m-%d %H:%M} UTC."
+        f"{escape(f' Source: {release.source}.') if release.source else ''}</p>"
         f"{_grid(('column', 'type', 'unit', 'description'), columns)}"
         f"<details open><summary>First rows</summary>{_data_grid(schema.names, values)}</details>"
     )

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # Polars' own Iceberg planner is marked unstable and warns; PyIceberg's gives the same files.
 os.environ.setdefault("POLARS_ICEBERG_PLANNER", "pyiceberg")
 
+FIRST_ROWS = 5
+"""Rows that a look at a table shows."""
+
 
 class LakeTable:
     """A published table, as of one snapshot. ``len(table)`` is the number of its rows.
@@ -48,7 +51,7 @@ class LakeTable:
         return f"LakeTable({self.name}, {len(self):,} rows, release {self.published.release.id})"
 
     def _repr_html_(self) -> str:
-        return table_html(self.table, self.published, self.to_dataset())
+        return table_html(self.table, self.published, self._first(FIRST_ROWS))
 
     def __len__(self) -> int:
         return self.published.rows
@@ -75,17 +78,13 @@ class LakeTable:
         """Column → its Polars type, in order."""
         return pl.Schema(self._schema)
 
-    def head(self, rows: int = 5, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def head(self, rows: int = FIRST_ROWS, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The first rows; reads little of a large table.
 
         Raises:
             CatalogError: it has no such column.
         """
-        # Without reading ahead, so that few rows of a large table cost one row group.
-        first = self.to_dataset().head(
-            rows, columns=self._known_columns(columns), batch_size=max(rows, 1), batch_readahead=0, fragment_readahead=0
-        )
-        return pl.DataFrame(first)
+        return pl.DataFrame(self._first(rows, columns))
 
     def describe(self) -> pl.DataFrame:
         """One row per column: what it is, and what its values are.
@@ -149,6 +148,12 @@ class LakeTable:
     def quarantine(self) -> pl.DataFrame:
         """The raw records that were quarantined as this release was staged, and why: :meth:`Lake.quarantine`."""
         return self._lake.quarantine(self.name, run=self.published.release.run_id)
+
+    def _first(self, rows: int, columns: Sequence[str] | None = None) -> pa.Table:
+        # Without reading ahead, so that few rows of a large table cost one row group.
+        return self.to_dataset().head(
+            rows, columns=self._known_columns(columns), batch_size=max(rows, 1), batch_readahead=0, fragment_readahead=0
+        )
 
     def _bounds(self, file: DataFile) -> pa.dataset.Expression | None:
         """What is true of each row of a file; None where nothing is known."""
