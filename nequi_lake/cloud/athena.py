@@ -119,5 +119,5 @@ def _execute(query: str, settings: Settings, poll_s: float, rows: int) -> Iterat
         raise CatalogError(
             f"Athena did not answer the query: {error}",
             where=f"workgroup {settings.athena_workgroup}",
-            fix="nequi-lake tables lists what can be read. nequi-lake infra deploy makes the workgroup.",
+            fix="nequi-lake tables lists what can be read. The lake's stack makes the workgroup.",
         ) from error
