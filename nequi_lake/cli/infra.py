@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nequi_lake.cli.show import Format, FormatOption, print_rows, say
-from nequi_lake.errors import needs_extra
+from nequi_lake.errors import UsageError, needs_extra
 
 app = typer.Typer(help="The lake's infrastructure on AWS: templates, and checks.", no_args_is_help=True)
 
@@ -37,6 +37,10 @@ def template(
     from nequi_lake.datasets import discover
     from nequi_lake.lake.export.output import check_folder, write_atomically
 
+    if without and part is not Part.LAKE:
+        raise UsageError(
+            f"The template of the {part.value} has no databases.", where="--without", fix="Leave the option out."
+        )
     path = template_path(part.value)
     text = render(path, discover().values(), without or ()) if part is Part.LAKE else path.read_text(encoding="utf-8")
     if output is None:

@@ -248,6 +248,7 @@ def test_the_template_of_the_service_is_printed_too(infra: Infra) -> None:
         (["--without", "cite_sums"], "There is no dataset cite_sums"),
         (["--output", "no/such/folder/lake.json"], "The folder for this file does not exist"),
         (["cluster"], "'lake', 'service'"),
+        (["service", "--without", "cite_sum"], "The template of the service has no databases"),
     ],
 )
 def test_a_template_that_cannot_be_made_is_wrong_use(infra: Infra, arguments: list[str], said: str) -> None:
