@@ -27,6 +27,8 @@ from nequi_lake.profiling.spread import CORRELATED_ROWS
 
 _PAIRS = 15
 _STRONG = 0.5
+_OF_QUANTITY = 5
+"""Most frequent values that the page shows of a quantity with many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,8 @@ class Report:
                 "numeric": self.table.columns[column.column].dtype.is_numeric(),
                 "whole": self.table.columns[column.column].dtype.is_integer(),
                 "names": column.unit in NAMES,
-                "other": column.counted - sum(times for _, times in column.top),
+                "frequent": (frequent := _frequent(column)),
+                "other": column.counted - sum(times for _, times in frequent),
             }
             for column in self.columns
         ]
@@ -141,6 +144,12 @@ def report(
         alerts=alerts(table.table, table.published, profile),
         changes=changes(before, table.published.rows, profile) if before else None,
     )
+
+
+def _frequent(column: ColumnProfile) -> Sequence[tuple[str, int]]:
+    """The most frequent values that the page shows: fewer of a quantity, whose histogram says more."""
+    measured = column.mean is not None and column.unit not in NAMES and column.distinct > len(column.top)
+    return column.top[:_OF_QUANTITY] if measured else column.top
 
 
 def _overview(table: LakeTable) -> Mapping[str, Any]:
