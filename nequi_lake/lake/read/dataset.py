@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
+from typing import Protocol
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.lake.read.table import LakeTable
 
-if TYPE_CHECKING:
-    from nequi_lake.lake.read.reader import Lake
+
+class LakeOfDataset(Protocol):
+    """What a dataset asks of the lake that it is read from."""
+
+    def html(self, datasets: Collection[str]) -> str:
+        """What a notebook shows of the published tables of these datasets."""
+        ...
+
+    def table(self, name: str) -> LakeTable:
+        """The table ``<dataset>.<table>``."""
+        ...
 
 
 class LakeDataset:
@@ -21,7 +30,7 @@ class LakeDataset:
     # Few names of its own, so that each table can be an attribute.
     __slots__ = ("_dataset", "_lake")
 
-    def __init__(self, lake: Lake, dataset: Dataset) -> None:
+    def __init__(self, lake: LakeOfDataset, dataset: Dataset) -> None:
         self._lake = lake
         self._dataset = dataset
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 import pyarrow as pa
@@ -22,13 +23,34 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow.dataset
 
-    from nequi_lake.lake.read.reader import Lake
+    from nequi_lake.lake.catalog.catalog import LakeCatalog
+    from nequi_lake.lake.storage import StorageBackend
 
 # Polars' own Iceberg planner is marked unstable and warns; PyIceberg's gives the same files.
 os.environ.setdefault("POLARS_ICEBERG_PLANNER", "pyiceberg")
 
 FIRST_ROWS = 5
 """Rows that a look at a table shows."""
+
+
+class LakeOfTable(Protocol):
+    """What a table asks of the lake that it is read from."""
+
+    storage: StorageBackend
+    as_of: datetime | str | None
+
+    @property
+    def catalog(self) -> LakeCatalog:
+        """The lake's catalog."""
+        ...
+
+    def history(self, name: str) -> pl.DataFrame:
+        """The releases of a table that are kept."""
+        ...
+
+    def quarantine(self, name: str, *, run: str | None = None) -> pl.DataFrame:
+        """The quarantined raw records of a table's files."""
+        ...
 
 
 class LakeTable:
@@ -39,7 +61,7 @@ class LakeTable:
         published: its release, files and counts.
     """
 
-    def __init__(self, table: Relation, published: PublishedTable, lake: Lake) -> None:
+    def __init__(self, table: Relation, published: PublishedTable, lake: LakeOfTable) -> None:
         self.table = table
         self.published = published
         self._lake = lake
