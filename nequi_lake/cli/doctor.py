@@ -6,6 +6,7 @@ import shutil
 
 from nequi_lake.datasets import declarations
 from nequi_lake.datasets.spec import Dataset
+from nequi_lake.datasets.trial import try_out
 from nequi_lake.errors import NequiLakeError, SourceError
 from nequi_lake.lake.check import Check, run_check
 from nequi_lake.lake.layout import read_identity
@@ -42,6 +43,8 @@ def _declarations() -> str:
     found = declarations()
     for error in found.broken.values():
         raise error
+    for dataset in found.datasets.values():
+        try_out(dataset)
     return f"{len(found.datasets)} datasets are declared"
 
 

@@ -6,7 +6,8 @@ Iceberg types, asset metadata and the data dictionary are all made from it. No t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -16,7 +17,9 @@ import polars as pl
 import pyarrow as pa
 
 from nequi_lake.datasets.constraints import BY_TYPE, Constraint, Kind, describe
+from nequi_lake.datasets.reading import Reading
 from nequi_lake.errors import DeclarationError
+from nequi_lake.formats.types import type_problem
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def column_meta(
     null_limit: float | None = None,
     references: str | None = None,
     null_tokens: Iterable[str] = (),
+    format: str | None = None,
 ) -> dict[str, Any]:
     """The ``metadata=`` of a contract's column.
 
@@ -58,6 +62,7 @@ def column_meta(
         null_limit: share of rows, 0 to 1, that may have no value; required where the column is nullable.
         references: the table of the same dataset whose key this column holds.
         null_tokens: raw texts that stand for "no value".
+        format: how a date or time is written, in the directives of ``strptime``; ISO 8601 where it is not given.
     """
     return {
         "unit": unit,
@@ -66,6 +71,7 @@ def column_meta(
         "null_limit": null_limit,
         "references": references,
         "null_tokens": tuple(null_tokens),
+        "format": format,
     }
 
 
@@ -84,7 +90,13 @@ class Column:
     null_limit: float
     references: str | None
     null_tokens: tuple[str, ...]
+    format: str | None
     declared: dy.Column
+
+    @property
+    def reading(self) -> Reading:
+        """How its values are read from text."""
+        return Reading(self.dtype, self.format)
 
     def rules(self, value: pl.Expr) -> dict[Constraint, pl.Expr]:
         """Constraint → expression that is true, or null for a missing value, where ``value`` satisfies it."""
@@ -178,42 +190,81 @@ def columns(contract: type[dy.Schema]) -> dict[str, Column]:
     """The contract's columns by name, in order.
 
     Raises:
-        DeclarationError: a column has no description, unit, origin or null limit.
+        DeclarationError: something is wrong with a column; all that is wrong with any of them is named.
     """
-    return {name: _column(contract, name, column) for name, column in contract.columns().items()}
+    found = [(name, what) for name, column in contract.columns().items() for what in _problems(name, column)]
+    if found:
+        where = f"{contract.__module__}.{contract.__name__}"
+        raise DeclarationError(
+            "; ".join(f"column {name}: {what}" for name, what in found) + ".",
+            where=f"{where}.{found[0][0]}" if len({name for name, _ in found}) == 1 else where,
+            fix="Fix the contract.",
+        )
+    return {name: _column(name, column) for name, column in contract.columns().items()}
 
 
-def _column(contract: type[dy.Schema], name: str, column: dy.Column) -> Column:
-    where = f"{contract.__module__}.{contract.__name__}.{name}"
+def _problems(name: str, column: dy.Column) -> Iterator[str]:
+    """What is wrong with a column by itself."""
+    yield from name_problems(name)
+    type_wrong = type_problem(column.dtype)
+    if type_wrong:
+        yield type_wrong
     facts = column.metadata or {}
     if not column.description or not facts.get("unit"):
-        raise DeclarationError(
-            "A column has no description or unit.",
-            where=where,
-            fix="Give it description= and metadata=column_meta(unit=…).",
-        )
+        yield "it has no description or unit: give description= and metadata=column_meta(unit=…)"
+        return
     if facts.keys() != column_meta(unit="").keys():
-        raise DeclarationError(
-            "A column's metadata is not from column_meta().", where=where, fix="Give metadata=column_meta(…)."
-        )
+        yield "its metadata is not from column_meta(): give metadata=column_meta(…)"
+        return
     if not 0 <= (facts["null_limit"] or 0) <= 1:
-        raise DeclarationError("A null limit is a share from 0 to 1.", where=where)
+        yield f"its null limit is {facts['null_limit']}, and not a share from 0 to 1"
     if bool(facts["source"]) == bool(facts["derived_from"]):
-        raise DeclarationError(
-            "A column must say where it comes from, in one way.",
-            where=where,
-            fix="Give column_meta() either source= or derived_from=.",
-        )
+        yield "it must say where it comes from, in one way: give column_meta() either source= or derived_from="
     if column.nullable != (facts["null_limit"] is not None):
-        raise DeclarationError(
-            "A column that may be missing needs a null limit, and no other column has one.",
-            where=where,
-            fix="Give nullable=True together with column_meta(null_limit=…).",
+        yield (
+            "a column that may be missing needs a null limit, and no other column has one: give nullable=True together "
+            "with column_meta(null_limit=…)"
         )
+    format_wrong = None if type_wrong else Reading(column.dtype, facts["format"]).problem()
+    if format_wrong:
+        yield format_wrong
+    yield from _pattern_problems(getattr(column, "regex", None))
+
+
+def _pattern_problems(pattern: str | None) -> Iterator[str]:
+    """What is wrong with a pattern, whose syntax is that of Rust's ``regex``."""
+    if pattern is None:
+        return
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        yield f"its pattern {pattern} is none: {error}"
+    if _NOT_IN_RUST.search(pattern):
+        yield f"its pattern {pattern} looks around or refers back, which patterns of the engine cannot"
+    if _ANY_DIGIT.search(pattern):
+        yield rf"its pattern {pattern} has \d, which admits the digits of every script: write [0-9]"
+
+
+def name_problems(name: str) -> Iterator[str]:
+    """What is wrong with the name of a dataset, table, mart or column, which is a name in files, SQL and Python."""
+    if not _NAME.fullmatch(name):
+        yield f"{name!r} is no name: a name has lower case letters, digits and _, and begins with a letter"
+    elif len(name) > _NAME_CHARACTERS:
+        yield f"the name {name} has {len(name)} characters, more than the {_NAME_CHARACTERS} that databases take"
+
+
+_NAME = re.compile("[a-z][a-z0-9_]*")
+_NAME_CHARACTERS = 63
+_NOT_IN_RUST = re.compile(r"\(\?<?[=!]|\(\?P=|(?<!\\)(?:\\\\)*\\[1-9]")
+_ANY_DIGIT = re.compile(r"(?<!\\)(?:\\\\)*\\d")
+
+
+def _column(name: str, column: dy.Column) -> Column:
+    facts = column.metadata or {}
     return Column(
         name=name,
         dtype=column.dtype,
-        description=column.description,
+        description=column.description or "",
         unit=facts["unit"],
         nullable=column.nullable,
         is_key=column.primary_key,
@@ -222,6 +273,7 @@ def _column(contract: type[dy.Schema], name: str, column: dy.Column) -> Column:
         null_limit=facts["null_limit"] or 0.0,
         references=facts["references"],
         null_tokens=facts["null_tokens"],
+        format=facts["format"],
         declared=column,
     )
 

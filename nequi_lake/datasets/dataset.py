@@ -193,6 +193,10 @@ def _problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
         "release groups": [group.name for group in dataset.release_groups],
     }.items():
         yield from ((dataset.name, f"two {kind} are called {name}") for name in validation.repeated(names))
+    of_contracts = list(_contract_problems(dataset))
+    yield from of_contracts
+    if of_contracts:
+        return
     parents: dict[str, Relation] = {}
     for table in dataset.tables:
         where = f"{dataset.name}.{table.name}"
@@ -206,3 +210,12 @@ def _problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
     for file in dataset.readable_files:
         where = f"{dataset.name}, {file.name}"
         yield from ((where, what) for what in validation.file_problems(file, dataset.tables_of(file)))
+
+
+def _contract_problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """(where, what) of the contracts that are wrong by themselves: nothing else can be asked of these."""
+    for relation in dataset.relations:
+        try:
+            _ = relation.columns
+        except DeclarationError as error:
+            yield f"{dataset.name}.{relation.name}, {error.where}", error.what.removesuffix(".")

@@ -5,7 +5,7 @@ Only functions that run row by row or in order: a function that wants the whole 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -13,6 +13,7 @@ import polars as pl
 from nequi_lake.datasets.constraints import Kind, describe
 from nequi_lake.datasets.contract import Column
 from nequi_lake.datasets.relation import Relation, Table
+from nequi_lake.formats import RawFile
 
 
 @dataclass(frozen=True)
@@ -32,93 +33,104 @@ class Rule:
 
 def typed_name(table: str, column: str) -> str:
     """The name of a table's column among the typed columns of raw records."""
-    return f"{table}.{column}"
+    # No raw column may have such a name.
+    return f"__{table}.{column}"
 
 
-def raw_value(dotted: str) -> pl.Expr:
-    """The raw value of a column, nested ones dotted."""
-    first, *nested = dotted.split(".")
-    value = pl.col(first)
-    for name in nested:
-        value = value.struct.field(name)
-    return value
-
-
-def typed_columns(table: Table, *, fast_cast: bool = False) -> Mapping[str, pl.Expr]:
-    """Column → expression over raw values, for each column that comes from a single record, helper columns included.
+def typed_columns(table: Table, file: RawFile, *, fast_cast: bool = False) -> Mapping[str, pl.Expr]:
+    """Column → expression over raw values, for each of :func:`typed_names`.
 
     Args:
         table: whose columns.
+        file: whose raw values.
         fast_cast: cast numbers without stripping spaces first, at half of the cost. A value that this reads is
             right. A number with spaces around it counts as unreadable, so records that break a rule have to be
             cast again without it.
     """
-    plain = {name: _cast(column, fast_cast) for name, column in table.columns.items() if column.source}
+    plain = {name: _value(column, file, fast_cast) for name, column in table.columns.items() if column.source}
     return {**plain, **table.parse}
 
 
-def _cast(column: Column, fast_cast: bool) -> pl.Expr:
+def typed_names(table: Table) -> tuple[str, ...]:
+    """The columns of a table that come from a single record, helper columns included."""
+    return tuple(dict.fromkeys([*(name for name, column in table.columns.items() if column.source), *table.parse]))
+
+
+def _value(column: Column, file: RawFile, fast_cast: bool) -> pl.Expr:
     assert column.source is not None
-    # A CSV file has text already; numbers and booleans of a JSON file are cast from their text.
-    raw = raw_value(column.source).cast(pl.String)
+    raw, dtype = file.raw_value(column.source), file.raw_type(column.source)
+    if dtype == column.dtype and dtype != pl.String:
+        return raw
+    if dtype.is_float() and column.dtype.is_integer():
+        # Beyond this bound a floating point number stands for several whole ones.
+        raw = pl.when(raw.abs() < _EXACT_IN_FLOAT).then(raw)
+    text = raw.cast(pl.String)
     if column.null_tokens:
-        raw = pl.when(raw.is_in(column.null_tokens).not_()).then(raw)
-    text = raw if fast_cast and column.dtype.is_numeric() else raw.str.strip_chars()
-    match column.dtype:
-        case pl.String():
-            # A blank that is longer than those of BLANKS is a missing value only in free text.
-            return raw if column.allowed else pl.when(text != "").then(raw)
-        case pl.Date():
-            return text.str.to_date("%Y-%m-%d", strict=False)
-        case pl.Datetime():
-            return text.str.to_datetime(strict=False, time_unit=column.dtype.time_unit)
-        case pl.Boolean():
-            return pl.when(text == "true").then(True).when(text == "false").then(False)
-        case dtype if dtype.is_integer():
-            # Counts are often written 3.0; the cast takes neither that nor surrounding spaces.
-            return text.str.strip_suffix(".0").cast(dtype, strict=False)
-        case dtype:
-            return text.cast(dtype, strict=False)
+        text = pl.when(text.is_in(column.null_tokens).not_()).then(text)
+    if column.dtype == pl.String:
+        # A blank that is longer than those of the formats is a missing value only in free text.
+        return text if column.allowed else pl.when(_is_blank(text).not_()).then(text)
+    return column.reading.value(text, fast=fast_cast)
 
 
-def _read(column: Column, value: pl.Expr) -> pl.Expr:
-    """True where ``value`` was read from the raw text, or the raw text is missing."""
+_EXACT_IN_FLOAT = 2**53
+
+
+def _is_blank(text: pl.Expr) -> pl.Expr:
+    return text.str.strip_chars() == ""
+
+
+def _read(column: Column, file: RawFile, value: pl.Expr) -> pl.Expr:
+    """True where ``value`` was read from the raw value, or the raw value is missing."""
     assert column.source is not None
-    raw = raw_value(column.source)
+    raw = file.raw_value(column.source)
     read = value.is_not_null() | raw.is_null()
-    return read | raw.is_in(column.null_tokens) if column.null_tokens else read
+    if column.null_tokens:
+        read |= raw.cast(pl.String).is_in(column.null_tokens)
+    if column.dtype == pl.String and not column.allowed and file.raw_type(column.source) == pl.String:
+        read |= _is_blank(raw)
+    return read
 
 
-def rules_of(table: Table) -> list[Rule]:
-    """The rules that a raw record must keep for ``table``."""
+def rules_of(table: Table, file: RawFile, *, only: str | None = None) -> list[Rule]:
+    """The rules that a record of ``file`` must keep for ``table``; those of one column where ``only`` names it."""
     rules = []
-    typed = typed_columns(table)
+    typed = typed_names(table)
     for name, column in table.columns.items():
-        if name not in typed:
+        if name not in typed or only not in (None, name):
             continue
         value = pl.col(typed_name(table.name, name))
         is_parsed = column.source and (column.dtype != pl.String or name in table.parse)
         if is_parsed:
-            rules.append(Rule(table.name, f"{name}: cannot be read as {column.dtype}", _read(column, value)))
+            rules.append(
+                Rule(table.name, f"{name}: {_unread(column, name in table.parse)}", _read(column, file, value))
+            )
         for constraint, keeps in column.rules(value).items():
             if constraint.kind is Kind.NOT_NULL and column.source and is_parsed:
                 # A value that could not be read is not missing.
-                keeps |= raw_value(column.source).is_not_null()
+                keeps |= _read(column, file, value).not_()
             rules.append(Rule(table.name, f"{name}: {describe(constraint)}", keeps))
-    return [*rules, *_record_rules(table, typed)]
+    return rules if only else [*rules, *_record_rules(table, typed)]
+
+
+def _unread(column: Column, by_expression: bool) -> str:
+    """The words for a value that could not be read."""
+    said = f"cannot be read as {column.dtype}"
+    is_plain = column.dtype.is_integer() or column.dtype.is_float() or column.dtype.is_nested()
+    return said if by_expression or is_plain else f"{said}: expected is {column.reading.accepts}"
 
 
 def rules_of_rows(table: Relation) -> dict[str, pl.Expr]:
     """The contract's own rules that need a column which no single record gives: the audit asks the finished rows."""
-    typed = typed_columns(table) if isinstance(table, Table) else {}
-    return {name: keeps for name, keeps in table.record_rules.items() if not typed.keys() >= {*keeps.meta.root_names()}}
+    typed = {*typed_names(table)} if isinstance(table, Table) else set[str]()
+    return {name: keeps for name, keeps in table.record_rules.items() if not typed >= {*keeps.meta.root_names()}}
 
 
-def _record_rules(table: Table, typed: Mapping[str, pl.Expr]) -> Iterator[Rule]:
+def _record_rules(table: Table, typed: Collection[str]) -> Iterator[Rule]:
     """The contract's own rules, where a single record gives all columns that they are about."""
     for name, keeps in table.record_rules.items():
         columns = keeps.meta.root_names()
-        if typed.keys() >= {*columns}:
+        if {*typed} >= {*columns}:
             # A rule names columns as the contract does.
             row = pl.struct(pl.col(typed_name(table.name, column)).alias(column) for column in dict.fromkeys(columns))
             yield Rule(

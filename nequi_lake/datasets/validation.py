@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
 from nequi_lake.datasets.constraints import describe
+from nequi_lake.datasets.contract import name_problems
 from nequi_lake.datasets.relation import Mart, Relation, Table
-from nequi_lake.formats import RawFile
+from nequi_lake.datasets.rules import typed_name
+from nequi_lake.formats import PLACE_IS_UNCERTAIN, POSITION_IN_SESSION, RECORD, RawFile
 
-RESERVED = {"lake", "maintain"}
-"""Names that no dataset may have: jobs of the whole lake are called so."""
+RESERVED = frozenset(
+    {
+        # Jobs and zones of the lake.
+        *("lake", "maintain", "raw", "processed", "marts", "reports"),
+        # Attributes of the lake in Python.
+        *(
+            "as_of",
+            "batches",
+            "catalog",
+            "datasets",
+            "declared",
+            "from_env",
+            "history",
+            "html",
+            "published",
+            "quarantine",
+        ),
+        *("quarantine_scan", "settings", "sql", "storage", "table", "tables", "tables_of", "unpublished_quarantine"),
+        # Schemas and catalogs of the engines that read it.
+        *("default", "information_schema", "main", "memory", "nequi_lake", "public", "sys", "system", "temp"),
+    }
+)
+"""Names that no dataset may have."""
+
+_RESERVED_BEGINNING = "pg_"
+_MOST_DIGITS_IN_FLOAT = 15
+_OF_SESSIONS = (POSITION_IN_SESSION, PLACE_IS_UNCERTAIN)
+_ENGINE_COLUMNS = frozenset({RECORD, *_OF_SESSIONS, "__is_valid", "__line", "__file"})
+"""Names that raw columns may not have: the engine's own columns are called so."""
 
 _ACROSS_ROWS = frozenset(
     {
@@ -32,8 +60,9 @@ INDEX = "index"
 
 def dataset_name_problems(name: str) -> Iterator[str]:
     """What is wrong with the name of a dataset."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in RESERVED:
-        yield "a dataset's name is lower case letters, digits and _, and not a word that the lake uses"
+    yield from name_problems(name)
+    if name in RESERVED or name.startswith(_RESERVED_BEGINNING):
+        yield f"no dataset may be called {name}: the lake, or a database that reads it, uses the name"
 
 
 def table_problems(
@@ -56,11 +85,37 @@ def table_problems(
     known_files = {file.name for file in readable}
     yield from (f"files= names {name}, which is not among the files" for name in table.files if name not in known_files)
     for file in files:
-        known = {*file.field_paths, *file.constants}
-        for name, column in table.columns.items():
-            for raw in column.raw_columns:
-                if raw not in known:
-                    yield f"column {name} comes from {raw}, which {file.name} does not have"
+        yield from _origin_problems(table, file)
+        yield from _parse_problems(table, file)
+
+
+def _origin_problems(table: Table, file: RawFile) -> Iterator[str]:
+    """What columns are declared to come from and a file does not have."""
+    known = {*file.field_paths, *file.constants}
+    for name, column in table.columns.items():
+        for raw in column.raw_columns:
+            if raw not in known:
+                yield f"column {name} comes from {raw}, which {file.name} does not have"
+
+
+def _parse_problems(table: Table, file: RawFile) -> Iterator[str]:
+    """What is wrong with how the values of a table are read from a file."""
+    known = {*file.raw_schema, *file.constants, RECORD, *(_OF_SESSIONS if file.session_by else ())}
+    for name, expression in table.parse.items():
+        unknown = sorted({*expression.meta.root_names()} - known)
+        if unknown:
+            yield f"parse= of {name} reads {', '.join(unknown)}, which {file.name} does not have"
+    for name, column in table.columns.items():
+        if name in table.parse or not column.source or column.source not in {*file.field_paths, *file.constants}:
+            continue
+        raw = file.raw_type(column.source)
+        if (raw.is_nested() or column.dtype.is_nested()) and raw != column.dtype:
+            yield f"column {name} is {column.dtype}, and {column.source} of {file.name} is {raw}: give it a parse="
+        elif raw.is_float() and isinstance(column.dtype, pl.Decimal) and column.dtype.precision > _MOST_DIGITS_IN_FLOAT:
+            yield (
+                f"column {name} has {column.dtype.precision} digits, and {column.source} of {file.name} is {raw}, "
+                f"which keeps {_MOST_DIGITS_IN_FLOAT}: let the file have texts"
+            )
 
 
 def mart_problems(mart: Mart, relations: Mapping[str, Relation]) -> Iterator[str]:
@@ -81,9 +136,27 @@ def file_problems(file: RawFile, tables: Sequence[Table]) -> Iterator[str]:
         if name not in used and not file.dropped.get(name):
             yield f"no table has the raw column {name}, and dropped= gives no reason"
     yield from (f"the column {name} stands twice" for name in repeated(file.field_paths))
+    for name in file.raw_schema:
+        if name in _ENGINE_COLUMNS or any(name.startswith(typed_name(table.name, "")) for table in tables):
+            yield f"the lake itself calls a column {name}; a raw file that has it cannot be read"
+    yield from _session_problems(file, tables)
+    yield from file.problems()
     for name in file.dropped:
         if name in used or name not in file.field_paths:
             yield f"dropped= names {name}, which a table has or the file does not have"
+
+
+def _session_problems(file: RawFile, tables: Sequence[Table]) -> Iterator[str]:
+    if file.session_by is None:
+        return
+    named = [table for table in tables if file.session_by in table.columns]
+    columns = [table.columns[file.session_by] for table in named]
+    if not columns:
+        yield f"session_by names {file.session_by}, which is no column of the tables that it feeds"
+    elif any(not column.source for column in columns):
+        yield f"session_by names {file.session_by}, which no single raw column gives"
+    elif any(file.session_by in table.parse for table in named) or len({(c.source, c.dtype) for c in columns}) > 1:
+        yield f"session_by names {file.session_by}, which is read in more than one way"
 
 
 def repeated(names: Iterable[str]) -> list[str]:
@@ -92,12 +165,15 @@ def repeated(names: Iterable[str]) -> list[str]:
 
 
 def _relation_problems(relation: Relation, parents: Mapping[str, Relation]) -> Iterator[str]:
+    yield from name_problems(relation.name)
     if relation.name == INDEX:
         yield f"no table may be called {INDEX}: the page that lists the reports is"
     if not relation.key:
         yield "a table has no key; mark its key with primary_key=True"
     if relation.partition_by and relation.partition_by.column not in relation.columns:
         yield f"partition_by names no column: {relation.partition_by.column}"
+    elif relation.partition_by and relation.partition_by.by_year and relation.partition_by.name in relation.columns:
+        yield f"a column is called {relation.partition_by.name}, as the folders of partition_by are"
     for name, keeps in relation.record_rules.items():
         unknown = sorted(set(keeps.meta.root_names()) - set(relation.columns))
         if unknown:

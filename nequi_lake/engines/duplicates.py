@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from nequi_lake.datasets.rules import Rule, typed_columns
+from nequi_lake.datasets.rules import Rule, typed_names
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.engines.files import Spool
 from nequi_lake.engines.records import (
@@ -22,9 +22,8 @@ from nequi_lake.engines.records import (
     engine_errors,
     is_none_of,
     process_batches,
+    read_records,
     repaired_copies,
-    rules_of_file,
-    typed_with_validity,
 )
 from nequi_lake.formats import RECORD, RawFile
 from nequi_lake.lake.raw_file import RawFileVersion
@@ -97,7 +96,7 @@ def find_duplicates(dataset: Dataset, files: Mapping[str, RawFileVersion], stora
 
 def _own_key(table: Table) -> list[str]:
     """The columns of the key that a single record gives."""
-    return list(table.group_by or [name for name in table.key if name in typed_columns(table)])
+    return list(table.group_by or [name for name in table.key if name in typed_names(table)])
 
 
 def _spool(
@@ -110,11 +109,10 @@ def _spool(
     spools: dict[str, Spool],
 ) -> None:
     """Put what identifies the records of a file into the spools of the tables that it feeds."""
-    rules = rules_of_file(dataset, file)
-    records = typed_with_validity(dataset, file, kept, rules, storage, copies)
+    records = read_records(dataset, file, kept, storage, copies)
     for table in dataset.tables_of(file):
         if table.name not in spools:
-            spools[table.name] = Spool(folder / table.name, _identifying(table, file, records).collect_schema())
+            spools[table.name] = Spool(folder / table.name, _identifying(table, file, records.frame).collect_schema())
 
     with bar(f"looking for repeats in {file.name}", kept.records, "rows") as progress:
 
@@ -123,16 +121,16 @@ def _spool(
             for table in dataset.tables_of(file):
                 spools[table.name].add(_identifying(table, file, batch.lazy()).collect())
 
-        process_batches(dataset, file, kept, rules, records, take)
+        process_batches(dataset, file, kept, records, take)
 
 
 def _identifying(table: Table, file: RawFile, records: pl.LazyFrame) -> pl.LazyFrame:
     """File, number and hashes of the values of accepted records, and of the values those of which a key is made."""
-    values = pl.struct(list(typed_columns(table)))
+    values = pl.struct(list(typed_names(table)))
     return accepted(table, records).select(
         pl.lit(file.name).alias(_FILE),
         RECORD,
-        *(_own_key(table) if table.is_by_record else typed_columns(table)),
+        *(_own_key(table) if table.is_by_record else typed_names(table)),
         **{name: values.hash(seed) for seed, name in enumerate(_VALUES)},
     )
 

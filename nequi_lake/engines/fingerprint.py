@@ -27,7 +27,7 @@ from nequi_lake.engines.duckdb import sql_of
 from nequi_lake.formats import RawFile
 from nequi_lake.lake.raw_file import RawFileVersion
 
-STAGING_RULES = 1
+STAGING_RULES = 2
 """The number of the rules by which raw records become rows of tables, whichever engine stages them."""
 MART_RULES = 1
 """The number of the rules by which the rows of a query become a mart."""
@@ -68,13 +68,13 @@ def _digest(parts: Iterable[str]) -> str:
 def _raw_file(file: RawFile) -> Iterator[str]:
     yield f"{type(file).__name__} {file.name} {file.field_paths} {sorted(file.constants.items())}"
     if file.session_by is not None:
-        yield _expression(file.session_by)
+        yield f"sessions by {file.session_by}"
 
 
 def _relation(relation: Relation) -> Iterator[str]:
     yield f"{relation.name} {relation.partition_by}"
     for column in relation.columns.values():
-        origin = (column.source, column.derived_from, column.null_tokens)
+        origin = (column.source, column.derived_from, column.null_tokens, column.format)
         yield f"{column.name} {column.dtype} {column.nullable} {origin} {column.constraint_texts}"
 
 

@@ -17,9 +17,8 @@ from nequi_lake.engines.records import (
     accepted,
     engine_errors,
     process_batches,
+    read_records,
     repaired_copies,
-    rules_of_file,
-    typed_with_validity,
 )
 from nequi_lake.formats import RECORD
 from nequi_lake.lake.quarantine import quarantine_path
@@ -110,14 +109,13 @@ def _stage_file(part: StagePart) -> PartResult:
     scratch = job.scratch / part.name
     scratch.mkdir()
     copies = repaired_copies([file], job.files, storage, scratch).get(file.name, {})
-    rules = [*rules_of_file(dataset, file), *job.duplicates.rules(dataset, file)]
     repeated = {table: job.duplicates.repeats_in(table, file) for table in job.tables_of(file)}
-    records = typed_with_validity(dataset, file, kept, rules, storage, copies)
+    records = read_records(dataset, file, kept, storage, copies, job.duplicates.rules(dataset, file))
     writer, counts = TableWriter(storage, name=part.name), Counter[str]()
     prefixes = {table.name: prefix(dataset, table, job.release, storage) for table in repeated}
     spools = {
         table.name: Spool(
-            scratch / "exchange" / table.name / str(_ONLY_BUCKET), accepted(table, records).collect_schema()
+            scratch / "exchange" / table.name / str(_ONLY_BUCKET), accepted(table, records.frame).collect_schema()
         )
         for table in repeated
         if not table.is_by_record
@@ -128,7 +126,7 @@ def _stage_file(part: StagePart) -> PartResult:
         def add(batch: pl.DataFrame, broken: pl.DataFrame) -> None:
             progress.update(batch.height)
             if not broken.is_empty():
-                bad.add(broken, rules)
+                bad.add(broken, records.rules)
             for table, numbers in repeated.items():
                 without = numbers[bisect_left(numbers, batch[RECORD][0]) : bisect_right(numbers, batch[RECORD][-1])]
                 rows = accepted(table, batch.lazy(), without).collect()
@@ -138,7 +136,7 @@ def _stage_file(part: StagePart) -> PartResult:
                 else:
                     writer.add(table, rows.select(list(table.columns)), prefixes[table.name])
 
-        process_batches(dataset, file, kept, rules, records, add)
+        process_batches(dataset, file, kept, records, add)
     writer.finish()
     bad.write(quarantine_path(storage, dataset.name, job.release.run_id, file.name, part.name), storage)
     return PartResult(

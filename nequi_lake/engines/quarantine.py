@@ -75,7 +75,6 @@ class QuarantineWriter:
 def _described(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataFrame) -> pl.DataFrame:
     """Records that break a rule: where they are, the first table and all the rules that they break, raw values."""
     broken = [(rule, rule.keeps.fill_null(True).not_()) for rule in rules]
-    raw = list(dict.fromkeys(leaf.split(".")[0] for leaf in file.field_paths))
     return bad.select(
         dataset=pl.lit(dataset.name),
         file=pl.lit(file.name),
@@ -87,7 +86,7 @@ def _described(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataF
             separator="; ",
             ignore_nulls=True,
         ),
-        raw=pl.struct(raw).struct.json_encode(),
+        raw=pl.struct(list(file.raw_schema)).struct.json_encode(),
     )
 
 

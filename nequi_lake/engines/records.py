@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 import polars as pl
 import polars.exceptions
 
-from nequi_lake.datasets.rules import Rule, rules_of, typed_columns, typed_name
+from nequi_lake.datasets.rules import Rule, rules_of, typed_columns, typed_name, typed_names
 from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.engines.sessions import read_sessions, session_table
 from nequi_lake.errors import StageError
-from nequi_lake.formats import POSITION_IN_SESSION, RECORD, RawFile, RepairedFile
+from nequi_lake.formats import RECORD, RawFile, RepairedFile
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.lake.storage.faults import translate_error
@@ -95,40 +96,50 @@ def _scan_parts(file: RawFile, kept: RawFileVersion, copies: Copies, storage: St
     return pl.concat(scans)
 
 
-def _positions(records: pl.LazyFrame, session_by: pl.Expr) -> pl.Expr:
-    """The position of each record within its session, from 0.
+@dataclass(frozen=True)
+class TypedRecords:
+    """The records of a raw file that can be read, typed, and the rules that they must keep.
 
-    A separate pass over the raw values finds where sessions begin. With functions that run in order in the pass itself,
-    the engine reads on where the sinks are slower, and holds what it has read.
+    Attributes:
+        frame: raw and typed values of each record, and whether it keeps every rule. Numbers are cast fast: records that
+            keep every rule are right; :func:`process_batches` casts the others again.
+        rules: the contracts of all tables that the file feeds, and what its sessions demand.
     """
-    values = records.select(RECORD, value=session_by.forward_fill())
-    begins = values.filter(pl.col("value").ne_missing(pl.col("value").shift(1))).select(RECORD)
-    starts = np.union1d(0, begins.collect(engine="streaming")[RECORD].to_numpy())
 
-    def within(numbers: pl.Series) -> pl.Series:
-        return numbers - starts[np.searchsorted(starts, numbers.to_numpy(), side="right") - 1]
-
-    return pl.col(RECORD).map_batches(within, return_dtype=pl.Int64, is_elementwise=True)
+    frame: pl.LazyFrame
+    rules: list[Rule]
 
 
-def typed_with_validity(
+def read_records(
     dataset: Dataset,
     file: RawFile,
     kept: RawFileVersion,
-    rules: list[Rule],
     storage: StorageBackend,
     copies: Copies,
-) -> pl.LazyFrame:
-    """Raw and typed values of every record that can be read, and whether it keeps every table's contract.
+    more_rules: Sequence[Rule] = (),
+) -> TypedRecords:
+    """Read the records of a raw file lazily.
 
-    Numbers are cast fast: records that keep every contract are right; :func:`process_batches` casts the others again.
+    Args:
+        dataset: whose file.
+        file: its declaration.
+        kept: the same in the raw zone.
+        storage: where the lake is.
+        copies: what is read in the place of its damaged parts.
+        more_rules: what else its records must keep.
     """
     records = _scan_parts(file, kept, copies, storage)
+    rules = [rule for table in dataset.tables_of(file) for rule in rules_of(table, file)]
+    damaged = damaged_records(kept, copies) if copies else None
     if file.session_by is not None:
-        records = records.with_columns(_positions(records, file.session_by).alias(POSITION_IN_SESSION))
-    if copies:
-        records = records.filter(is_none_of(damaged_records(kept, copies)["record"]))
-    return _typed(dataset, file, rules, records, fast_cast=True)
+        blank = damaged.filter("is_blank")["record"] if damaged is not None else ()
+        sessions = read_sessions(dataset, file, records, kept.records, blank)
+        records = records.with_columns(sessions.columns())
+        rules += sessions.rules(session_table(dataset, file), file.session_by)
+    rules += more_rules
+    if damaged is not None:
+        records = records.filter(is_none_of(damaged["record"]))
+    return TypedRecords(_typed(dataset, file, rules, records, fast_cast=True), rules)
 
 
 def _typed(
@@ -137,7 +148,7 @@ def _typed(
     typed = [
         value.alias(typed_name(table.name, name))
         for table in dataset.tables_of(file)
-        for name, value in typed_columns(table, fast_cast=fast_cast).items()
+        for name, value in typed_columns(table, file, fast_cast=fast_cast).items()
     ]
     # A rule over a missing value is null, which breaks nothing: that it may not be missing is a rule of its own.
     keeps = pl.all_horizontal(rule.keeps for rule in rules).fill_null(True)
@@ -162,25 +173,21 @@ def process_batches(
     dataset: Dataset,
     file: RawFile,
     kept: RawFileVersion,
-    rules: list[Rule],
-    records: pl.LazyFrame,
+    records: TypedRecords,
     process: Callable[[pl.DataFrame, pl.DataFrame], None],
 ) -> None:
-    """Pass the records of a file to ``process``, batch by batch, strictly cast, each with those that break a contract.
+    """Pass the records of a file to ``process``, batch by batch, strictly cast, each with those that break a rule.
 
     The engine waits while ``process`` deals with a batch. Where it has several sinks for one scan itself, it reads on
     while the slowest is at work, and holds what that has not taken.
     """
     # Many records at once, as each batch has its cost, and no more than memory bears of long ones.
     at_once = min(_BATCH_RECORDS, max(1, _BATCH_BYTES * kept.records // max(1, kept.size_bytes)))
-    records.sink_batches(
-        lambda batch: process(*_split_invalid(dataset, file, rules, batch)), chunk_size=at_once, engine="streaming"
+    records.frame.sink_batches(
+        lambda batch: process(*_split_invalid(dataset, file, records.rules, batch)),
+        chunk_size=at_once,
+        engine="streaming",
     )
-
-
-def rules_of_file(dataset: Dataset, file: RawFile) -> list[Rule]:
-    """The rules that a record of ``file`` must keep: those of all tables that it feeds."""
-    return [rule for table in dataset.tables_of(file) for rule in rules_of(table)]
 
 
 def accepted(table: Table, records: pl.LazyFrame, without: Sequence[int] = ()) -> pl.LazyFrame:
@@ -188,11 +195,11 @@ def accepted(table: Table, records: pl.LazyFrame, without: Sequence[int] = ()) -
 
     Args:
         table: which.
-        records: the records of one file, as :func:`typed_with_validity` gives them.
+        records: the records of one file, as :class:`TypedRecords` has them.
         without: numbers of records to leave out.
     """
     keeps = pl.col(IS_VALID) & is_none_of(without) if without else pl.col(IS_VALID)
-    names = typed_columns(table)
+    names = typed_names(table)
     return records.filter(keeps).select(RECORD, *(pl.col(typed_name(table.name, name)).alias(name) for name in names))
 
 

@@ -5,7 +5,15 @@ A format knows no dataset and no lake. Adding one is adding a module whose class
 
 from __future__ import annotations
 
-from nequi_lake.formats.base import HEADER, POSITION_IN_SESSION, RECORD, RawFile, RepairedFile, ValidatedRecord
+from nequi_lake.formats.base import (
+    HEADER,
+    PLACE_IS_UNCERTAIN,
+    POSITION_IN_SESSION,
+    RECORD,
+    RawFile,
+    RepairedFile,
+    ValidatedRecord,
+)
 from nequi_lake.formats.csv import NULL_TOKENS, CsvFile
 from nequi_lake.formats.json_lines import JsonLinesFile
 from nequi_lake.formats.opaque import OpaqueFile
@@ -14,6 +22,7 @@ from nequi_lake.formats.structure import Problem, Structure
 __all__ = [
     "HEADER",
     "NULL_TOKENS",
+    "PLACE_IS_UNCERTAIN",
     "POSITION_IN_SESSION",
     "RECORD",
     "CsvFile",

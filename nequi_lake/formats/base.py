@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import polars as pl
+from polars._typing import PolarsDataType
 
 from nequi_lake.formats.structure import PROBLEMS_SHOWN, Problem, Structure, merge_structures
 from nequi_lake.progress import bar
@@ -21,11 +22,19 @@ RECORD = "__record"
 """Column of every raw frame: the record's number in its file, Int64, from 0."""
 POSITION_IN_SESSION = "__position_in_session"
 """Name of the column that numbers the records of a session, from 0, in a file that has sessions."""
+PLACE_IS_UNCERTAIN = "__place_is_uncertain"
+"""Name of the column that says of a record whether its position may be off, as nobody knows where its session began."""
 HEADER = -1
 """The number of a header among validated records."""
 RAW_KEPT_BYTES = 2**16
 """How much of a damaged record goes into the quarantine. The file in the raw zone has all of it."""
-_DAMAGED = {"record": pl.Int64(), "line": pl.Int64(), "rule": pl.String(), "raw": pl.String()}
+_DAMAGED = {
+    "record": pl.Int64(),
+    "line": pl.Int64(),
+    "rule": pl.String(),
+    "raw": pl.String(),
+    "is_blank": pl.Boolean(),
+}
 _EXCERPT_BYTES = 60
 _BEGINNING_BYTES = 1024
 
@@ -53,7 +62,8 @@ class RepairedFile:
     Attributes:
         path: the copy, on this machine's disk. In it each damaged record is replaced by a placeholder of missing
             values, so that the numbers of the other records do not change.
-        damaged: number (``record``), ``line``, reason (``rule``) and text (``raw``, JSON) of the damaged records.
+        damaged: number (``record``), ``line``, reason (``rule``) and text (``raw``, JSON) of the damaged records, and
+            whether they are nothing but white space (``is_blank``).
     """
 
     path: Path
@@ -70,8 +80,8 @@ class RawFile(ABC):
         aliases: other names under which a source may have it.
         dropped: raw column → why no table has it.
         constants: columns that the file's name implies, such as its split, and their value.
-        session_by: expression over raw values. Consecutive records with the same value form a session; a record without
-            a value belongs to the session around it.
+        session_by: a column of the tables that it feeds. Consecutive records with the same value in it form a
+            session; a value that breaks the column's contract ends none.
     """
 
     name: str
@@ -79,12 +89,29 @@ class RawFile(ABC):
     aliases: tuple[str, ...] = ()
     dropped: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
-    session_by: pl.Expr | None = None
+    session_by: str | None = None
 
     @property
     @abstractmethod
     def field_paths(self) -> tuple[str, ...]:
         """The raw columns, nested ones dotted; none where the lake keeps the file without reading it."""
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with the declaration by itself."""
+        return iter(())
+
+    def raw_value(self, field_path: str) -> pl.Expr:
+        """The raw value of a column or constant in the frame that :meth:`scan` gives."""
+        return pl.col(field_path)
+
+    def raw_type(self, field_path: str) -> pl.DataType:  # noqa: ARG002
+        """The type of that raw value."""
+        return pl.String()
+
+    @property
+    def raw_schema(self) -> Mapping[str, PolarsDataType]:
+        """The columns of the frame that :meth:`scan` gives, and their types, without constants."""
+        return dict.fromkeys(self.field_paths, pl.String())
 
     @property
     def kind(self) -> str:
@@ -140,7 +167,8 @@ class RawFile(ABC):
             for record in self.validate_records(content):
                 progress.update(len(record.text))
                 if record.reason:
-                    damaged.append((record.number, record.line, record.reason, _as_json(record.text)))
+                    is_blank = not record.text.strip()
+                    damaged.append((record.number, record.line, record.reason, _as_json(record.text), is_blank))
                     copy.write(placeholder + b"\n")
                 else:
                     copy.write(record.text)

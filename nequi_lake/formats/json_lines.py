@@ -7,18 +7,22 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
 import polars as pl
 from polars._typing import PolarsDataType
 
+from nequi_lake.errors import DeclarationError
 from nequi_lake.formats.base import RECORD, RawFile, ValidatedRecord, excerpt, utf8_problem
 from nequi_lake.formats.structure import Structure
-from nequi_lake.formats.types import json_type
+from nequi_lake.formats.types import integer_bounds, json_type
 
 _LINE = "__line"
+_SURELY_READ = 1e38
+"""Up to here the engine reads each number. Beyond, it does not read whole ones that are written out in full."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,7 +33,43 @@ class JsonLinesFile(RawFile):
 
     @property
     def field_paths(self) -> tuple[str, ...]:
-        return tuple(_field_paths(self.schema))
+        return tuple(".".join(keys) for keys in _leaves(self.schema))
+
+    def problems(self) -> Iterator[str]:
+        for keys in _leaves(self.schema):
+            dtype = self.raw_type(".".join(keys))
+            try:
+                _type("", dtype, None)
+            except DeclarationError as error:
+                yield f"{'.'.join(keys)}: {error.what.removesuffix('.')} ({error.fix})"
+
+    def raw_value(self, field_path: str) -> pl.Expr:
+        if field_path in self.constants:
+            return pl.col(field_path)
+        first, *nested = self._keys[field_path]
+        value = pl.col(first)
+        for name in nested:
+            value = value.struct.field(name)
+        return value
+
+    def raw_type(self, field_path: str) -> pl.DataType:
+        if field_path in self.constants:
+            return pl.String()
+        dtype: pl.DataType = pl.Struct(dict(self.schema))
+        for name in self._keys[field_path]:
+            assert isinstance(dtype, pl.Struct)
+            found = dtype.to_schema()[name]
+            dtype = found() if isinstance(found, type) else found
+        return dtype
+
+    @property
+    def raw_schema(self) -> Mapping[str, PolarsDataType]:
+        return self.schema
+
+    @cached_property
+    def _keys(self) -> Mapping[str, tuple[str, ...]]:
+        """Field path → the keys that lead to it."""
+        return {".".join(keys): keys for keys in _leaves(self.schema)}
 
     def needs_repair(self, structure: Structure) -> bool:
         """Whether a record is damaged, or a byte order mark would be read as part of the first record."""
@@ -37,11 +77,10 @@ class JsonLinesFile(RawFile):
 
     def validate_records(self, content: BinaryIO) -> Iterator[ValidatedRecord]:
         """Yield each line, decoded against the exact type of its record."""
-        decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct("Record", self.schema))
-        keys = _key_count(self.schema)
+        problem_of = _Validator(self.schema)
         for number, text in enumerate(content):
             line = text if number else text.removeprefix(codecs.BOM_UTF8)
-            yield ValidatedRecord(number, number + 1, line, _problem(decoder, keys, line))
+            yield ValidatedRecord(number, number + 1, line, problem_of(line))
 
     def record_lines(self, content: BinaryIO, structure: Structure) -> Callable[[pl.Series], pl.Series]:  # noqa: ARG002
         """Return a function: record numbers → their lines. A record is a line."""
@@ -63,21 +102,57 @@ class JsonLinesFile(RawFile):
         return b"{}"
 
 
-def _field_paths(schema: Mapping[str, PolarsDataType], prefix: str = "") -> Iterator[str]:
+def _leaves(schema: Mapping[str, PolarsDataType], *above: str) -> Iterator[tuple[str, ...]]:
+    """The keys that lead to each value that is no object."""
     for name, dtype in schema.items():
         if isinstance(dtype, pl.Struct):
-            yield from _field_paths(dtype.to_schema(), f"{prefix}{name}.")
+            yield from _leaves(dtype.to_schema(), *above, name)
         else:
-            yield f"{prefix}{name}"
+            yield (*above, name)
 
 
-def _problem(decoder: msgspec.json.Decoder[Any], keys: int, line: bytes) -> str | None:
-    try:
-        decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _decode_problem(decoder, line)
-    # Every key must be there, so a line with as many keys as the schema has each of them once.
-    return None if line.count(b'":') == keys else _duplicate_key(line)
+class _Validator:
+    """Says why a line is no record of a schema; None where it is one."""
+
+    def __init__(self, schema: Mapping[str, PolarsDataType]) -> None:
+        self._dtype = pl.Struct(dict(schema))
+        self._keys = _key_count(schema)
+        self._within_bounds: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct("Record", schema, _SURELY_READ))
+        self._any: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct("Record", schema, None))
+
+    def __call__(self, line: bytes) -> str | None:
+        try:
+            self._within_bounds.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            problem = self._decode_problem(line)
+            if problem:
+                return problem
+        # Every key must be there, so a line with as many keys as the schema has each of them once.
+        return None if line.count(b'":') == self._keys else _duplicate_key(line)
+
+    def _decode_problem(self, line: bytes) -> str | None:
+        """Return why a line cannot be decoded; None where the only problem is a large number that the engine reads."""
+        if not line.strip():
+            return "a blank line"
+        if line.startswith(codecs.BOM_UTF8):
+            return "a byte order mark, which belongs at the beginning of the file"
+        bad_bytes = utf8_problem(line)
+        if bad_bytes:
+            return bad_bytes
+        try:
+            # Without the line end, which is a character out of place in a text that is cut short.
+            self._any.decode(line.rstrip(b"\r\n"))
+        except msgspec.DecodeError as error:
+            return f"{error}, beginning {excerpt(line)}"
+        try:
+            self._any.decode(line)
+        except msgspec.DecodeError:
+            return f"a line end that does not belong there, beginning {excerpt(line)}"
+        try:
+            pl.Series([line.decode()]).str.json_decode(self._dtype)
+        except pl.exceptions.ComputeError:
+            return f"a number of more digits than can be read, beginning {excerpt(line)}"
+        return None
 
 
 def _duplicate_key(line: bytes) -> str | None:
@@ -91,36 +166,33 @@ def _duplicate_key(line: bytes) -> str | None:
     return f"the key {found[0]!r} stands twice, beginning {excerpt(line)}" if found else None
 
 
-def _decode_problem(decoder: msgspec.json.Decoder[Any], line: bytes) -> str:
-    """Return why a line cannot be decoded."""
-    if not line.strip():
-        return "a blank line"
-    if line.startswith(codecs.BOM_UTF8):
-        return "a byte order mark, which belongs at the beginning of the file"
-    bad_bytes = utf8_problem(line)
-    if bad_bytes:
-        return bad_bytes
-    try:
-        # Without the line end, which is a character out of place in a text that is cut short.
-        decoder.decode(line.rstrip(b"\r\n"))
-    except msgspec.DecodeError as error:
-        return f"{error}, beginning {excerpt(line)}"
-    return f"a line end that does not belong there, beginning {excerpt(line)}"
+def _struct(name: str, schema: Mapping[str, PolarsDataType], bound: float | None) -> type:
+    """Return a strict type of exactly these keys, each of them null or of its type.
+
+    Args:
+        name: of the type.
+        schema: key → its type.
+        bound: the largest floating point number that is allowed, of either sign; None where all are.
+    """
+    # A key may be no name of Python's.
+    keys = {f"key_{number}": key for number, key in enumerate(schema)}
+    fields = [(field, _type(key, schema[key], bound) | None) for field, key in keys.items()]
+    return msgspec.defstruct(name, fields, forbid_unknown_fields=True, rename=keys)
 
 
-def _struct(name: str, schema: Mapping[str, PolarsDataType]) -> type:
-    """Return a strict type of exactly these keys, each of them null or of its type."""
-    fields = [(key, _type(key, dtype) | None) for key, dtype in schema.items()]
-    return msgspec.defstruct(name, fields, forbid_unknown_fields=True)
-
-
-def _type(key: str, dtype: PolarsDataType) -> Any:
+def _type(key: str, dtype: PolarsDataType, bound: float | None) -> Any:
     dtype = dtype() if isinstance(dtype, type) else dtype
     if isinstance(dtype, pl.Struct):
-        return _struct(key, dtype.to_schema())
+        return _struct(key, dtype.to_schema(), bound)
     if isinstance(dtype, pl.List):
-        return list[_type(key, dtype.inner)]  # type: ignore[misc]
-    return json_type(dtype)
+        return list[_type(key, dtype.inner, bound)]  # type: ignore[misc]
+    python = json_type(dtype)
+    if python is int:
+        low, high = integer_bounds(dtype)
+        return Annotated[int, msgspec.Meta(ge=low, le=high)]
+    if python is float and bound is not None:
+        return Annotated[float, msgspec.Meta(ge=-bound, le=bound)]
+    return python
 
 
 def _key_count(schema: Mapping[str, PolarsDataType]) -> int:

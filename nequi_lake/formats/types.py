@@ -70,13 +70,13 @@ TYPES = (
     ),
     ColumnType(polars=pl.Date, sql="date", iceberg="date", meaning="day without a time", arrow=pa.date32()),
     ColumnType(polars=pl.Datetime, sql="timestamp", iceberg="timestamp", meaning="day and time"),
-    ColumnType(polars=pl.Time, sql="time", iceberg="time", meaning="time of day", arrow=pa.time64("ns")),
     ColumnType(
         polars=pl.Int32,
         sql="int",
         iceberg="int",
         meaning="whole number of 32 bits",
         arrow=pa.int32(),
+        json=int,
         pandas="Int32",
     ),
     ColumnType(
@@ -141,6 +141,38 @@ def json_type(dtype: PolarsDataType) -> type:
             fix=f"Declare the field as one of {readable}, or a List or Struct of them, and parse it in the table.",
         )
     return known.json
+
+
+def integer_bounds(dtype: PolarsDataType) -> tuple[int, int]:
+    """The lowest and the highest value of a type of whole numbers."""
+    known = column_type(dtype)
+    assert known is not None
+    assert known.arrow is not None
+    half = 2 ** (known.arrow.bit_width - 1)
+    return -half, half - 1
+
+
+def type_problem(dtype: PolarsDataType) -> str | None:
+    """What is wrong with a column of this type; None where the lake carries it."""
+    if column_type(dtype) is None:
+        return (
+            f"the lake has no columns of the type {dtype}; it has {', '.join(known.polars.__name__ for known in TYPES)}"
+        )
+    if isinstance(dtype, pl.Datetime):
+        if dtype.time_unit == "ns":
+            return 'times are kept in microseconds: write time_unit="us"'
+        if dtype.time_zone not in (None, "UTC"):
+            return f'times of the zone {dtype.time_zone} are kept in UTC: write time_zone="UTC"'
+    if isinstance(dtype, pl.Decimal) and dtype.precision > _MOST_DIGITS:
+        return f"a decimal number has at most {_MOST_DIGITS} digits, not {dtype.precision}"
+    if isinstance(dtype, pl.List):
+        return type_problem(dtype.inner)
+    if isinstance(dtype, pl.Struct):
+        return next((problem for field in dtype.fields if (problem := type_problem(field.dtype))), None)
+    return None
+
+
+_MOST_DIGITS = 38
 
 
 def pandas_type(arrow: pa.DataType) -> str | None:

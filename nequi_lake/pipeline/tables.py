@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nequi_lake.datasets.checks import UNIQUE_KEY
 from nequi_lake.datasets.spec import Dataset
+from nequi_lake.datasets.trial import try_out
 from nequi_lake.engines.duplicates import find_duplicates
 from nequi_lake.engines.files import discard
 from nequi_lake.engines.fingerprint import release_id
@@ -46,9 +47,11 @@ def stage_tables(
         fetched: the version that the run fetched, to say where a newer one is staged.
 
     Raises:
+        DeclarationError: the declaration cannot be used.
         RawZoneError: no version of the dataset is kept, or a file of it is missing.
         StageError: the engine could not read or write a file.
     """
+    try_out(dataset)
     ensure_identity(lake.storage)
     with lake.storage.lock(dataset.name) as lock:
         superseding = remove_orphans(dataset, lake.catalog, lake.storage)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -113,13 +113,15 @@ def profile(table: LakeTable, *, exact_rows: int = EXACT_ROWS, spread_rows: int 
         spread_rows: rows up to which histograms and skew are exact.
     """
     rows = table.published.rows
-    columns = list(table.table.columns.values())
+    declared = table.table.columns
+    nested = [name for name, column in declared.items() if column.dtype.is_nested()]
+    columns = [replace(column, dtype=pl.String()) if name in nested else column for name, column in declared.items()]
     step = 1 if rows <= exact_rows else -(-rows // SAMPLED_ROWS)
     every = spread_step(columns, rows, spread_rows)
     found: list[dict[str, Any]] = []
     beside: list[pl.DataFrame] = []
     with bar(f"profiling {table.published.name}", len(columns), "columns") as progress:
-        scan = table.scan_files()
+        scan = table.scan_files().with_columns(_as_json(name) for name in nested)
         for some in _batches(columns, -(-rows // step)):
             part = _Part(
                 scan=scan,
@@ -134,7 +136,9 @@ def profile(table: LakeTable, *, exact_rows: int = EXACT_ROWS, spread_rows: int 
             del part  # Or the next would be held beside it.
             progress.update(len(some))
     spread = Spread(pl.concat(beside, how="horizontal"), columns, rows)
-    return [ColumnProfile(**row, **spread.of(row["column"])) for row in found]
+    return [
+        ColumnProfile(**row, type=sql_type(declared[row["column"]].dtype), **spread.of(row["column"])) for row in found
+    ]
 
 
 def read_profile(report: bytes) -> list[ColumnProfile]:
@@ -150,6 +154,14 @@ def profile_frame(profile: Sequence[ColumnProfile]) -> pd.DataFrame:
     """A profile as a frame, one row per column: each plain value as a column, and all of it as ``profile``."""
     plain = pd.DataFrame(profile).drop(columns=[*_NESTED]).astype(dict.fromkeys(STATISTICS, "float64"))
     return plain.assign(profile=pd.Series(profile, dtype=object))
+
+
+def _as_json(name: str) -> pl.Expr:
+    """A column of lists or structures as JSON, which can be compared and counted like any text."""
+    beginning = len(f'{{"{name}":')
+    whole = pl.struct(name).struct.json_encode()
+    text = whole.str.slice(beginning, whole.str.len_chars() - beginning - 1)
+    return pl.when(pl.col(name).is_not_null()).then(text).alias(name)
 
 
 def _batches(columns: list[Column], rows: int) -> Iterator[list[Column]]:
@@ -209,7 +221,6 @@ def _profiles(part: _Part, key: Sequence[str]) -> Iterator[dict[str, Any]]:
         ]
         yield {
             "column": name,
-            "type": sql_type(column.dtype),
             "unit": column.unit,
             "count": count,
             "missing": missing,

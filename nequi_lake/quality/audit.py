@@ -131,7 +131,7 @@ class _TableAudit:
 
     def _null_limits(self, footers: list[pq.FileMetaData]) -> Check:
         rows = sum(footer.num_rows for footer in footers)
-        missing = _null_counts(footers)
+        missing = {**_null_counts(footers), **self._nested_null_counts()}
         problems, numbers = [], dict[str, int | float | str](rows=rows)
         for name, column in self.table.columns.items():
             count = missing.get(name, 0)
@@ -150,6 +150,14 @@ class _TableAudit:
             f"Look at {self._sources}: did a column come empty? If it is right so, raise the column's null_limit in "
             f"the contract of {self.staged.name}.",
         )
+
+    def _nested_null_counts(self) -> dict[str, int]:
+        """Missing values of lists and structures, of which a file's statistics have only what is in them."""
+        nested = [name for name, column in self.table.columns.items() if column.dtype.is_nested()]
+        if not nested:
+            return {}
+        counts = self._scan(self.staged).select(pl.col(nested).null_count()).collect(engine="streaming")
+        return counts.row(0, named=True)
 
     def _unique_key(self) -> Check:
         key = self.table.key

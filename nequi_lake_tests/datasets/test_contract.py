@@ -172,7 +172,7 @@ def test_constraints_are_reported_in_words() -> None:
                 check=one_of("open", "paid"), description="State.", metadata=column_meta(unit="code", source="order_id")
             ),
             buyer_id=dy.String(
-                regex=r"^\d+$",
+                regex="^[0-9]+$",
                 description="Who ordered.",
                 metadata=column_meta(unit="id", source="order_id", references="buyers"),
             ),
@@ -182,7 +182,7 @@ def test_constraints_are_reported_in_words() -> None:
         "order_id": ("key",),
         "amount_usd": ("must be >= 0", "must be <= 1000", "missing in at most 10 % of rows"),
         "status": ("must be one of open, paid",),
-        "buyer_id": (r"must match ^\d+$", "references buyers"),
+        "buyer_id": ("must match ^[0-9]+$", "references buyers"),
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 from nequi_lake.datasets.contract import column_meta, one_of
 from nequi_lake.datasets.rules import rules_of, typed_columns, typed_name
 from nequi_lake.datasets.spec import Dataset, Table
-from nequi_lake.formats import NULL_TOKENS, POSITION_IN_SESSION, RECORD, CsvFile, JsonLinesFile
+from nequi_lake.formats import NULL_TOKENS, PLACE_IS_UNCERTAIN, POSITION_IN_SESSION, RECORD, CsvFile, JsonLinesFile
 
 COUNT, SHARE, GRADE, NOTE = "count", "share", "grade", "note"
 
@@ -52,8 +52,10 @@ def judge(**cells: str) -> tuple[Mapping[str, object], list[str]]:
     """The typed values of a sound CSV record with these cells, as written, and the rules that it breaks."""
     text = "\n".join([",".join(SOUND), ",".join({**SOUND, **cells}.values())])
     raw = pl.read_csv(text.encode(), schema=dict.fromkeys(SOUND, pl.String()), null_values=list(NULL_TOKENS))
-    typed = raw.with_columns(value.alias(typed_name("loans", name)) for name, value in typed_columns(TABLE).items())
-    kept = [(rule.text, typed.select(rule.keeps.fill_null(True)).item()) for rule in rules_of(TABLE)]
+    typed = raw.with_columns(
+        value.alias(typed_name("loans", name)) for name, value in typed_columns(TABLE, FILE).items()
+    )
+    kept = [(rule.text, typed.select(rule.keeps.fill_null(True)).item()) for rule in rules_of(TABLE, FILE)]
     return (
         {name: typed[typed_name("loans", name)].item() for name in SOUND},
         [text for text, keeps in kept if not keeps],
@@ -185,9 +187,11 @@ def test_a_parsed_value_that_comes_to_nothing_breaks_a_rule_where_the_raw_one_is
         parse={COUNT: pl.col("count").str.strip_suffix(" months").cast(pl.Int64, strict=False)},
     )
     raw = pl.DataFrame({**dict.fromkeys(SOUND, [""] * 3), COUNT: ["6 months", "6 weeks", None]})
-    typed = raw.with_columns(value.alias(typed_name("loans", name)) for name, value in typed_columns(table).items())
-    assert typed["loans.count"].to_list() == [6, None, None]
-    (unread,) = [rule.keeps for rule in rules_of(table) if rule.text == "count: cannot be read as Int64"]
+    typed = raw.with_columns(
+        value.alias(typed_name("loans", name)) for name, value in typed_columns(table, FILE).items()
+    )
+    assert typed[typed_name("loans", COUNT)].to_list() == [6, None, None]
+    (unread,) = [rule.keeps for rule in rules_of(table, FILE) if rule.text == "count: cannot be read as Int64"]
     assert typed.select(unread).to_series().to_list() == [True, False, True]
 
 
@@ -196,11 +200,10 @@ def test_every_declared_column_is_typed_as_its_contract_says(datasets: Mapping[s
         for file in dataset.readable_files:
             schema = file.schema if isinstance(file, JsonLinesFile) else dict.fromkeys(file.field_paths, pl.String())
             constants = {name: pl.lit(value) for name, value in file.constants.items()}
-            raw = pl.LazyFrame(schema={**schema, RECORD: pl.Int64(), POSITION_IN_SESSION: pl.Int64()}).with_columns(
-                **constants
-            )
+            own = {RECORD: pl.Int64(), POSITION_IN_SESSION: pl.Int64(), PLACE_IS_UNCERTAIN: pl.Boolean()}
+            raw = pl.LazyFrame(schema={**schema, **own}).with_columns(**constants)
             for table in dataset.tables_of(file):
-                typed = raw.select(**typed_columns(table)).collect_schema()
+                typed = raw.select(**typed_columns(table, file)).collect_schema()
                 contract = {name: table.columns[name].dtype for name in typed if name in table.columns}
                 assert {name: typed[name] for name in contract} == contract, f"{dataset.name}.{table.name}"
 
@@ -212,10 +215,15 @@ def test_every_declared_column_is_typed_as_its_contract_says(datasets: Mapping[s
 def test_a_plain_column_of_any_type_is_read(column: type[dy.Column], cell: str) -> None:
     of = column(nullable=True, description="Some column.", metadata=column_meta(unit="x", source="value", null_limit=1))
     contract = type("Some", (dy.Schema,), {"value": of})
-    typed = typed_columns(Table(name="some", description="Some.", contract=contract))
+    typed = typed_columns(
+        Table(name="some", description="Some.", contract=contract),
+        CsvFile(name="some.csv", description="Some.", columns=("value",)),
+    )
     assert pl.DataFrame({"value": [cell]}).select(typed["value"]).item() is not None
 
 
 def test_numbers_of_json_are_read() -> None:
+    schema = {**dict.fromkeys(SOUND, pl.String()), "id": pl.Int64(), COUNT: pl.Int64(), SHARE: pl.Float64()}
     raw = pl.DataFrame({**{name: ["A"] for name in SOUND}, "id": [1], COUNT: [3], SHARE: [0.5]})
-    assert raw.select(**typed_columns(TABLE)).row(0) == (1, 3, 0.5, "A", "A")
+    file = JsonLinesFile(name="loans.json", description="Loans.", schema=schema)
+    assert raw.select(**typed_columns(TABLE, file)).row(0) == (1, 3, 0.5, "A", "A")

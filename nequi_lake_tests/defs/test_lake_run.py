@@ -54,7 +54,7 @@ def test_tables_hold_what_the_files_say(materialize: Materialize, lake: Lake) ->
     fields = lake.table("cite_sum.paper_fields").scan().filter(pl.col("paper_id") == "3").sort("position").collect()
     assert fields.rows() == [("3", 1, "Art"), ("3", 2, "History")]
     sessions = lake.table("electric_motor.sessions").scan().sort("profile_id").collect()
-    assert sessions.rows() == [(4, 4, 2.0), (17, 6, 3.0)]
+    assert sessions.rows() == [(4, 4, 2.0, None), (17, 6, 3.0, None)]
 
 
 def test_a_second_run_publishes_nothing_new(materialize: Materialize, lake: Lake) -> None:

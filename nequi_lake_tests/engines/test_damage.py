@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nequi_lake.engines.records import rules_of_file, typed_with_validity
+from nequi_lake.engines.records import read_records
 from nequi_lake.lake.storage import StorageBackend
 from nequi_lake_tests.datasets.notes import NOTES, kept_notes, staged_notes
 from nequi_lake_tests.engines.test_one_pass import WHOLE_COLUMN
@@ -105,7 +105,7 @@ def test_a_damaged_file_is_scanned_once_and_in_bounded_memory(tmp_path: Path, st
     with Path(kept.path).open("rb") as content:
         repaired = FILE.repair(content, kept.size_bytes, tmp_path / "repaired.csv")
     assert repaired.damaged["record"].to_list() == [300, 301]
-    frame = typed_with_validity(NOTES, FILE, kept, rules_of_file(NOTES, FILE), storage, {FILE.name: repaired})
+    frame = read_records(NOTES, FILE, kept, storage, {FILE.name: repaired}).frame
     assert frame.explain().count("SCAN [") == 1
     graph = frame.show_graph(engine="streaming", plan_stage="physical", raw_output=True, show=False)
     # The few damaged records are the one thing that is in memory.

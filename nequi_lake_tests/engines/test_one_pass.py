@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.engines.records import rules_of_file, typed_with_validity
+from nequi_lake.engines.records import read_records
 from nequi_lake.formats import Structure
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart
 from nequi_lake.lake.settings import Settings
@@ -57,8 +57,7 @@ def plans(datasets: Mapping[str, Dataset], tmp_path: Path) -> dict[Path, pl.Lazy
     for dataset in datasets.values():
         files = kept(dataset, tmp_path)
         for file in dataset.readable_files:
-            rules = rules_of_file(dataset, file)
-            found[tmp_path / file.name] = typed_with_validity(dataset, file, files[file.name], rules, storage, {})
+            found[tmp_path / file.name] = read_records(dataset, file, files[file.name], storage, {}).frame
     return found
 
 

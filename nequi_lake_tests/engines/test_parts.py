@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from nequi_lake import Lake
-from nequi_lake.engines.records import rules_of_file, typed_with_validity
+from nequi_lake.engines.records import read_records
 from nequi_lake.lake.release import StagedTable
 from nequi_lake.lake.storage import StorageBackend
 from nequi_lake_tests.conftest import MOTOR_HEADER, Materialize, citation, failures, motor_rows, write_citations
@@ -54,9 +54,7 @@ def test_a_bad_record_reports_its_part_and_its_line_there(tmp_path: Path, storag
 def test_parts_that_are_read_as_they_are_share_one_scan(tmp_path: Path, storage: StorageBackend) -> None:
     kept = kept_file(NOTES, tmp_path, *(notes(10 * number, 10) for number in range(5)))
     file = NOTES.readable_files[0]
-    assert (
-        typed_with_validity(NOTES, file, kept, rules_of_file(NOTES, file), storage, {}).explain().count("SCAN [") == 1
-    )
+    assert read_records(NOTES, file, kept, storage, {}).frame.explain().count("SCAN [") == 1
 
 
 def test_a_session_goes_on_from_part_to_part(inbox: Path, materialize: Materialize, lake: Lake) -> None:

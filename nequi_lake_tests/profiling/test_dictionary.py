@@ -115,7 +115,7 @@ def test_limits_are_in_words(datasets: Mapping[str, Dataset]) -> None:
     assert told["`term_months`"][7] == "`36`, `60`"
     assert told["`issue_date`"][3:5] == ["date", "date"]
     assert told["`issue_date`"][7] == "2007-01-01 to 2020-12-31"
-    assert told["`zip_code`"][7] == r"matches `^\d{3}xx$`"
+    assert told["`zip_code`"][7] == r"matches `^[0-9]{3}xx$`"
     assert told["`emp_title`"][6] == "up to 8 %"
     assert told["`dti_joint`"][6] == "any share"
     assert told["`elapsed_s`"][7:9] == ["0 or more", "made from `profile_id`"]

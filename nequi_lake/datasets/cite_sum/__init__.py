@@ -13,7 +13,7 @@ from nequi_lake.datasets.contract import column_meta, one_of
 from nequi_lake.datasets.spec import Dataset, Partition, Table
 from nequi_lake.formats import RECORD, JsonLinesFile
 
-_DIGITS = r"^\d+$"
+_DIGITS = "^[0-9]+$"
 _FIELDS = pl.col("discipline").struct.field("mag_field_of_study")
 _SCHEMA = {
     "src": pl.String(),

@@ -38,7 +38,7 @@ def term_months() -> pl.Expr:
     """Read the months from a term like ``36 months``; null for anything else."""
     text = pl.col("term").str.strip_chars()
     months = text.str.strip_suffix(" months").cast(pl.Int64, strict=False)
-    return pl.when(text.str.contains(r"^\d+ months$")).then(months)
+    return pl.when(text.str.contains("^[0-9]+ months$")).then(months)
 
 
 def yes_no(raw: str) -> pl.Expr:

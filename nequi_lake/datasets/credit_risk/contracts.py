@@ -125,7 +125,7 @@ class Borrowers(dy.Schema):
         *_VERIFICATION,
     )
     zip_code = dy.String(
-        regex=r"^\d{3}xx$",
+        regex="^[0-9]{3}xx$",
         description="First three digits of the borrower's postal code, the rest masked.",
         metadata=column_meta(unit="code", source="zip_code"),
     )

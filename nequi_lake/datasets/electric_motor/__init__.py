@@ -11,7 +11,7 @@ import polars as pl
 from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.electric_motor.marts import MARTS
 from nequi_lake.datasets.spec import Dataset, Partition, Table
-from nequi_lake.formats import POSITION_IN_SESSION, CsvFile
+from nequi_lake.formats import PLACE_IS_UNCERTAIN, POSITION_IN_SESSION, CsvFile
 
 SAMPLING_HZ = 2.0
 
@@ -34,6 +34,13 @@ class Sessions(dy.Schema):
         min=0,
         description="Time from the session's first measurement to the end of its last, at two measurements per second.",
         metadata=column_meta(unit="s", derived_from=["profile_id"]),
+    )
+    uncertain_from = dy.Int64(
+        nullable=True,
+        min=0,
+        description="First position that may be off, as records before it may be of this session or of the one before; "
+        "missing where every position is certain.",
+        metadata=column_meta(unit="count", derived_from=["profile_id"], null_limit=1.0),
     )
 
 
@@ -136,7 +143,9 @@ class Measurements(dy.Schema):
 def sessions(records: pl.LazyFrame) -> pl.LazyFrame:
     """Aggregate the measurements of each session to one row."""
     return records.group_by("profile_id").agg(
-        samples=pl.len().cast(pl.Int64), duration_s=(pl.col("sample").max() + 1) / SAMPLING_HZ
+        samples=pl.len().cast(pl.Int64),
+        duration_s=(pl.col("sample").max() + 1) / SAMPLING_HZ,
+        uncertain_from=pl.col("sample").filter("is_uncertain").min(),
     )
 
 
@@ -155,8 +164,7 @@ DATASET = Dataset(
                 *("u_q", "coolant", "stator_winding", "u_d", "stator_tooth", "motor_speed", "i_d", "i_q"),
                 *("pm", "stator_yoke", "ambient", "torque", "profile_id"),
             ),
-            # A record whose profile cannot be read leaves a gap, and the records after it keep their position.
-            session_by=pl.col("profile_id").str.strip_chars().cast(pl.Int64, strict=False),
+            session_by="profile_id",
         ),
     ),
     tables=(
@@ -164,7 +172,7 @@ DATASET = Dataset(
             name="sessions",
             description="Measurement sessions: how long each one ran.",
             contract=Sessions,
-            parse={"sample": pl.col(POSITION_IN_SESSION)},
+            parse={"sample": pl.col(POSITION_IN_SESSION), "is_uncertain": pl.col(PLACE_IS_UNCERTAIN)},
             transform=sessions,
             group_by=("profile_id",),
         ),
