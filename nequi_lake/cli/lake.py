@@ -167,15 +167,21 @@ def quarantine(
     form: FormatOption = Format.TABLE,
     limit: Annotated[int, typer.Option(help="Show at most this many records; 0 for all.")] = 100,
     run: Annotated[str | None, typer.Option(help="Show those of this run, whether it published or not.")] = None,
+    summary: Annotated[bool, typer.Option("--summary", help="Count them by file and rule, with an example.")] = False,
 ) -> None:
     """Show the quarantined raw records of the release that readers see, and why they are there."""
     import polars as pl
 
+    from nequi_lake.lake.quarantine import broken_rules
     from nequi_lake.lake.read.reader import Lake
 
     lake = Lake.from_env()
     rows = lake.quarantine_scan(table, run=run).drop("record")
     total = rows.select(pl.len()).collect().item()
+    if summary:
+        print_rows([rule._asdict() for rule in broken_rules(rows)], form)
+        say(f"{total:,} records; one that breaks several rules counts for each")
+        return
     shown = rows.head(limit or total).collect()
     print_rows([{**row, "raw": json.loads(row["raw"])} for row in shown.iter_rows(named=True)], form)
     if shown.height < total:

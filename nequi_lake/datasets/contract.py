@@ -19,6 +19,7 @@ import pyarrow as pa
 from nequi_lake.datasets.constraints import BY_TYPE, Constraint, Kind, describe
 from nequi_lake.datasets.reading import Reading
 from nequi_lake.errors import DeclarationError
+from nequi_lake.formats.limit import ShareLimit
 from nequi_lake.formats.types import type_problem
 
 
@@ -92,6 +93,11 @@ class Column:
     null_tokens: tuple[str, ...]
     format: str | None
     declared: dy.Column
+
+    @property
+    def missing_limit(self) -> ShareLimit:
+        """How many of its values may be missing."""
+        return ShareLimit(self.null_limit)
 
     @property
     def reading(self) -> Reading:

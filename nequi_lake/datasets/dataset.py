@@ -11,7 +11,7 @@ from typing import NamedTuple
 from nequi_lake.datasets import validation
 from nequi_lake.datasets.relation import Mart, Relation, Source, Table
 from nequi_lake.errors import DeclarationError
-from nequi_lake.formats import RawFile
+from nequi_lake.formats import RawFile, ShareLimit
 
 
 class ColumnOrigin(NamedTuple):
@@ -167,9 +167,9 @@ class Dataset:
             for name, column in relation.columns.items()
         }
 
-    def quarantine_limit(self, file: RawFile) -> float:
-        """The share of ``file``'s records that may be bad: the lowest limit of the tables that it feeds."""
-        return min((table.quarantine_limit for table in self.tables_of(file)), default=0.0)
+    def quarantine_limit(self, file: RawFile) -> ShareLimit:
+        """How many of ``file``'s records may be bad: the lowest limit of the tables that it feeds."""
+        return min((table.limit for table in self.tables_of(file)), default=ShareLimit(0.0))
 
 
 def _all_problems(dataset: Dataset) -> Iterator[tuple[str, str]]:

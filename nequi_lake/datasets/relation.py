@@ -17,7 +17,7 @@ import polars as pl
 
 from nequi_lake.datasets.checks import RECORD_CHECKS, RELATION_CHECKS, ROWS_ACCOUNTED_FOR
 from nequi_lake.datasets.contract import Column, columns, record_rules
-from nequi_lake.formats import RawFile
+from nequi_lake.formats import RawFile, ShareLimit
 
 RAW_ZONE = "raw"
 """The zone of the raw files."""
@@ -162,6 +162,7 @@ class Table(Relation):
         explode: the parsed list column of which each element becomes a row, after grouping.
         files: the raw files that feed it; empty for all of the dataset that can be read.
         quarantine_limit: share of a raw file's records, 0 to 1, that may be quarantined.
+        quarantine_floor: how many may be in any case, as a share of a small file is less than one record.
     """
 
     parse: Mapping[str, pl.Expr] = field(default_factory=dict)
@@ -170,6 +171,7 @@ class Table(Relation):
     explode: str | None = None
     files: tuple[str, ...] = ()
     quarantine_limit: float = 0.01
+    quarantine_floor: int = 1
 
     zone: ClassVar[str] = "processed"
     badge: ClassVar[str] = ""
@@ -179,6 +181,11 @@ class Table(Relation):
     duplicate_key_fix: ClassVar[str] = (
         "Records of one key are merged or quarantined, so the transform made these rows: fix it, or change the key."
     )
+
+    @property
+    def limit(self) -> ShareLimit:
+        """How many records of a raw file may be quarantined."""
+        return ShareLimit(self.quarantine_limit, self.quarantine_floor)
 
     @property
     def is_by_record(self) -> bool:

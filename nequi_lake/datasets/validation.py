@@ -79,11 +79,15 @@ def table_problems(
     yield from _relation_problems(table, parents)
     if not 0 <= table.quarantine_limit <= 1:
         yield f"quarantine_limit is a share from 0 to 1, not {table.quarantine_limit}"
+    if table.quarantine_floor < 0:
+        yield f"quarantine_floor is a number of records, not {table.quarantine_floor}"
     parsed = {*table.columns, *table.parse}
     named = [*table.group_by, *([table.explode] if table.explode else [])]
     yield from (f"group_by or explode names no column: {name}" for name in named if name not in parsed)
     known_files = {file.name for file in readable}
     yield from (f"files= names {name}, which is not among the files" for name in table.files if name not in known_files)
+    if not files:
+        yield "no file of the dataset that can be read feeds it"
     for file in files:
         yield from _origin_problems(table, file)
         yield from _parse_problems(table, file)

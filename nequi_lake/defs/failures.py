@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from nequi_lake.errors import TransientError
-from nequi_lake.lake.check import Check
+from nequi_lake.lake.check import Check, refusals
 from nequi_lake.lake.storage.faults import translate_error
 from nequi_lake.profiling.markdown import plain
 from nequi_lake.profiling.numbers import cut
@@ -77,10 +77,7 @@ def as_markdown(checks: Iterable[Check]) -> str:
 
 def refuse(failed: Iterable[Check], unharmed: str) -> dg.Failure:
     """Return the failure of a run whose checks failed: what, where, and what to do, check by check."""
-    lines = []
-    for check in failed:
-        lines += [f"{check.subject} fails {check.name}: {check.found}", f"  to do: {check.fix}"]
-    return dg.Failure(description="\n".join([*lines, unharmed]), allow_retries=False)
+    return dg.Failure(description="\n".join([*refusals(failed), unharmed]), allow_retries=False)
 
 
 def reason_of_failure(event: dg.DagsterEvent) -> str:

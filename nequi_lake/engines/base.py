@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from nequi_lake.datasets.spec import Dataset, Table
-from nequi_lake.engines.duplicates import Duplicates
+from nequi_lake.engines.contradictions import Contradictions
 from nequi_lake.formats import RawFile
 from nequi_lake.lake.quarantine import finish_quarantine
 from nequi_lake.lake.raw_file import RawFileVersion
@@ -58,7 +58,7 @@ class StagingJob:
         tables: the tables to write, in the dataset's order; a record that is bad for any table is quarantined for all.
         files: raw file name → the kept file.
         release: what the staged tables become.
-        duplicates: records to leave out of a table, or to quarantine, because they repeat or contradict others.
+        contradictions: records to leave out of a table, or to quarantine, because they repeat or contradict others.
         storage: where the lake is.
         scratch: a folder for what waits, in which each part and bucket has its own.
     """
@@ -67,7 +67,7 @@ class StagingJob:
     tables: tuple[Table, ...]
     files: Mapping[str, RawFileVersion]
     release: Release
-    duplicates: Duplicates
+    contradictions: Contradictions
     storage: StorageBackend
     scratch: Path
 
@@ -141,12 +141,14 @@ class Folded:
         files: the data files that it wrote.
         records: records after grouping.
         rows: rows that these must give, counted apart from the table.
+        contradicting: groups whose records give different lists to explode.
     """
 
     table: str
     files: tuple[DataFile, ...]
     records: int
     rows: int
+    contradicting: int
 
 
 class Engine(Protocol):
@@ -207,7 +209,7 @@ def _combine_table(
 ) -> StagedTable:
     feeding = job.dataset.files_of(table)
     accepted = sum(part.accepted.get(table.name, 0) for part in parts)
-    repeated = sum(len(job.duplicates.repeats_in(table, file)) for file in feeding)
+    repeated = sum(len(job.contradictions.repeats_in(table, file)) for file in feeding)
     buckets = [bucket for bucket in folded if bucket.table == table.name]
     records = accepted if table.is_by_record else sum(bucket.records for bucket in buckets)
     files = [file for part in parts for file in part.files.get(table.name, ())]
@@ -223,6 +225,7 @@ def _combine_table(
             expected_rows=accepted if table.is_by_record else sum(bucket.rows for bucket in buckets),
         ),
         files=tuple(sorted(files, key=lambda file: file.path)),
+        contradicting=sum(bucket.contradicting for bucket in buckets),
     )
 
 

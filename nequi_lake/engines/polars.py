@@ -10,7 +10,7 @@ import polars as pl
 
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.engines.base import Bucket, Folded, InProcess, PartResult, StagePart, StagingJob, Workers, run
-from nequi_lake.engines.duplicates import Duplicates
+from nequi_lake.engines.contradictions import Contradictions, disagreeing
 from nequi_lake.engines.files import Spool, TableWriter, prefix
 from nequi_lake.engines.quarantine import QuarantineWriter
 from nequi_lake.engines.records import (
@@ -36,7 +36,7 @@ def stage(
     select: Collection[str],
     release: Release,
     storage: StorageBackend,
-    duplicates: Duplicates | None = None,
+    contradictions: Contradictions | None = None,
 ) -> dict[str, StagedTable]:
     """Write the selected tables under a prefix of the release's run, and the bad records into the quarantine.
 
@@ -48,7 +48,7 @@ def stage(
         select: names of the tables to write; a record that is bad for any table is quarantined for all.
         release: what the staged tables will be.
         storage: where the lake is.
-        duplicates: records to leave out of a table, or to quarantine, because they repeat or contradict others.
+        contradictions: records to leave out of a table, or to quarantine, because they repeat or contradict others.
 
     Returns:
         Table name → what was staged, in the dataset's order.
@@ -62,7 +62,7 @@ def stage(
             tables=tuple(table for table in dataset.tables if table.name in select),
             files=files,
             release=release,
-            duplicates=duplicates or Duplicates(),
+            contradictions=contradictions or Contradictions(),
             storage=storage,
             scratch=scratch,
         )
@@ -95,12 +95,18 @@ class PolarsEngine:
         job, table = bucket.job, bucket.table
         with engine_errors(job.dataset, job.files, job.storage):
             records = pl.scan_parquet(list(bucket.segments), glob=False)
-            after_grouping, rows = _expected(table, records).collect(engine="streaming").row(0)
+            after_grouping, rows, contradicting = _expected(table, records).collect(engine="streaming").row(0)
             writer = TableWriter(job.storage, name=f"fold-{bucket.number:05}")
             made = table.transform(records).select(list(table.columns))
             writer.write(table, made, prefix(job.dataset, table, job.release, job.storage))
             writer.finish()
-            return Folded(table=table.name, files=writer.files(table), records=after_grouping, rows=rows)
+            return Folded(
+                table=table.name,
+                files=writer.files(table),
+                records=after_grouping,
+                rows=rows,
+                contradicting=contradicting,
+            )
 
 
 def _stage_file(part: StagePart) -> PartResult:
@@ -109,8 +115,8 @@ def _stage_file(part: StagePart) -> PartResult:
     scratch = job.scratch / part.name
     scratch.mkdir()
     copies = repaired_copies([file], job.files, storage, scratch).get(file.name, {})
-    repeated = {table: job.duplicates.repeats_in(table, file) for table in job.tables_of(file)}
-    records = read_records(dataset, file, kept, storage, copies, job.duplicates.rules(dataset, file))
+    repeated = {table: job.contradictions.repeats_in(table, file) for table in job.tables_of(file)}
+    records = read_records(dataset, file, kept, storage, copies, job.contradictions.rules(dataset, file))
     writer, counts = TableWriter(storage, name=part.name), Counter[str]()
     prefixes = {table.name: prefix(dataset, table, job.release, storage) for table in repeated}
     spools = {
@@ -149,9 +155,12 @@ def _stage_file(part: StagePart) -> PartResult:
 
 
 def _expected(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:
-    """One row: records after grouping, rows that these must give."""
+    """One row: records after grouping, rows that these must give, groups whose records give different lists."""
     rows_of_record = pl.col(table.explode).list.len().cast(pl.Int64) if table.explode else pl.lit(1, pl.Int64)
-    counted = records.select(RECORD, *table.group_by, rows=rows_of_record)
+    disagree = disagreeing(table) if table.explode else pl.lit(False)
+    counted = records.with_columns(rows=rows_of_record, disagree=pl.lit(False))
     if table.group_by:
-        counted = counted.group_by(table.group_by).agg(pl.col("rows").max())
-    return counted.select(pl.len().cast(pl.Int64), pl.col("rows").sum().cast(pl.Int64))
+        counted = counted.group_by(table.group_by).agg(pl.col("rows").max(), disagree.alias("disagree"))
+    return counted.select(
+        pl.len().cast(pl.Int64), pl.col("rows").sum().cast(pl.Int64), pl.col("disagree").sum().cast(pl.Int64)
+    )

@@ -16,6 +16,7 @@ from nequi_lake.formats.base import (
 )
 from nequi_lake.formats.csv import NULL_TOKENS, CsvFile
 from nequi_lake.formats.json_lines import JsonLinesFile
+from nequi_lake.formats.limit import ShareLimit
 from nequi_lake.formats.opaque import OpaqueFile
 from nequi_lake.formats.structure import Problem, Structure
 
@@ -31,6 +32,7 @@ __all__ = [
     "Problem",
     "RawFile",
     "RepairedFile",
+    "ShareLimit",
     "Structure",
     "ValidatedRecord",
 ]

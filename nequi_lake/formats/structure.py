@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from nequi_lake.formats.limit import ShareLimit
+
 PROBLEMS_SHOWN = 5
 """How many problems of a file are kept; all are counted."""
 
@@ -60,11 +62,11 @@ class Structure:
         """Whether the pass found no problem."""
         return not self.problem_count
 
-    def is_readable(self, limit: float) -> bool:
-        """Whether the file can be read but for its damaged records, and these are within ``limit``, a share 0 to 1."""
+    def is_readable(self, limit: ShareLimit) -> bool:
+        """Whether the file can be read but for its damaged records, these are within the limit, and others are left."""
         if self.is_sound:
             return True
-        return self.problem_count == self.damaged < self.records and self.damaged / self.records <= limit
+        return self.problem_count == self.damaged < self.records and limit.is_kept(self.damaged, self.records)
 
 
 def merge_structures(parts: Mapping[str, Structure]) -> Structure:

@@ -43,10 +43,17 @@ class Check:
         """The name of the table or mart, without its dataset."""
         return self.subject.rpartition(".")[2]
 
-    @property
-    def refusal(self) -> str:
-        """The failure in words: what failed, and what to do."""
-        return f"{self.subject} fails {self.name}: {self.found}\n  to do: {self.fix}"
+
+def refusals(failed: Iterable[Check]) -> list[str]:
+    """Failures in words: what failed, and what to do. What is the same of several tables is said once."""
+    same: dict[tuple[str, str], list[Check]] = {}
+    for check in failed:
+        same.setdefault((check.name, check.found), []).append(check)
+    return [
+        f"{', '.join(check.subject for check in checks)} {'fail' if len(checks) > 1 else 'fails'} {name}: {found}\n"
+        f"  to do: {checks[0].fix}"
+        for (name, found), checks in same.items()
+    ]
 
 
 def run_check(name: str, subject: str, question: Callable[[], str | Check]) -> Check:

@@ -98,13 +98,22 @@ class DataFile:
 
 @dataclass(frozen=True, kw_only=True)
 class StagedTable:
-    """A table's files under a prefix that no reader looks at."""
+    """A table's files under a prefix that no reader looks at.
+
+    Attributes:
+        dataset, table: which table.
+        release: what the files are of.
+        accounting: where the raw records went.
+        files: the files.
+        contradicting: groups of records that differ where all of them must agree; only of what is not published yet.
+    """
 
     dataset: str
     table: str
     release: Release
     accounting: Accounting
     files: tuple[DataFile, ...]
+    contradicting: int = 0
 
     @property
     def name(self) -> str:

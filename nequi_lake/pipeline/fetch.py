@@ -17,7 +17,7 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import AuditError, UsageError
 from nequi_lake.formats import RawFile
 from nequi_lake.lake.catalog.housekeeping import remove_temporary_files
-from nequi_lake.lake.check import Check
+from nequi_lake.lake.check import Check, refusals
 from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart, content_version, sha256_of
@@ -67,7 +67,7 @@ def fetch_and_keep(lake: Lake, dataset: Dataset, source: Source) -> list[RawFile
     with fetched_files(lake, dataset, source) as files:
         zone = RawZone(lake.storage)
         kept = [zone.keep(dataset, file) for file in files]
-        refused = [check.refusal for check in structure_checks(dataset, files).values() if check.refuses]
+        refused = refusals(check for check in structure_checks(dataset, files).values() if check.refuses)
         if refused:
             raise AuditError("\n".join(refused), where=dataset.name)
         return kept

@@ -15,7 +15,7 @@ from nequi_lake.datasets.spec import Dataset, ReleaseGroup
 from nequi_lake.engines.files import discard
 from nequi_lake.errors import AuditError
 from nequi_lake.lake.catalog.housekeeping import remove_orphans
-from nequi_lake.lake.check import Check, write_record
+from nequi_lake.lake.check import Check, refusals, write_record
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.release import PublishedTable, Release, StagedTable
 from nequi_lake.lake.storage.base import Lock
@@ -99,7 +99,7 @@ class StagedGroup:
             write_record(self.lake.storage, self.dataset.name, run_id, checks)
         if failed:
             unharmed = f"Nothing of {self.title} was published; what readers see of it is as it was."
-            raise AuditError("\n".join([*(check.refusal for check in failed), unharmed]))
+            raise AuditError("\n".join([*refusals(failed), unharmed]))
 
     def commit(self, name: str) -> PublishedTable:
         """Publish one relation, unless it is published already.

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from nequi_lake.datasets.checks import UNIQUE_KEY
+from nequi_lake.datasets.checks import COLUMNS_AND_TYPES, FOREIGN_KEYS, UNIQUE_KEY
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.datasets.trial import try_out
-from nequi_lake.engines.duplicates import find_duplicates
+from nequi_lake.engines.contradictions import Contradictions, find_contradictions
 from nequi_lake.engines.files import discard
 from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.engines.polars import stage
@@ -109,26 +109,33 @@ def _stage_and_audit(
 ) -> tuple[Staged, list[Check]]:
     """Stage the missing tables, and audit them with the kept ones.
 
-    Where keys repeat, the records behind it are looked for, and the tables are staged again without them. Where only
-    some tables are staged, repeated keys of the others would go unseen, so the search comes first.
+    Where rows contradict each other, refer to none, or break a rule, the records behind them are looked for, and the
+    tables are staged again without them. Where only some tables are staged, contradictions in the others would go
+    unseen, so the search comes first.
     """
     names: Collection[str] = plan.missing
     if not names:
         return {}, audit(dataset, plan.kept, plan.current, lake.storage)
     release = plan.release
-    duplicates = find_duplicates(dataset, files, lake.storage) if len(names) < len(dataset.tables) else None
+    found = find_contradictions(dataset, files, lake.storage) if len(names) < len(dataset.tables) else None
     while True:
         log.info("%s: staging %s", dataset.name, ", ".join(names))
-        staged = stage(dataset, files, names, release, lake.storage, duplicates)
+        staged = stage(dataset, files, names, release, lake.storage, found)
         try:
             log.info("%s: auditing %s", dataset.name, ", ".join([*plan.kept, *staged]))
             checks = audit(dataset, {**plan.kept, **staged}, plan.current, lake.storage)
-            if duplicates or all(check.passed for check in checks if check.name == UNIQUE_KEY):
+            if found or all(check.passed for check in checks if check.name in _BY_CONTRADICTIONS):
                 return staged, checks
-            log.info("%s: keys repeat; looking for the records behind it", dataset.name)
-            duplicates = find_duplicates(dataset, files, lake.storage)
+            log.info("%s: looking for the records behind rows that cannot be published", dataset.name)
+            found = find_contradictions(dataset, files, lake.storage)
+            if found == Contradictions():
+                return staged, checks
         except BaseException:
             discard(dataset, staged, lake.storage)
             raise
         discard(dataset, staged, lake.storage)
         release = replace(release, run_id=attempt_id(release.run_id.rsplit("-", 1)[-1]))
+
+
+_BY_CONTRADICTIONS = frozenset({UNIQUE_KEY, FOREIGN_KEYS, COLUMNS_AND_TYPES})
+"""Checks that fail where records contradict each other, refer to none, or give a row that breaks its contract."""

@@ -61,8 +61,8 @@ def alerts(table: Relation, published: PublishedTable, columns: Sequence[ColumnP
     return sorted(found, key=lambda alert: not alert.serious)
 
 
-def _over_limit(column: ColumnProfile, _: Column) -> str | None:
-    if column.missing_share > column.null_limit:
+def _over_limit(column: ColumnProfile, declared: Column) -> str | None:
+    if not declared.missing_limit.is_kept(column.missing, column.missing + column.count):
         return f"{share_text(column.missing_share)} of at most {share_text(column.null_limit)}"
     return None
 

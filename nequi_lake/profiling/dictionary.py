@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from nequi_lake.datasets.constraints import BY_RECORD, BY_TYPE, Kind, describe
 from nequi_lake.datasets.contract import Column
 from nequi_lake.datasets.spec import Dataset, Relation
-from nequi_lake.formats import RawFile
+from nequi_lake.formats import RawFile, ShareLimit
 from nequi_lake.formats.types import sql_type, used_types
 from nequi_lake.profiling import diagram
 
@@ -113,13 +113,15 @@ def _types(entries: Iterable[_DatasetEntry]) -> list[tuple[str, str, str, str]]:
     ]
 
 
+def _limit(limit: ShareLimit) -> str:
+    floor = f", and more than {limit.floor:,}" if limit.share and limit.floor else ""
+    return f"{100 * limit.share:.4g} % bad records in a file{floor}"
+
+
 def _about(dataset: Dataset) -> _DatasetEntry:
     return _DatasetEntry(
         dataset=dataset,
-        tables=[
-            _tell(dataset, table, {"Refused above": f"{100 * table.quarantine_limit:.4g} % bad records in a file"})
-            for table in dataset.tables
-        ],
+        tables=[_tell(dataset, table, {"Refused above": _limit(table.limit)}) for table in dataset.tables],
         marts=[_tell(dataset, mart, {}) for mart in dataset.marts],
         files=[_file(file) for file in dataset.files],
         dropped=[(file.name, column, why) for file in dataset.files for column, why in file.dropped.items()],

@@ -22,12 +22,14 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.rules import rules_of_rows
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.lake.check import Check
+from nequi_lake.lake.quarantine import broken_rules, quarantined_records
 from nequi_lake.lake.read.scan import scan_files
 from nequi_lake.lake.release import StagedTable
 from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.quality.keys import KeyQueries, key_queries
 
 _SHOWN = 5
+_RULES_SHOWN = 3
 
 
 def audit(
@@ -137,10 +139,10 @@ class _TableAudit:
             count = missing.get(name, 0)
             if column.nullable:
                 numbers[f"{name}: missing share, limit {column.null_limit:.2%}"] = count / rows if rows else 0.0
-            if count > column.null_limit * rows:
+            if not column.missing_limit.is_kept(count, rows):
                 problems.append(
-                    f"{name} is missing in {count / rows:.2%} of {rows:,} rows, the limit is {column.null_limit:.2%} "
-                    f"(column {', '.join(column.raw_columns)} of {self._sources})"
+                    f"{name} is missing in {count:,} of {rows:,} rows ({count / rows:.2%}); "
+                    f"{column.missing_limit.words(rows)} (column {', '.join(column.raw_columns)} of {self._sources})"
                 )
         return self._answer(
             NULL_LIMITS,
@@ -171,6 +173,8 @@ class _TableAudit:
             for name, (count, examples) in twice.items()
             if count
         ]
+        if self.staged.contradicting:
+            problems.append(f"the records of {self.staged.contradicting:,} rows differ in what is made of them")
         return self._answer(
             UNIQUE_KEY,
             problems,
@@ -199,23 +203,31 @@ class _TableAudit:
         )
 
     def _quarantine_limit(self) -> Check:
-        limit = self.dataset.table(self.table.name).quarantine_limit
-        problems, numbers = [], dict[str, int | float | str](limit=limit)
+        table = self.dataset.table(self.table.name)
+        problems, numbers = [], dict[str, int | float | str](limit=table.quarantine_limit)
         for name, file in self.staged.accounting.files.items():
-            share = file.quarantined / file.records if file.records else 0.0
             numbers[f"{name}: quarantined"] = file.quarantined
-            if share > limit:
+            if file.quarantined and file.quarantined == file.records:
+                problems.append(f"all {file.records:,} records of {name} are bad: {self._broken_rules(name)}")
+            elif not table.limit.is_kept(file.quarantined, file.records):
                 problems.append(
-                    f"{file.quarantined:,} of {file.records:,} records of {name} ({share:.2%}) are bad, "
-                    f"the limit is {limit:.2%}"
+                    f"{file.quarantined:,} of {file.records:,} records of {name} "
+                    f"({file.quarantined / file.records:.2%}) are bad; {table.limit.words(file.records)}: "
+                    f"{self._broken_rules(name)}"
                 )
         return self._answer(
             QUARANTINE_LIMIT,
             problems,
-            f"{self.staged.accounting.quarantined:,} records quarantined, the limit is {limit:.2%} of a file",
+            f"{self.staged.accounting.quarantined:,} records quarantined, the limit is "
+            f"{100 * table.quarantine_limit:.4g}% of a file",
             numbers,
             f"See which records, and why: nequi-lake quarantine {self.staged.name} --run {self.staged.release.run_id}",
         )
+
+    def _broken_rules(self, file: str) -> str:
+        """The rules that most of a file's records in the quarantine break, with an example of each."""
+        records = quarantined_records(self.storage, self.dataset.name, self.staged.release.run_id, file)
+        return "; ".join(map(str, broken_rules(records, _RULES_SHOWN)))
 
     def _rows_accounted_for(self, rows: int) -> Check:
         account = self.staged.accounting

@@ -7,26 +7,26 @@ quarantine.
 
 from __future__ import annotations
 
-from nequi_lake.formats import Structure
+from nequi_lake.formats import ShareLimit, Structure
 from nequi_lake.lake.check import Check
 
 FILE_STRUCTURE = "file_structure"
 
 
-def structure_check(subject: str, structure: Structure, limit: float) -> Check:
+def structure_check(subject: str, structure: Structure, limit: ShareLimit) -> Check:
     """Return the check of a file.
 
     Args:
         subject: the file, ``<dataset>/<file>``.
         structure: what the structure pass found.
-        limit: the share of records, 0 to 1, that may be damaged: up to it they are a warning.
+        limit: how many records may be damaged: up to it they are a warning.
     """
     is_readable = structure.is_readable(limit)
     found = f"{structure.records:,} records on {structure.lines:,} lines"
     if structure.damaged:
         share = structure.damaged / structure.records
         found = f"{structure.damaged:,} of {structure.records:,} records ({share:.2%}) cannot be read"
-        found += " and go to the quarantine" if is_readable else f", the limit is {limit:.2%}"
+        found += " and go to the quarantine" if is_readable else f"; {limit.words(structure.records)}"
     if structure.problems:
         shown = "; ".join(map(str, structure.problems))
         more = structure.problem_count - len(structure.problems)
@@ -42,7 +42,7 @@ def structure_check(subject: str, structure: Structure, limit: float) -> Check:
             "lines": structure.lines,
             "problems": structure.problem_count,
             "damaged_records": structure.damaged,
-            "damaged_share_allowed": limit,
+            "damaged_share_allowed": limit.share,
         },
         fix="Get the file again from its publisher, or fix it there; if its layout changed on purpose, change the "
         "dataset's declaration.",

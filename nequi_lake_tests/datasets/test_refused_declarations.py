@@ -16,7 +16,7 @@ from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.spec import RESERVED, Dataset, Table
 from nequi_lake.datasets.trial import try_out
 from nequi_lake.errors import DeclarationError
-from nequi_lake.formats import CsvFile, JsonLinesFile, RawFile
+from nequi_lake.formats import CsvFile, JsonLinesFile, OpaqueFile, RawFile
 from nequi_lake.lake.settings import Settings
 
 KEY = dy.Int64(primary_key=True, description="Number of the shop.", metadata=column_meta(unit="id", source="shop"))
@@ -101,6 +101,10 @@ WRONG: dict[str, tuple[Callable[[], Dataset], str]] = {
     "an origin that is not there": (
         lambda: shops(column(dy.String, derived_from=["valu"]), parse={"value": pl.col("value")}),
         "column value comes from valu",
+    ),
+    "a table that no file feeds": (
+        lambda: shops(file=OpaqueFile(name="shops.xlsx", description="Shops.")),
+        "no file of the dataset that can be read feeds it",
     ),
     "sessions by no column": (
         lambda: shops(

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import strategies as st
 
 from nequi_lake import Lake
-from nequi_lake.engines.duplicates import find_duplicates
+from nequi_lake.engines.contradictions import find_contradictions
 from nequi_lake.engines.polars import stage
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.release import Accounting, Release
@@ -75,7 +75,7 @@ def test_records_of_one_key_that_differ_are_put_aside(shop: Shop) -> None:
     assert shop.run("1,7,Cali,10", "2,8,,20", "1,7,Cali,11", "3,9,Pasto,5").success
     assert shop.rows("orders") == [(2, 8, 20.0), (3, 9, 5.0)]
     assert shop.rows("clients") == [(8, None), (9, "Pasto")]
-    told = "orders.order: other records have the same and differ in other values"
+    told = "orders.order: other records have the same and differ in usd"
     assert shop.put_aside() == [(2, told, "1"), (4, told, "1")]
     assert shop.account("orders").merged == shop.account("clients").merged == 0
     assert shop.account("clients").quarantined == 2
@@ -128,7 +128,7 @@ def test_papers_that_contradict_each_other_are_put_aside_with_their_citations(
     assert materialize("cite_sum").success
     assert lake.sql("SELECT count(*) FROM cite_sum.papers WHERE paper_id = '1'").to_pylist()[0]["count_star()"] == 0
     bad = newest_quarantine(lake.storage, *lake.declared("cite_sum.citations")).collect().to_dicts()
-    told = "papers.paper_id: other records have the same and differ in other values"
+    told = "papers.paper_id: other records have the same and differ in src"
     assert [(row["file"], row["line"], row["rule"]) for row in bad] == [
         ("train.json", n, told) for n in (691, 692, 693)
     ]
@@ -183,8 +183,8 @@ def test_random_repeats_are_merged_or_put_aside(records: list[Order], at_once: i
         lines = [",".join("" if value is None else str(value) for value in record) for record in records]
         files = {"orders.csv": kept_file(dataset, folder, orders_csv(lines))}
         release = Release(id="r", run_id="run", raw_version="v", tables=("clients", "orders"))
-        duplicates = find_duplicates(dataset, files, storage)
-        staged = stage(dataset, files, release.tables, release, storage, duplicates)
+        contradictions = find_contradictions(dataset, files, storage)
+        staged = stage(dataset, files, release.tables, release, storage, contradictions)
         rows = {
             table: Counter(row for path in staged[table].paths for row in pl.read_parquet(path).rows())
             for table in release.tables

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from nequi_lake.engines.base import InProcess, PartResult, StagePart, StagingJob, Workers, run
-from nequi_lake.engines.duplicates import Duplicates
+from nequi_lake.engines.contradictions import Contradictions
 from nequi_lake.engines.polars import PolarsEngine
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.release import Release, StagedTable
@@ -52,7 +52,7 @@ def job(files: dict[str, RawFileVersion], lake: Path, scratch: Path) -> StagingJ
         tables=CITE_SUM.tables,
         files=files,
         release=Release(id="r", run_id="run", raw_version="v", tables=tuple(t.name for t in CITE_SUM.tables)),
-        duplicates=Duplicates(),
+        contradictions=Contradictions(),
         storage=open_storage(Settings.from_env({"NEQUI_LAKE_URI": str(lake)})),
         scratch=scratch,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nequi_lake.formats import CsvFile, JsonLinesFile, OpaqueFile, RawFile, Structure
+from nequi_lake.formats import CsvFile, JsonLinesFile, OpaqueFile, RawFile, ShareLimit, Structure
 
 CSV = CsvFile(name="orders.csv", description="Orders.", columns=("id", "text", "price"))
 HEADER = "id,text,price\n"
@@ -295,14 +295,14 @@ def test_bad_json_lines_are_counted_and_the_first_of_them_shown(path: Path) -> N
 
 
 def test_a_file_without_a_sound_record_does_not_load_whatever_the_limit(path: Path) -> None:
-    assert not look(path, CSV, HEADER + "1,a\n" * 8).is_readable(1)
-    assert look(path, CSV, HEADER + "1,a\n" * 8 + "1,a,2\n").is_readable(1)
+    assert not look(path, CSV, HEADER + "1,a\n" * 8).is_readable(ShareLimit(1))
+    assert look(path, CSV, HEADER + "1,a\n" * 8 + "1,a,2\n").is_readable(ShareLimit(1))
 
 
 @pytest.mark.parametrize("content", ["", HEADER, "id,text\n1,a\n", WEB_PAGE], ids=["empty", "header", "other", "page"])
 def test_what_is_wrong_with_the_whole_file_is_no_damaged_record(path: Path, content: str) -> None:
     structure = look(path, CSV, content)
-    assert not structure.is_readable(1)
+    assert not structure.is_readable(ShareLimit(1))
 
 
 ROW = "1,some words to fill a line,2\n"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from nequi_lake.formats import ShareLimit
 from nequi_lake.quality.structure import FILE_STRUCTURE, structure_check
 from nequi_lake_tests.formats.test_inspect import CSV, HEADER, WEB_PAGE, look
 
-LIMIT = 0.01
+LIMIT = ShareLimit(0.01)
 
 
 @pytest.fixture
@@ -31,11 +32,11 @@ def test_more_damaged_records_than_the_limit_fail_the_check_with_lines_reasons_a
     check = structure_check("shop/orders.csv", structure, LIMIT)
     assert (check.passed, check.warns, check.refuses) == (False, False, True)
     assert check.found.startswith(
-        "8 of 799 records (1.00%) cannot be read, the limit is 1.00%: line 2: 2 fields where the header has 3"
+        "8 of 799 records (1.00%) cannot be read; at most 7 may be (1%): line 2: 2 fields where the header has 3"
     )
     assert "line 6: " in check.found
     assert check.found.endswith("; and 3 more")
-    assert (check.numbers["damaged_records"], check.numbers["damaged_share_allowed"]) == (8, LIMIT)
+    assert (check.numbers["damaged_records"], check.numbers["damaged_share_allowed"]) == (8, 0.01)
     assert "Get the file again" in check.fix
 
 
@@ -53,4 +54,4 @@ def test_a_problem_of_the_whole_file_is_reported_without_a_line(path: Path) -> N
 
 @pytest.mark.parametrize("content", ["", HEADER, "id,text\n1,a\n", WEB_PAGE], ids=["empty", "header", "other", "page"])
 def test_what_is_wrong_with_the_whole_file_is_refused_whatever_the_limit(path: Path, content: str) -> None:
-    assert structure_check("shop/orders.csv", look(path, CSV, content), 1).refuses
+    assert structure_check("shop/orders.csv", look(path, CSV, content), ShareLimit(1)).refuses

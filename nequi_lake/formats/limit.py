@@ -1,0 +1,34 @@
+"""A limit on a share of things, counted in whole things."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, order=True)
+class ShareLimit:
+    """How many of a number of records or rows may be bad or missing.
+
+    Attributes:
+        share: of them, 0 to 1.
+        floor: how many may be in any case, as a share of a few is less than one. With a share of 0 it counts for
+            nothing: none may be.
+    """
+
+    share: float
+    floor: int = 1
+
+    def allowed(self, count: int) -> int:
+        """How many of ``count`` may be. Counted in decimals, so that a limit that is met exactly is met."""
+        if not self.share:
+            return 0
+        return max(min(self.floor, count), int(Decimal(str(self.share)) * count))
+
+    def is_kept(self, bad: int, count: int) -> bool:
+        """Whether ``bad`` of ``count`` are within the limit, and some are left."""
+        return bad == 0 or bad <= self.allowed(count)
+
+    def words(self, count: int) -> str:
+        """The limit in words."""
+        return f"at most {self.allowed(count):,} may be ({100 * self.share:.4g}%)"
