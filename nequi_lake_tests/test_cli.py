@@ -67,9 +67,9 @@ def test_a_failed_run_says_what_where_limit_and_what_to_do(shell: Shell, inbox: 
     write_motor(inbox, motor_rows(17, 10, pm="hot"))
     code, _, err = shell("run", "electric_motor")
     assert code == 1
-    assert "electric_motor.measurements fails quarantine_limit: 10 of 10 records of measures_v2.csv (100.00%)" in err
-    assert "the limit is 1.00%" in err
-    assert "to do: See which records, and why: nequi-lake quarantine electric_motor.measurements" in err
+    assert "electric_motor.measurements fail quarantine_limit: all 10 records of measures_v2.csv are bad" in err
+    assert "such as line 2 of measures_v2.csv" in err
+    assert "to do: See which records, and why: nequi-lake quarantine electric_motor.sessions" in err
     assert "Traceback" not in err
     assert "Stack Trace" not in err
     assert "FAILED" in err

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,6 +36,9 @@ def run(
     replace_with_sample: Annotated[
         bool, typer.Option("--replace-with-sample", help="Let the sample take the place of data from another source.")
     ] = False,
+    accept_volume: Annotated[
+        bool, typer.Option("--accept-volume", help="Publish though a table lost or gained more than it allows.")
+    ] = False,
 ) -> None:
     """Fetch, keep, stage, audit, publish and profile."""
     started = time.monotonic()
@@ -50,7 +53,11 @@ def run(
     if sys.stderr.isatty():
         progress.show_on(os.fdopen(os.dup(sys.stderr.fileno()), "w"))
     settings = Settings.from_env()
-    settings = replace(settings, sample_replaces=settings.sample_replaces or replace_with_sample)
+    settings = replace(
+        settings,
+        sample_replaces=settings.sample_replaces or replace_with_sample,
+        volume_accepted=settings.volume_accepted or accept_volume,
+    )
     lake, source = Lake(settings), open_source(settings)
     say(f"Lake {settings.uri}, filled from {source.describe()}")
     broken = declarations().broken
@@ -235,9 +242,17 @@ def rollback(
 def maintain(
     datasets: DatasetsArgument = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")] = False,
+    remove_undeclared: Annotated[
+        bool, typer.Option("--remove-undeclared", help="Remove tables that are declared no longer, for good.")
+    ] = False,
+    remove_raw: Annotated[
+        bool, typer.Option("--remove-raw", help="Remove raw versions older than 7 days that no kept release needs.")
+    ] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Remove old releases, and the files that no kept release needs."""
+    """Remove old releases, and the files that no kept release needs; list what nothing declares or needs."""
+    from nequi_lake.datasets import declarations
+    from nequi_lake.lake.catalog.leftovers import RAW_VERSION, TABLE, leftovers, remove_leftover
     from nequi_lake.lake.catalog.maintenance import maintain_all
     from nequi_lake.lake.read.reader import Lake
 
@@ -253,6 +268,15 @@ def maintain(
         ],
         form,
     )
+    options = {TABLE: ("--remove-undeclared", remove_undeclared), RAW_VERSION: ("--remove-raw", remove_raw)}
+    for left in leftovers(lake.datasets, declarations().broken, lake.catalog, lake.storage):
+        option, is_asked = options[left.kind]
+        if datasets and left.dataset not in datasets:
+            continue
+        if is_asked and not dry_run:
+            remove_leftover(left, lake.catalog, lake.storage)
+        verdict = "would be removed" if is_asked and dry_run else "removed" if is_asked else f"{option} removes it"
+        say(f"{left}, {left.size_bytes:,} bytes: {verdict}")
     if dry_run:
         say("This would go; nothing was changed")
     result.raise_if_failed()
@@ -331,6 +355,27 @@ def _summary(lake: Lake, datasets: Sequence[str]) -> None:
     rows = _table_rows(table for name in datasets for table in lake.tables_of(lake.datasets[name]).values())
     if rows:
         print_rows(rows, Format.TABLE)
+    for name in datasets:
+        for warning in _warnings(lake, lake.datasets[name]):
+            say(warning)
+
+
+def _warnings(lake: Lake, dataset: Dataset) -> Iterator[str]:
+    """What a person should look at in what readers see of a dataset."""
+    from nequi_lake.lake.check import read_record
+
+    put_aside: dict[str, tuple[int, str]] = {}
+    for table in lake.tables_of(dataset).values():
+        published = table.published
+        for check in read_record(lake.storage, dataset.name, published.release.run_id, published.table):
+            if check.warns:
+                yield f"{check.subject}: {check.name} warns: {check.found}"
+        for file, account in published.accounting.files.items():
+            if account.quarantined:
+                put_aside[file] = (account.quarantined, published.name)
+    for file, (count, name) in put_aside.items():
+        look = f"nequi-lake quarantine {name} --summary"
+        yield f"{dataset.name}: {count:,} records of {file} are in the quarantine: {look}"
 
 
 def _dagster_home() -> None:

@@ -14,6 +14,7 @@ UNIQUE_KEY = "unique_key"
 FOREIGN_KEYS = "foreign_keys"
 QUARANTINE_LIMIT = "quarantine_limit"
 ROWS_ACCOUNTED_FOR = "rows_accounted_for"
+VOLUME = "volume"
 
 RELATION_CHECKS: Mapping[str, str] = MappingProxyType(
     {
@@ -22,6 +23,8 @@ RELATION_CHECKS: Mapping[str, str] = MappingProxyType(
         NULL_LIMITS: "No column misses more values than its limit.",
         UNIQUE_KEY: "No two rows have the same key.",
         FOREIGN_KEYS: "Every reference is the key of a row of the parent table in the same release.",
+        VOLUME: "The table is about as large and as full as in the release before; a warning unless it is declared "
+        "to block.",
     }
 )
 """Check name → what it asks, of every relation."""

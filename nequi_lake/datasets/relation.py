@@ -49,6 +49,25 @@ class Partition:
         return column.dt.year().alias(self.name) if self.by_year else column
 
 
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """How much a relation may change from a release to the next before the check ``volume`` speaks up.
+
+    Attributes:
+        lost: share of the rows, 0 to 1, that may be gone.
+        grown: how many times the rows there may be.
+        partitions_lost: share of the partitions, 0 to 1, that may be gone.
+        emptier: by how much the share of missing values over all columns may rise, 0 to 1.
+        blocks: whether more than that is refused, and not only a warning.
+    """
+
+    lost: float = 0.2
+    grown: float = 5.0
+    partitions_lost: float = 0.0
+    emptier: float = 0.1
+    blocks: bool = False
+
+
 class Source(NamedTuple):
     """A raw file or relation that a relation is made from.
 
@@ -72,12 +91,14 @@ class Relation(ABC):
         description: what it holds.
         contract: its one schema.
         partition_by: how it is cut into folders, if it is.
+        volume: how much it may change from a release to the next.
     """
 
     name: str
     description: str
     contract: type[dy.Schema]
     partition_by: Partition | None = None
+    volume: Volume = Volume()
 
     zone: ClassVar[str]
     """The zone of the lake in which it is."""

@@ -6,7 +6,7 @@ Frozen values that say WHAT; nothing here reads or writes, and nothing here know
 from __future__ import annotations
 
 from nequi_lake.datasets.dataset import ColumnOrigin, Dataset, ReleaseGroup
-from nequi_lake.datasets.relation import RAW_ZONE, Mart, Partition, Relation, Source, Table, Transform, identity
+from nequi_lake.datasets.relation import RAW_ZONE, Mart, Partition, Relation, Source, Table, Transform, Volume, identity
 from nequi_lake.datasets.validation import INDEX, RESERVED
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "Source",
     "Table",
     "Transform",
+    "Volume",
     "identity",
 ]

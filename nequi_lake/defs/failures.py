@@ -70,7 +70,7 @@ def as_markdown(checks: Iterable[Check]) -> str:
     """Checks of a table as Markdown: what each found, the number beside its limit."""
     lines = ["| check | | found |", "|---|---|---|"]
     for check in checks:
-        verdict = "passed" if check.passed else "FAILED"
+        verdict = "passed" if check.passed else "warns" if check.warns else "FAILED"
         lines.append(f"| {plain(check.name)} | {verdict} | {plain(cut(check.found, _FOUND_SHOWN))} |")
     return "\n".join(lines)
 

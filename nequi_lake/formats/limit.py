@@ -31,4 +31,6 @@ class ShareLimit:
 
     def words(self, count: int) -> str:
         """The limit in words."""
+        if not self.share:
+            return "none may be"
         return f"at most {self.allowed(count):,} may be ({100 * self.share:.4g}%)"

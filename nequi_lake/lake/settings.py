@@ -33,6 +33,7 @@ class Settings:
         sample_scale: share of the full Kaggle size that the sample has, 0.0001 to 100.
         sample_seed: seed of the sample.
         sample_replaces: whether a sample may take the place of data from another source.
+        volume_accepted: whether a change of volume that a table refuses is right this time.
         catalog: ``sql``, or ``glue`` for the Glue Data Catalog of AWS.
         catalog_uri: SQLAlchemy URL of the ``sql`` catalog's database.
         encryption: how objects on S3 are encrypted: ``AES256``, the ARN of a KMS key, or ``none``.
@@ -50,6 +51,7 @@ class Settings:
     sample_scale: float = 0.01
     sample_seed: int = 1
     sample_replaces: bool = False
+    volume_accepted: bool = False
     catalog: str = "sql"
     catalog_uri: str = ""
     encryption: str = "AES256"
@@ -95,6 +97,7 @@ class Settings:
             sample_scale=_number(env, "NEQUI_LAKE_SAMPLE_SCALE", cls.sample_scale, float, 0.0001, 100),
             sample_seed=_number(env, "NEQUI_LAKE_SAMPLE_SEED", cls.sample_seed, int, 0, 2**31),
             sample_replaces=_matching(env, "NEQUI_LAKE_SAMPLE_REPLACES", "off", "on|off", "on or off") == "on",
+            volume_accepted=_matching(env, "NEQUI_LAKE_VOLUME_ACCEPTED", "off", "on|off", "on or off") == "on",
             catalog=catalog,
             catalog_uri=catalog_uri,
             encryption=_matching(

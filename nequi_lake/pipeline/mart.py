@@ -62,7 +62,7 @@ def stage_mart(
             log.info("%s: %s", title, "making and auditing" if plan.missing else "auditing")
             staged = {name: make(dataset, mart, content, plan.release, lake.storage) for name in plan.missing}
             try:
-                return staged, audit(dataset, {**plan.kept, **staged}, parents, lake.storage)
+                return staged, audit(dataset, {**plan.kept, **staged}, parents, lake.storage, plan.before)
             except BaseException:
                 discard(dataset, staged, lake.storage)
                 raise

@@ -19,6 +19,7 @@ from nequi_lake.lake.check import Check, refusals, write_record
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.release import PublishedTable, Release, StagedTable
 from nequi_lake.lake.storage.base import Lock
+from nequi_lake.quality.audit import Before
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +52,14 @@ class StagePlan:
         missing: names of the relations to stage.
         kept: published relations that are audited again as they are.
         current: published relations that have the release already, to be referenced.
+        before: what readers see now, to be compared with.
     """
 
     release: Release
     missing: Sequence[str]
     kept: Staged
     current: Staged
+    before: Before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +194,18 @@ def stage_group(
     missing = [name for name in selected if name not in current]
     if not missing:
         log.info("%s: nothing to publish, release %s is already published", title, release.id)
-    staged, checks = stage_and_audit(StagePlan(release=release, missing=missing, kept=kept, current=current))
+    staged, checks = stage_and_audit(
+        StagePlan(
+            release=release,
+            missing=missing,
+            kept=kept,
+            current=current,
+            before=Before(
+                relations={name: table for name, table in newest.items() if table},
+                accepted=lake.settings.volume_accepted,
+            ),
+        )
+    )
     releases = {name: table.release.id for name, table in {**kept, **staged}.items()}
     return StagedGroup(
         lake=lake,

@@ -115,7 +115,7 @@ def _stage_and_audit(
     """
     names: Collection[str] = plan.missing
     if not names:
-        return {}, audit(dataset, plan.kept, plan.current, lake.storage)
+        return {}, audit(dataset, plan.kept, plan.current, lake.storage, plan.before)
     release = plan.release
     found = find_contradictions(dataset, files, lake.storage) if len(names) < len(dataset.tables) else None
     while True:
@@ -123,7 +123,7 @@ def _stage_and_audit(
         staged = stage(dataset, files, names, release, lake.storage, found)
         try:
             log.info("%s: auditing %s", dataset.name, ", ".join([*plan.kept, *staged]))
-            checks = audit(dataset, {**plan.kept, **staged}, plan.current, lake.storage)
+            checks = audit(dataset, {**plan.kept, **staged}, plan.current, lake.storage, plan.before)
             if found or all(check.passed for check in checks if check.name in _BY_CONTRADICTIONS):
                 return staged, checks
             log.info("%s: looking for the records behind rows that cannot be published", dataset.name)

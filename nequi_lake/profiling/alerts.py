@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nequi_lake.datasets.contract import Column
 from nequi_lake.datasets.spec import Relation
+from nequi_lake.lake.check import Check
 from nequi_lake.lake.release import PublishedTable
 from nequi_lake.profiling.numbers import NAMES, count_text, cut, number_text, share_text
 from nequi_lake.profiling.profile import ColumnProfile
@@ -37,7 +38,9 @@ class Alert:
     columns: tuple[tuple[str, str], ...] = ()
 
 
-def alerts(table: Relation, published: PublishedTable, columns: Sequence[ColumnProfile]) -> list[Alert]:
+def alerts(
+    table: Relation, published: PublishedTable, columns: Sequence[ColumnProfile], checks: Sequence[Check] = ()
+) -> list[Alert]:
     """The alerts of a published table, the serious ones first; one for all columns that have the same."""
     found = []
     account = published.accounting
@@ -53,6 +56,9 @@ def alerts(table: Relation, published: PublishedTable, columns: Sequence[ColumnP
                 f"({share_text(share)}) were put aside. To see which, and why: nequi-lake quarantine {published.name}",
             )
         )
+    for check in checks:
+        if check.warns:
+            found.append(Alert(kind=check.name.replace("_", " ").capitalize(), serious=True, text=check.found))
     if published.rows:
         for kind, serious, text, look in _LOOKS:
             figures = [(c.column, figure) for c in columns if (figure := look(c, table.columns[c.column]))]

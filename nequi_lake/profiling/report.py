@@ -141,7 +141,7 @@ def report(
         overview=_overview(table),
         columns=profile,
         checks=checks,
-        alerts=alerts(table.table, table.published, profile),
+        alerts=alerts(table.table, table.published, profile, checks),
         changes=changes(before, table.published.rows, profile) if before else None,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 import pyarrow as pa
@@ -16,6 +16,7 @@ from nequi_lake.datasets.checks import (
     QUARANTINE_LIMIT,
     ROWS_ACCOUNTED_FOR,
     UNIQUE_KEY,
+    VOLUME,
 )
 from nequi_lake.datasets.constraints import describe
 from nequi_lake.datasets.contract import arrow_schema
@@ -24,16 +25,37 @@ from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.lake.check import Check
 from nequi_lake.lake.quarantine import broken_rules, quarantined_records
 from nequi_lake.lake.read.scan import scan_files
-from nequi_lake.lake.release import StagedTable
+from nequi_lake.lake.release import PublishedTable, StagedTable
 from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.quality.keys import KeyQueries, key_queries
+from nequi_lake.quality.volume import volume_check
 
 _SHOWN = 5
 _RULES_SHOWN = 3
 
 
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What a release is compared with.
+
+    Attributes:
+        relations: what readers see of each relation that was published, by name.
+        accepted: whether a person said that a change of its volume is right.
+    """
+
+    relations: Mapping[str, PublishedTable] = field(default_factory=dict)
+    accepted: bool = False
+
+
+NOTHING_BEFORE = Before()
+
+
 def audit(
-    dataset: Dataset, tables: Mapping[str, StagedTable], parents: Mapping[str, StagedTable], storage: StorageBackend
+    dataset: Dataset,
+    tables: Mapping[str, StagedTable],
+    parents: Mapping[str, StagedTable],
+    storage: StorageBackend,
+    before: Before = NOTHING_BEFORE,
 ) -> list[Check]:
     """Check each table against its contract.
 
@@ -43,6 +65,7 @@ def audit(
         parents: published tables of the same release, or of that which a mart is made from, that foreign keys may be
             checked against.
         storage: where the files are.
+        before: what readers see now.
     """
     if not tables:
         return []
@@ -52,7 +75,7 @@ def audit(
             check
             for table in dataset.relations
             if table.name in tables
-            for check in _TableAudit(dataset, table, tables[table.name], known, storage, keys).run()
+            for check in _TableAudit(dataset, table, tables[table.name], known, storage, keys, before).run()
         ]
 
 
@@ -64,6 +87,7 @@ class _TableAudit:
     known: Mapping[str, StagedTable]
     storage: StorageBackend
     keys: KeyQueries
+    before: Before
 
     def run(self) -> Iterator[Check]:
         footers = [self._footer(path) for path in self.staged.paths]
@@ -73,6 +97,7 @@ class _TableAudit:
             UNIQUE_KEY: self._unique_key,
             FOREIGN_KEYS: self._foreign_keys,
             QUARANTINE_LIMIT: self._quarantine_limit,
+            VOLUME: lambda: self._volume(footers),
             ROWS_ACCOUNTED_FOR: lambda: self._rows_accounted_for(sum(footer.num_rows for footer in footers)),
         }
         yield from (answers[name]() for name in self.table.checks)
@@ -133,7 +158,7 @@ class _TableAudit:
 
     def _null_limits(self, footers: list[pq.FileMetaData]) -> Check:
         rows = sum(footer.num_rows for footer in footers)
-        missing = {**_null_counts(footers), **self._nested_null_counts()}
+        missing = self._missing(footers)
         problems, numbers = [], dict[str, int | float | str](rows=rows)
         for name, column in self.table.columns.items():
             count = missing.get(name, 0)
@@ -160,6 +185,21 @@ class _TableAudit:
             return {}
         counts = self._scan(self.staged).select(pl.col(nested).null_count()).collect(engine="streaming")
         return counts.row(0, named=True)
+
+    def _volume(self, footers: list[pq.FileMetaData]) -> Check:
+        missing, cells = self._missing(footers), self.staged.rows * len(self.table.columns)
+        return volume_check(
+            self.table,
+            self.staged,
+            self.before.relations.get(self.table.name),
+            sum(missing.get(name, 0) for name in self.table.columns) / cells if cells else 0.0,
+            self.storage,
+            accepted=self.before.accepted,
+        )
+
+    def _missing(self, footers: list[pq.FileMetaData]) -> dict[str, int]:
+        """Column → its missing values."""
+        return {**_null_counts(footers), **self._nested_null_counts()}
 
     def _unique_key(self) -> Check:
         key = self.table.key

@@ -152,12 +152,12 @@ OTHER_EXPORTS: dict[str, tuple[Callable[[str], str], str, str]] = {
     "% in the rates": (
         with_column("int_rate", lambda rate: f"{rate}%"),
         "quarantine_limit",
-        "records of loan.csv (100.00%) are bad, the limit is 1.00%",
+        "records of loan.csv are bad",
     ),
     "Dec-11 dates": (
         lambda text: re.sub(r"\b([A-Z][a-z]{2})-(?:19|20)(\d\d)\b", r"\1-\2", text),
         "quarantine_limit",
-        "records of loan.csv (100.00%) are bad, the limit is 1.00%",
+        "records of loan.csv are bad",
     ),
 }
 

@@ -244,11 +244,11 @@ def test_a_failed_check_is_reported_by_the_sensor(
         with caplog.at_level(logging.ERROR, "nequi_lake"):
             sensor(context)
     (message,) = mailbox.messages()
-    assert "fails quarantine_limit: 10 of 10 records" in message["Message"]
+    assert "fail quarantine_limit: all 10 records" in message["Message"]
     assert settings.uri in message["Message"]
     assert outcome.run_id in message["Message"]
     assert message["Subject"].startswith("nequi_lake: electric_motor.")
-    assert "fails quarantine_limit" in caplog.text
+    assert "fail quarantine_limit" in caplog.text
 
 
 def test_a_run_that_no_daemon_sees_reports_its_own_failure(
@@ -258,4 +258,4 @@ def test_a_run_that_no_daemon_sees_reports_its_own_failure(
     write_motor(inbox, motor_rows(17, 10, coolant="wärm" * 100_000))
     run_recorded(replace(settings, alert_topic=mailbox.topic), [MOTOR])
     (message,) = mailbox.messages()
-    assert "fails quarantine_limit" in message["Message"]
+    assert "fail quarantine_limit" in message["Message"]

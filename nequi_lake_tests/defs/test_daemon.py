@@ -147,7 +147,7 @@ def test_each_failed_run_is_alerted_once_whoever_started_it(home: Home, mailbox:
         home.runs(), 1
     )
     assert len(texts) == 4
-    assert sum("fails quarantine_limit: 10 of 10 records" in text for text in texts) == 3
+    assert sum("fail quarantine_limit: all 10 records" in text for text in texts) == 3
     assert sum("it was killed" in text for text in texts) == 1
 
 
@@ -155,14 +155,14 @@ def test_a_run_of_the_command_alerts_where_no_daemon_is(home: Home, mailbox: Mai
     outcome = run_recorded(home.settings, [MOTOR])
     (message,) = mailbox.messages()
     assert outcome.run_id in message["Message"]
-    assert "fails quarantine_limit" in message["Message"]
+    assert "fail quarantine_limit" in message["Message"]
 
 
 def test_an_alert_that_cannot_be_sent_does_not_hide_the_failure(
     home: Home, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     outcome = run_recorded(replace(home.settings, alert_topic=f"{mailbox.topic}-of-nobody"), [MOTOR])
-    assert "fails quarantine_limit" in outcome.failures[0]
+    assert "fail quarantine_limit" in outcome.failures[0]
     assert "could not be sent to" in caplog.text
 
 

@@ -160,7 +160,7 @@ def test_a_person_can_stop_a_query_at_work(make: Make, storage: StorageBackend) 
 
 AUDITED = {
     "columns_and_types": (SOUND.replace("length(text)", "10"), "3 rows break length must be <= 9"),
-    "null_limits": (SOUND.replace("length(text)", "NULL::INT"), "length is missing in 100.00% of 3 rows"),
+    "null_limits": (SOUND.replace("length(text)", "NULL::INT"), "length is missing in 3 of 3 rows (100.00%)"),
     "unique_key": (SOUND.replace("id,", "id // 2 AS id,"), "1 rows repeat the key of another"),
 }
 

@@ -121,7 +121,7 @@ def test_null_limits(storage: StorageBackend) -> None:
     checks = answers(storage, staged(storage, "sales", frame, records=4))
     assert failed(checks) == ["null_limits"]
     assert checks["null_limits"].found == (
-        "note is missing in 75.00% of 4 rows, the limit is 50.00% (column note of sales.csv)"
+        "note is missing in 3 of 4 rows (75.00%); at most 2 may be (50%) (column note of sales.csv)"
     )
 
 
@@ -129,7 +129,7 @@ def test_a_required_column_may_miss_nothing(storage: StorageBackend) -> None:
     frame = pl.DataFrame({**SALES, "weight": [1, 1, 1, None]})
     checks = answers(storage, staged(storage, "sales", frame, records=4))
     assert not checks["null_limits"].passed
-    assert "weight is missing in 25.00% of 4 rows, the limit is 0.00%" in checks["null_limits"].found
+    assert "weight is missing in 1 of 4 rows (25.00%); none may be" in checks["null_limits"].found
 
 
 def test_unique_key(storage: StorageBackend) -> None:
@@ -153,9 +153,9 @@ def test_foreign_keys_are_checked_against_a_published_parent(storage: StorageBac
 
 
 def test_quarantine_limit(storage: StorageBackend) -> None:
-    checks = answers(storage, staged(storage, "sales", pl.DataFrame(SALES), records=5, quarantined=1))
+    checks = answers(storage, staged(storage, "sales", pl.DataFrame(SALES), records=6, quarantined=2))
     assert failed(checks) == ["quarantine_limit"]
-    assert "1 of 5 records of sales.csv (20.00%) are bad, the limit is 1.00%" in checks["quarantine_limit"].found
+    assert "2 of 6 records of sales.csv (33.33%) are bad; at most 1 may be (1%)" in checks["quarantine_limit"].found
     assert checks["quarantine_limit"].fix == "See which records, and why: nequi-lake quarantine trade.sales --run run"
 
 

@@ -15,6 +15,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import (
     CommitFailedException,
     NamespaceAlreadyExistsError,
+    NoSuchIcebergTableError,
     NoSuchTableError,
     TableAlreadyExistsError,
     ValidationException,
@@ -273,6 +274,25 @@ class LakeCatalog:
                 where=f"{dataset}.{table}",
                 fix=f"Run it again: nequi-lake maintain {dataset}",
             ) from refused
+
+    def names(self) -> list[tuple[str, str]]:
+        """Dataset and name of every table that the catalog has of this lake, declared or not."""
+        if not self._storage.exists_root() or self._lake_id is None:
+            return []
+        found = [name for space in self._catalog.list_namespaces() for name in self._catalog.list_tables(space)]
+        # Glue has the tables of others too.
+        return [(name[-2], name[-1]) for name in found if self._is_of_this_lake(name)]
+
+    def _is_of_this_lake(self, name: tuple[str, ...]) -> bool:
+        try:
+            return self._catalog.load_table(name).location().startswith(self._storage.uri + "/")
+        except (NoSuchTableError, FileNotFoundError, NoSuchIcebergTableError):
+            return False
+
+    def forget(self, dataset: str, table: str) -> None:
+        """Take a table of this lake out of the catalog, if it is there. Its files stay."""
+        if self.iceberg(dataset, table) is not None:
+            self._catalog.drop_table((dataset, table))
 
     def _icebergs(self, dataset: Dataset, group: ReleaseGroup) -> dict[str, IcebergTable | None]:
         # Read first: what another run commits in between is no sign of a catalog that is behind.
