@@ -29,7 +29,7 @@ def examine(lake: Lake, source: Source) -> list[Check]:
         run_check("free_disk_space", lake.settings.uri, lambda: _free_space(lake)),
         run_check("source_access", source.describe(), lambda: f"as {source.account()}"),
         run_check("source_datasets", source.describe(), lambda: _offered(lake, source)),
-        run_check("catalog_access", lake.settings.catalog_uri or lake.settings.catalog, lambda: _catalog(lake)),
+        run_check("catalog_access", lake.settings.catalog_shown or lake.settings.catalog, lambda: _catalog(lake)),
         run_check("table_files", lake.settings.uri, lambda: _in_place(lake)),
     ]
 

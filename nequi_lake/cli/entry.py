@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 the run or a check failed, 2 wrong use.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from importlib.metadata import version
@@ -14,7 +13,8 @@ from typing import Annotated
 import typer
 
 from nequi_lake.cli import infra, lake, serve
-from nequi_lake.cli.show import print_error
+from nequi_lake.cli.show import print_error, ready
+from nequi_lake.cli.stop import INTERRUPTED, STOPPED
 from nequi_lake.errors import NequiLakeError, UsageError
 
 app = typer.Typer(
@@ -23,11 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-INTERRUPTED = 130
-"""Exit code of a command that the person at the terminal stopped, as shells have it."""
-_OBJECTS_PER_COLLECTION = 50_000
 
 
 for command in (
@@ -51,6 +46,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
+        ready()
         code = app(arguments, standalone_mode=False, obj=debug)
     except NequiLakeError as error:
         print_error(str(error), debug=debug)
@@ -60,7 +56,9 @@ def main() -> None:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:
-        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        if type(error).__name__ == "InterruptException":
+            code = INTERRUPTED
+        elif hasattr(error, "format_message") and hasattr(error, "exit_code"):
             print_error(f"{error.format_message()}\n  to do: nequi-lake --help", debug=False)
             code = error.exit_code
         elif fault := _storage_fault(error):
@@ -74,18 +72,8 @@ def main() -> None:
             )
             code = 1
     if code == INTERRUPTED:
-        print_error("Stopped. Each dataset is whole, as it was or as it is now; run it again to go on.", debug=False)
+        print_error(STOPPED, debug=False)
     sys.exit(code or 0)
-
-
-def program() -> None:
-    """``nequi-lake`` as a process of its own: :func:`main`, with rarer garbage collections.
-
-    Imports make a million objects, none of which is garbage, and the collector would look through them again and again
-    while they are made.
-    """
-    gc.set_threshold(_OBJECTS_PER_COLLECTION)
-    main()
 
 
 def _storage_fault(error: Exception) -> NequiLakeError | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nequi_lake.cli.complete import dataset_names, table_names
-from nequi_lake.cli.show import Format, FormatOption, print_error, print_rows, say, show_log
+from nequi_lake.cli.show import Format, FormatOption, print_batches, print_error, print_rows, say, show_log
 from nequi_lake.errors import UsageError, needs_extra
 
 if TYPE_CHECKING:
@@ -140,9 +140,16 @@ def sql(
         with lake.batches(query) as batches:
             _say_written(exports.write(batches, output), output)
         return
-    rows = lake.sql(query)
-    exports.distinct(rows.columns)
-    print_rows(rows.to_pylist(), form)
+    is_looked_at = form is Format.TABLE and sys.stdout.isatty()
+    with lake.batches(query, rows=_BATCH_ROWS) as batches:
+        exports.distinct(batches.schema.names)
+        most = _ROWS_ON_SCREEN if is_looked_at else None
+        if print_batches(batches.schema.names, (batch.to_pylist() for batch in batches), form, most):
+            say(f"The first {_ROWS_ON_SCREEN} rows; a pipe gets all, and so does --output FILE")
+
+
+_ROWS_ON_SCREEN = 40
+_BATCH_ROWS = 1_000
 
 
 def _ask_athena(query: str, form: Format, output: Path | None) -> None:

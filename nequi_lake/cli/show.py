@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import logging
+import re
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from nequi_lake.errors import UsageError
 
 
 class Format(StrEnum):
@@ -26,27 +32,147 @@ class Format(StrEnum):
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to print the rows.")]
 
 
+def ready() -> None:
+    """Make the process ready to print: any text, from a folder that is there.
+
+    Raises:
+        UsageError: the working folder is gone.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal of another encoding shows what it cannot write as a code.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("The folder in which this was started is gone.", fix="cd to another one.") from None
+
+
 def print_rows(rows: Sequence[dict[str, Any]], form: Format) -> None:
     """Print rows to standard output."""
-    if form is Format.JSON:
-        typer.echo(json.dumps(rows, indent=2, default=str, ensure_ascii=False))
-        return
-    names = list(rows[0]) if rows else []
-    if form is Format.CSV:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([_in_csv(row[name]) for name in names] for row in rows)
-        return
-    if not rows:
-        typer.echo("no rows")
-        return
-    cells = [[_short(row[name], grouped=name in _COUNTS) for name in names] for row in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(names, *cells, strict=True)]
-    numeric = [all(isinstance(row[name], int | float | None) for row in rows) for name in names]
-    for line in ([*names], ["─" * width for width in widths], *cells):
-        typer.echo(
-            "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(line, widths, numeric, strict=True)).rstrip()
-        )
+    print_batches(list(rows[0]) if rows else [], [rows], form)
+
+
+def print_batches(
+    names: Sequence[str], batches: Iterable[Sequence[dict[str, Any]]], form: Format, most: int | None = None
+) -> bool:
+    """Print rows to standard output as they come; whether there were more than ``most``.
+
+    A table's columns are as wide as the first batch needs.
+
+    Args:
+        names: of the columns.
+        batches: the rows, some at a time.
+        form: how to print them.
+        most: how many to print; all by default.
+    """
+    left = most
+    kinds: dict[Format, type[_Printer]] = {
+        Format.JSON: _JsonPrinter,
+        Format.CSV: _CsvPrinter,
+        Format.TABLE: _TablePrinter,
+    }
+    printer = kinds[form](names)
+    try:
+        for batch in batches:
+            shown = batch if left is None else batch[:left]
+            printer.print(shown)
+            if left is not None:
+                if len(batch) > left:
+                    printer.end()
+                    return True
+                left -= len(batch)
+        printer.end()
+    except OSError as refusal:
+        if isinstance(refusal, BrokenPipeError):
+            raise
+        raise UsageError(
+            f"Standard output cannot be written: {refusal.strerror or refusal}.", fix="Is there space where it goes?"
+        ) from refusal
+    return False
+
+
+class _Printer(ABC):
+    @abstractmethod
+    def __init__(self, names: Sequence[str]) -> None: ...
+
+    @abstractmethod
+    def print(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Print some rows."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """Print what comes after the last."""
+
+
+class _TablePrinter(_Printer):
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._widths: list[int] = []
+        self._numeric: list[bool] = []
+
+    def print(self, rows: Sequence[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        cells = [[_short(row[name], grouped=name in _COUNTS) for name in self._names] for row in rows]
+        if not self._widths:
+            titles = [on_screen(name) for name in self._names]
+            self._widths = [max(len(cell) for cell in column) for column in zip(titles, *cells, strict=True)]
+            self._numeric = [all(isinstance(row[name], int | float | None) for row in rows) for name in self._names]
+            cells = [titles, ["─" * width for width in self._widths], *cells]
+        for line in cells:
+            aligned = zip(line, self._widths, self._numeric, strict=True)
+            _write("  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in aligned).rstrip() + "\n")
+
+    def end(self) -> None:
+        if not self._widths:
+            _write("no rows\n")
+        sys.stdout.flush()
+
+
+class _CsvPrinter(_Printer):
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._writer = csv.writer(_Lines(), lineterminator="\n")
+        self._writer.writerow(names)
+
+    def print(self, rows: Sequence[dict[str, Any]]) -> None:
+        self._writer.writerows([_in_csv(row[name]) for name in self._names] for row in rows)
+
+    def end(self) -> None:
+        sys.stdout.flush()
+
+
+class _Lines:
+    def write(self, text: str) -> None:
+        _write(text)
+
+
+class _JsonPrinter(_Printer):
+    def __init__(self, _names: Sequence[str]) -> None:
+        self._begun = False
+
+    def print(self, rows: Sequence[dict[str, Any]]) -> None:
+        for row in rows:
+            text = json.dumps(row, indent=2, default=str, ensure_ascii=False)
+            _write(("," if self._begun else "[") + "\n  " + text.replace("\n", "\n  "))
+            self._begun = True
+
+    def end(self) -> None:
+        _write("\n]\n" if self._begun else "[]\n")
+        sys.stdout.flush()
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(on_screen(text, keep="\n\t") if sys.stdout.isatty() else text)
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def on_screen(text: str, keep: str = "") -> str:
+    """A text whose control characters are spelled out: a terminal would obey them."""
+    return _CONTROL.sub(lambda found: found[0] if found[0] in keep else f"\\x{ord(found[0]):02x}", text)
 
 
 def _in_csv(value: Any) -> Any:
@@ -71,6 +197,7 @@ def _short(value: Any, *, grouped: bool) -> str:
     if grouped and isinstance(value, int):
         return f"{value:,}"
     text = " ".join(str(_plain(value)).split())
+    text = on_screen(text) if sys.stdout.isatty() else text
     return text if len(text) <= 100 else f"{text[:99]}…"
 
 
@@ -92,7 +219,7 @@ def show_log(started: float) -> None:
 
 
 def say(text: str) -> None:
-    typer.echo(text, err=True)
+    typer.echo(on_screen(text, keep="\n\t") if sys.stderr.isatty() else text, err=True)
 
 
 def print_error(text: str, *, debug: bool) -> None:

@@ -89,7 +89,7 @@ def make(
                     where=where,
                     fix="Fix the SQL. The published mart is as it was.",
                 ) from error
-        writer.write(mart, pl.scan_parquet(rows), prefix(dataset, mart, release, storage))
+        writer.write(mart, pl.scan_parquet(rows, glob=False), prefix(dataset, mart, release, storage))
         writer.finish()
     return StagedTable(
         dataset=dataset.name,

@@ -20,6 +20,8 @@ _SOURCES = ("sample", "kaggle")
 _OF_ONE_LAKE = ("NEQUI_LAKE_CATALOG", "NEQUI_LAKE_CATALOG_URI")
 """Variables that say something of the lake of ``NEQUI_LAKE_URI`` alone."""
 
+_SECRET = re.compile(r"(?i)([?&][^=&]*(?:password|passwd|secret|token|key)[^=&]*=)[^&]*")
+
 N = TypeVar("N", int, float)
 
 
@@ -62,6 +64,11 @@ class Settings:
     poll_s: int = 3600
     zip_max_bytes: int = 64 * GIB
     zip_max_ratio: float = 200.0
+
+    @property
+    def catalog_shown(self) -> str:
+        """The catalog's address for people, logs and messages: without its password."""
+        return re.sub(r"(?<=://)([^/@]*):[^/]*@", r"\1:***@", re.sub(_SECRET, r"\1***", self.catalog_uri))
 
     @classmethod
     def of_lake(cls, where: str, env: Mapping[str, str] | None = None) -> Settings:
@@ -165,7 +172,15 @@ def _source(value: str) -> str:
 
 def _lake(value: str) -> str:
     if not value.startswith("s3://"):
-        return _folder(value, "NEQUI_LAKE_URI")
+        folder = _folder(value, "NEQUI_LAKE_URI")
+        odd = sorted({*folder} & {"?", "%"})
+        if odd:
+            raise UsageError(
+                f"The path of a lake may not have {' or '.join(odd)} in it: the address of its catalog cannot.",
+                where=folder,
+                fix="Name another folder in NEQUI_LAKE_URI.",
+            )
+        return folder
     return _bucket(value, "NEQUI_LAKE_URI")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 from nequi_lake.datasets.spec import Dataset
@@ -26,6 +26,12 @@ def parse(as_of: datetime | str) -> datetime | str:
     """
     if isinstance(as_of, datetime):
         return as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", as_of):
+        # A day means its end: what was published on it is part of it.
+        try:
+            return datetime.combine(date.fromisoformat(as_of), time.max, UTC)
+        except ValueError:
+            raise _unclear(as_of) from None
     if re.match(r"\d{4}-", as_of):
         try:
             return parse(datetime.fromisoformat(as_of))
@@ -74,5 +80,6 @@ def resolve_single(matching: Sequence[tuple[str, ReleaseState]], release: str) -
 def _unclear(as_of: str) -> UsageError:
     return UsageError(
         f"{as_of} is neither a time nor a release.",
-        fix=f"Give a time such as 2026-01-31T18:00, in UTC, or {SHORTEST} or more characters of a release's id.",
+        fix=f"Give a time such as 2026-01-31T18:00, in UTC; a day, which means its end; or {SHORTEST} or more "
+        "characters of a release's id.",
     )

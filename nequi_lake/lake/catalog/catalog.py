@@ -25,11 +25,11 @@ from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction
 from sqlalchemy import make_url
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Relation, ReleaseGroup
-from nequi_lake.errors import CatalogConflictError, CatalogError
+from nequi_lake.errors import CatalogConflictError, CatalogError, UsageError
 from nequi_lake.lake.catalog.commits import (
     Commit,
     commits_by_release,
@@ -89,8 +89,8 @@ class LakeCatalog:
         options = {"warehouse": self._storage.path(PROCESSED), **self._storage.iceberg_properties()}
         if self._settings.catalog == "glue":
             return _glue(options)
-        options["uri"] = _with_lock_timeout(self._settings.catalog_uri)
         try:
+            options["uri"] = _with_lock_timeout(self._settings.catalog_uri)
             catalog = SqlCatalog("nequi_lake", init_catalog_tables="false", **options)
             # Python 3.13 warns of each connection that is dropped and not closed.
             weakref.finalize(self, catalog.close)
@@ -99,10 +99,17 @@ class LakeCatalog:
         except DatabaseError as refusal:
             raise CatalogError(
                 f"The catalog's database cannot be read: {refusal.orig}.",
-                where=self._settings.catalog_uri,
-                fix="Is NEQUI_LAKE_URI right? If the file is damaged, bring it back from a backup, or move it away and "
-                "make the tables again from raw: nequi-lake run",
+                where=self._settings.catalog_shown,
+                fix="Is NEQUI_LAKE_URI right? If the file is damaged, bring it back from a backup.",
             ) from refusal
+        except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as refusal:
+            # Its words may have the address, and the address a password.
+            raise UsageError(
+                f"The catalog's database cannot be opened by this address ({type(refusal).__name__}).",
+                where=self._settings.catalog_shown,
+                fix="NEQUI_LAKE_CATALOG_URI is a SQLAlchemy URL, such as postgresql+psycopg2://USER:PASSWORD@HOST:5432/"
+                "DATABASE, and its driver has to be installed.",
+            ) from None
         return catalog
 
     def publish(

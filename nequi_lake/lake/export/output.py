@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nequi_lake.errors import NequiLakeError, UsageError
@@ -35,8 +37,29 @@ def check_folder(path: Path) -> None:
     """
     if not path.absolute().parent.is_dir():
         raise UsageError("The folder for this file does not exist.", where=str(path), fix="Make the folder first.")
-    if path.is_dir():
-        raise UsageError("This is a folder.", where=str(path), fix="Name a file.")
+    try:
+        target = path.resolve(strict=False)
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return
+    except (OSError, RuntimeError) as refusal:
+        # A link that leads to itself, a name that is too long.
+        said = getattr(refusal, "strerror", None) or refusal
+        raise UsageError(f"No file can have this name: {said}.", where=str(path), fix="Name another file.") from refusal
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        raise UsageError(f"This is {what}.", where=str(path), fix="Name a file, or pipe standard output there.")
+    if not os.access(target, os.W_OK):
+        raise UsageError("This file may not be written.", where=str(path), fix="Change its mode, or name another file.")
+
+
+def _keep_owner_and_mode(target: Path, draft: Path) -> None:
+    """Give what replaces a file its owner and mode."""
+    if target.exists():
+        was = target.stat()
+        with suppress(PermissionError):
+            os.chown(draft, was.st_uid, was.st_gid)
+        draft.chmod(stat.S_IMODE(was.st_mode))
 
 
 @contextmanager
@@ -50,6 +73,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
         yield draft
+        _keep_owner_and_mode(target, draft)
         draft.replace(target)
     except OSError as refusal:
         raise NequiLakeError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -53,6 +54,31 @@ def connect(
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET enable_external_access = false; SET lock_configuration = true")
         yield connection
+
+
+_SHOW_TABLES = re.compile(r"\s*SHOW\s+(ALL\s+)?TABLES\s*;?\s*", re.IGNORECASE)
+_LIST = "SELECT table_schema AS dataset, table_name AS name FROM information_schema.tables "
+_LIST += "WHERE table_schema <> 'main' ORDER BY ALL"
+_ABOUT_TABLES = re.compile(r"\bSHOW\b|\bINFORMATION_SCHEMA\b|\bDUCKDB_\w+", re.IGNORECASE)
+
+
+def asks_for_tables(text: str) -> bool:
+    """Whether a query is about which tables there are."""
+    return bool(_ABOUT_TABLES.search(text))
+
+
+def parse_question(
+    connection: duckdb.DuckDBPyConnection, text: str, params: Parameters | None = None
+) -> duckdb.DuckDBPyRelation | None:
+    """As :func:`parse_query`, for a person: EXPLAIN, PIVOT and SHOW TABLES are questions too."""
+    import duckdb
+
+    if _SHOW_TABLES.fullmatch(text):
+        return connection.sql(_LIST)
+    kinds = [statement.type for statement in connection.extract_statements(text)]
+    if kinds in ([duckdb.StatementType.EXPLAIN], [duckdb.StatementType.MULTI]):
+        return connection.sql(text)
+    return parse_query(connection, text, params)
 
 
 def parse_query(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,7 @@ from nequi_lake.lake.quarantine import newest_run, quarantine_of
 from nequi_lake.lake.read.answer import Answer
 from nequi_lake.lake.read.dataset import LakeDataset
 from nequi_lake.lake.read.notebook import lake_html
-from nequi_lake.lake.read.query import Parameters, connect, parse_query
+from nequi_lake.lake.read.query import Parameters, asks_for_tables, connect, parse_question
 from nequi_lake.lake.read.table import LakeTable, history_frame, suggest
 from nequi_lake.lake.release import PublishedTable, Release
 from nequi_lake.lake.settings import Settings
@@ -127,7 +129,7 @@ class Lake:
         """
         found = [table for dataset in self.datasets.values() for table in self.tables_of(dataset).values()]
         if not found and isinstance(self.as_of, datetime):
-            raise _no_release_then(None, self.as_of, self.settings.uri)
+            raise self._no_release_then(None, self.datasets.values())
         return found
 
     def tables_of(self, dataset: Dataset, names: Collection[str] | None = None) -> dict[str, LakeTable]:
@@ -139,7 +141,7 @@ class Lake:
         published = self.published(dataset, names)
         for missing in (name for name in names or () if name not in published):
             if self.as_of is not None:
-                raise _no_release_then(f"{dataset.name}.{missing}", self.as_of, self.settings.uri)
+                raise self._no_release_then(f"{dataset.name}.{missing}", [dataset])
             raise CatalogError(
                 f"{dataset.name}.{missing} was never published.",
                 where=self.settings.uri,
@@ -275,24 +277,55 @@ class Lake:
         import duckdb
 
         # DuckDB lists a query's tables only where it can bind the query, so look for the names ourselves.
-        named = [dataset for dataset in self.datasets.values() if dataset.name in query.lower()]
+        text, about_tables = query.lower(), asks_for_tables(query)
+        named = [dataset for dataset in self.datasets.values() if about_tables or dataset.name in text]
         tables = {(d.name, name): table.to_dataset() for d in named for name, table in self._read(d).items()}
         empty = [dataset.name for dataset in named if dataset.name not in {of for of, _ in tables}]
         with connect(tables) as connection:
             try:
-                relation = parse_query(connection, query, params)
+                relation = parse_question(connection, query, params)
                 if relation is None:
                     raise CatalogError(
                         "This is not one query.", where=query, fix="Write one SELECT; a lake is read only."
                     )
                 yield relation
             except duckdb.Error as error:
-                raise _cannot_run(error, f"Make it first: nequi-lake run {empty[0]}" if empty else None) from None
+                make = f"Make it first: nequi-lake run {empty[0]}" if empty else None
+                raise _cannot_run(error, make or self._meant(str(error))) from None
+
+    def _no_release_then(self, what: str | None, datasets: Iterable[Dataset]) -> CatalogError:
+        when = self.as_of
+        then = (
+            f"that goes with {when}"
+            if isinstance(when, str) or when is None
+            else f"from {when.isoformat(timespec='seconds')} or before"
+        )
+        times = sorted(
+            state.committed_at for dataset in datasets for state in self.catalog.releases(dataset) if state.complete
+        )
+        kept = f" The first that is kept is from {times[0].isoformat(timespec='seconds')}." if times else ""
+        return CatalogError(
+            f"{what or 'The lake'} has no release that is kept {then}.{kept}",
+            where=self.settings.uri,
+            fix="nequi-lake history DATASET.TABLE lists those that are kept.",
+        )
+
+    def _meant(self, refusal: str) -> str | None:
+        """Which table a query means that names one which is not there."""
+        unknown = _NO_TABLE.search(refusal)
+        if unknown is None:
+            return None
+        known = [f"{dataset.name}.{table.name}" for dataset in self.datasets.values() for table in dataset.relations]
+        name = unknown[1].lower()
+        same = [full for full in known if full.partition(".")[2] == name]
+        alike = get_close_matches(name, [full.partition(".")[2] for full in known])
+        close = same or get_close_matches(name, known) or [f for f in known if f.partition(".")[2] in alike]
+        return f"A table is named with its dataset: {' or '.join(close)}." if close else None
 
     def _read(self, dataset: Dataset) -> dict[str, LakeTable]:
         found = self.tables_of(dataset)
         if not found and isinstance(self.as_of, datetime):
-            raise _no_release_then(dataset.name, self.as_of, self.settings.uri)
+            raise self._no_release_then(dataset.name, [dataset])
         return found
 
 
@@ -308,16 +341,11 @@ def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
+_NO_TABLE = re.compile(r"Table with name (\S+) does not exist!")
+_GUESS = re.compile(r'\nDid you mean "[^"]*"\?')
+"""What DuckDB guesses is a table of its own."""
+
+
 def _cannot_run(error: Exception, fix: str | None = None) -> CatalogError:
-    return CatalogError(
-        "The query cannot be run.", where=str(error), fix=fix or "nequi-lake tables lists what can be read."
-    )
-
-
-def _no_release_then(what: str | None, when: datetime | str, where: str) -> CatalogError:
-    then = f"that goes with {when}" if isinstance(when, str) else f"from {when.isoformat(timespec='seconds')} or before"
-    return CatalogError(
-        f"{what or 'The lake'} has no release that is kept {then}.",
-        where=where,
-        fix="nequi-lake history DATASET.TABLE lists those that are kept.",
-    )
+    where = _GUESS.sub("", str(error)) if _NO_TABLE.search(str(error)) else str(error)
+    return CatalogError("The query cannot be run.", where=where, fix=fix or "nequi-lake tables lists what can be read.")
