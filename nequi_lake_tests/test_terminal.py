@@ -105,14 +105,13 @@ def test_ctrl_c_ends_a_command_with_one_line(env: Mapping[str, str], delay_s: fl
 
 
 def test_who_reads_may_have_enough(env: Mapping[str, str]) -> None:
-    many = "SELECT range AS n FROM range(2000000)"
-    process = subprocess.Popen([*COMMAND, "sql", many], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.stderr is not None
-    assert process.stderr.read() == b""
-    process.wait(GENEROUS_S)
+    many = [*COMMAND, "sql", "SELECT range AS n FROM range(2000000)"]
+    with subprocess.Popen(many, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has this device, on which nothing can be written")
