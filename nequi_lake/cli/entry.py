@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from nequi_lake.cli import infra, lake, serve
+from nequi_lake.cli import catalog, infra, lake, serve
 from nequi_lake.cli.show import print_error, ready
 from nequi_lake.cli.stop import INTERRUPTED, STOPPED
 from nequi_lake.errors import NequiLakeError, UsageError
@@ -39,6 +39,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(infra.app, name="infra")
+app.add_typer(catalog.app, name="catalog")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ processed/<dataset>/<table>/data/<run>/…               tables made of raw reco
 quarantine/<dataset>/<run>/<raw file>/<part>.parquet   quarantined raw records
 releases/<dataset>/<run>.json                          what the checks of a release found
 releases/<dataset>/sequences.json                      the highest sequence committed of each release group
+releases/<dataset>/pointers.json                       the metadata that the catalog has of each relation
 profiling_reports/<dataset>/<relation>.<ending>        reports, beside index.html and dictionary.html
 catalog.db                                             the catalog of a local lake, where no other one is named
 """
@@ -24,7 +25,7 @@ FORMAT = 2
 """The number of the format that this code reads and writes. Lakes without ``lake.json`` have an older one."""
 
 RAW, PROCESSED, MARTS = RAW_ZONE, Table.zone, Mart.zone
-SEQUENCES = "sequences"
+SEQUENCES, POINTERS = "sequences", "pointers"
 QUARANTINE, RELEASES, REPORTS = "quarantine", "releases", "profiling_reports"
 _IDENTITY = "lake.json"
 
@@ -75,6 +76,11 @@ def metadata_folder(storage: StorageBackend, zone: str, dataset: str, relation: 
 def sequences_record(storage: StorageBackend, dataset: str) -> str:
     """The path of the highest sequence that was committed of each of a dataset's release groups."""
     return release_record(storage, dataset, SEQUENCES)
+
+
+def pointers_record(storage: StorageBackend, dataset: str) -> str:
+    """The path of the record of which metadata the catalog has of each of a dataset's relations."""
+    return release_record(storage, dataset, POINTERS)
 
 
 def report_path(storage: StorageBackend, dataset: str, relation: str, ending: str) -> str:

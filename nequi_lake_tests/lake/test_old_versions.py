@@ -227,7 +227,7 @@ def test_quarantines_go_with_their_releases(lake: Lake, cite_sum: Dataset, three
     lake.storage.write(newest, f'{{"run_id": "{runs[0]}"}}'.encode())
     tidy(lake, cite_sum, releases=1)
     assert lake.storage.list(lake.storage.path("quarantine", "cite_sum")) == [runs[0], runs[2], "newest.json"]
-    records = [f"{runs[0]}.json", f"{runs[2]}.json", "sequences.json"]
+    records = [f"{runs[0]}.json", f"{runs[2]}.json", "pointers.json", "sequences.json"]
     assert lake.storage.list(lake.storage.path("releases", "cite_sum")) == records
 
 

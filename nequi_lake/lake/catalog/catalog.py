@@ -42,7 +42,10 @@ from nequi_lake.lake.catalog.commits import (
 from nequi_lake.lake.catalog.evolution import evolve
 from nequi_lake.lake.catalog.ownership import (
     LAKE_ID,
+    forget_pointer,
+    record_pointer,
     record_sequence,
+    recorded_pointers,
     recorded_sequences,
     require_current,
     require_same_lake,
@@ -155,6 +158,8 @@ class LakeCatalog:
         record_sequence(self._storage, dataset.name, dataset.release_group_of(table.name).name, staged.release.sequence)
         # What has created a table cannot read it.
         iceberg = current or self._catalog.load_table((dataset.name, table.name))
+        where = committed.metadata_location if current else iceberg.metadata_location
+        record_pointer(self._storage, dataset.name, table.name, where)
         return published_by(staged.dataset, staged.table, iceberg, next(commits_of(committed)))
 
     def require_current(self, dataset: Dataset) -> None:
@@ -281,6 +286,25 @@ class LakeCatalog:
                 where=f"{dataset}.{table}",
                 fix=f"Run it again: nequi-lake maintain {dataset}",
             ) from refused
+        self._record_pointer(dataset, table)
+
+    def record_pointers(self, dataset: Dataset) -> None:
+        """Record which metadata the catalog has: a run may have been killed right after its commit."""
+        for relation in dataset.relations:
+            self._record_pointer(dataset.name, relation.name)
+
+    def _record_pointer(self, dataset: str, relation: str) -> None:
+        iceberg = self.iceberg(dataset, relation)
+        if iceberg is not None:
+            record_pointer(self._storage, dataset, relation, iceberg.metadata_location)
+
+    def register(self, dataset: Dataset, relation: str, metadata: str) -> None:
+        """Let the catalog have a relation as this metadata describes it, whatever it had before."""
+        with suppress(NamespaceAlreadyExistsError, IntegrityError):
+            self._catalog.create_namespace(dataset.name, {"Description": f"{dataset.title}. {dataset.use_case}"})
+        with suppress(NoSuchTableError):
+            self._catalog.drop_table((dataset.name, relation))
+        self._catalog.register_table((dataset.name, relation), metadata)
 
     def names(self) -> list[tuple[str, str]]:
         """Dataset and name of every table that the catalog has of this lake, declared or not."""
@@ -299,13 +323,16 @@ class LakeCatalog:
     def forget(self, dataset: str, table: str) -> None:
         """Take a table of this lake out of the catalog, if it is there. Its files stay."""
         if self.iceberg(dataset, table) is not None:
+            # First, or a catalog without the table would look like one that lost it.
+            forget_pointer(self._storage, dataset, table)
             self._catalog.drop_table((dataset, table))
 
     def _icebergs(self, dataset: Dataset, group: ReleaseGroup) -> dict[str, IcebergTable | None]:
         # Read first: what another run commits in between is no sign of a catalog that is behind.
         recorded = recorded_sequences(self._storage, dataset.name)
+        pointers = recorded_pointers(self._storage, dataset.name)
         tables = {name: self.iceberg(dataset.name, name) for name in group.names}
-        require_current(dataset, group, tables, recorded)
+        require_current(dataset, group, tables, recorded, pointers)
         return tables
 
     def _complete(

@@ -48,6 +48,7 @@ def remove_orphans(
         CatalogError: the catalog is not the lake's; nothing was removed.
     """
     catalog.require_current(dataset)
+    catalog.record_pointers(dataset)
     remove_temporary_files(dataset, storage)
     removed, stay = 0, set[str]()
     for table in dataset.relations:

@@ -20,7 +20,7 @@ from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.catalog.commits import parse_summary, time_of
 from nequi_lake.lake.catalog.housekeeping import write_folders
 from nequi_lake.lake.catalog.ownership import tables_beyond
-from nequi_lake.lake.layout import PROCESSED, QUARANTINE, RELEASES, SEQUENCES, raw_folder
+from nequi_lake.lake.layout import POINTERS, PROCESSED, QUARANTINE, RELEASES, SEQUENCES, raw_folder
 from nequi_lake.lake.quarantine import NEWEST, newest_run
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.retrying import retrying
@@ -141,6 +141,8 @@ def maintain(
             with attempt:
                 plan = _plan(dataset, catalog, storage, retention or RetentionPolicy(), now or datetime.now(UTC))
                 if not dry_run:
+                    catalog.record_pointers(dataset)
+                if not dry_run:
                     for table, snapshots in plan.expired.items():
                         catalog.expire(dataset.name, table, snapshots)
         if not dry_run:
@@ -247,6 +249,6 @@ def _of_old_runs(
         folder = storage.path(zone, dataset.name)
         for path, file in storage.files(folder).items():
             run = path.removeprefix(f"{folder}/").split("/")[0].removesuffix(".json")
-            if file.modified_at < oldest and run not in {*runs, NEWEST, SEQUENCES}:
+            if file.modified_at < oldest and run not in {*runs, NEWEST, SEQUENCES, POINTERS}:
                 found[path] = file
     return found

@@ -15,14 +15,14 @@ from pyiceberg.table import Table as IcebergTable
 from nequi_lake.datasets.spec import Dataset, ReleaseGroup
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.catalog.commits import commits_of
-from nequi_lake.lake.layout import metadata_folder, sequences_record
+from nequi_lake.lake.layout import metadata_folder, pointers_record, sequences_record
 from nequi_lake.lake.storage import StorageBackend
 
 LAKE_ID = "nequi.lake"
 """The property of an Iceberg table that has the id of its lake."""
 _CATALOG = (
     "Is NEQUI_LAKE_URI the lake that you mean, and do NEQUI_LAKE_CATALOG and NEQUI_LAKE_CATALOG_URI name its catalog? "
-    "If the catalog was lost or set back, bring back its newest backup."
+    "If the catalog was lost or set back, make it anew from the lake itself: nequi-lake catalog rebuild"
 )
 
 
@@ -55,8 +55,35 @@ def record_sequence(storage: StorageBackend, dataset: str, group: str, sequence:
         storage.write(sequences_record(storage, dataset), json.dumps({**recorded, group: sequence}).encode())
 
 
+def recorded_pointers(storage: StorageBackend, dataset: str) -> Mapping[str, str]:
+    """Relation → the path of the metadata that was committed last, as the lake recorded it."""
+    path = pointers_record(storage, dataset)
+    found = json.loads(storage.read(path)) if storage.exists(path) else {}
+    return {relation: storage.path(*pointer.split("/")) for relation, pointer in found.items()}
+
+
+def record_pointer(storage: StorageBackend, dataset: str, relation: str, metadata: str) -> None:
+    """Record which metadata of a relation was committed, so that its catalog can be made anew from the lake."""
+    recorded = recorded_pointers(storage, dataset)
+    if recorded.get(relation) != metadata:
+        inside = {name: path.removeprefix(f"{storage.uri}/") for name, path in {**recorded, relation: metadata}.items()}
+        storage.write(pointers_record(storage, dataset), json.dumps(inside).encode())
+
+
+def forget_pointer(storage: StorageBackend, dataset: str, relation: str) -> None:
+    """Forget which metadata of a relation was committed: it is to be gone from the catalog."""
+    recorded = recorded_pointers(storage, dataset)
+    if relation in recorded:
+        left = {name: path.removeprefix(f"{storage.uri}/") for name, path in recorded.items() if name != relation}
+        storage.write(pointers_record(storage, dataset), json.dumps(left).encode())
+
+
 def require_current(
-    dataset: Dataset, group: ReleaseGroup, tables: Mapping[str, IcebergTable | None], recorded: Mapping[str, int]
+    dataset: Dataset,
+    group: ReleaseGroup,
+    tables: Mapping[str, IcebergTable | None],
+    recorded: Mapping[str, int],
+    pointers: Mapping[str, str],
 ) -> None:
     """Check that the catalog has what was committed of a release group.
 
@@ -65,6 +92,7 @@ def require_current(
         group: the release group.
         tables: its tables in the catalog.
         recorded: what :func:`recorded_sequences` gave before the tables were loaded.
+        pointers: what :func:`recorded_pointers` gave before the tables were loaded.
 
     Raises:
         CatalogError: the catalog is behind: an empty one, another one, or one that was set back.
@@ -79,6 +107,16 @@ def require_current(
             where=dataset.name,
             fix=_CATALOG,
         )
+    for name, table in tables.items():
+        pointer = pointers.get(name)
+        if pointer and (table is None or metadata_number(table.metadata_location) < metadata_number(pointer)):
+            has = "is behind" if table else "does not have it"
+            raise CatalogError(
+                f"The catalog is not that of this lake: {dataset.name}.{name} was committed here, and the catalog "
+                f"{has}. Nothing was changed.",
+                where=pointer,
+                fix=_CATALOG,
+            )
 
 
 def tables_beyond(
@@ -89,16 +127,16 @@ def tables_beyond(
     A commit that was killed leaves such metadata, and a catalog that was set back has all later metadata beyond it.
     A file that was cut while it was written describes nothing.
     """
-    current = _number(iceberg.metadata_location) if iceberg else -1
+    current = metadata_number(iceberg.metadata_location) if iceberg else -1
     found = []
     for path in storage.files(metadata_folder(storage, zone, dataset, relation)):
-        if path.endswith(".metadata.json") and _number(path) > current:
+        if path.endswith(".metadata.json") and metadata_number(path) > current:
             with suppress(ValueError):
                 found.append(StaticTable.from_metadata(path, dict(storage.iceberg_properties())))
     return found
 
 
-def _number(metadata: str) -> int:
+def metadata_number(metadata: str) -> int:
     """The number of a metadata file, ``<number>-<uuid>.metadata.json``."""
     number = metadata.rpartition("/")[2].partition("-")[0]
     return int(number) if number.isdigit() else -1
