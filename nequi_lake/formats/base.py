@@ -128,7 +128,7 @@ class RawFile(ABC):
             parent, name = ["", *path.split("/")][-2:]
             if name in names:
                 found.append((path, self.name))
-            elif parent in folders and name.startswith("part-") and name.endswith(dot + ending):
+            elif parent in folders and _PART_NAME.fullmatch(name) and name.endswith(dot + ending):
                 found.append((path, f"{stem}/{name}"))
         return found
 
@@ -266,5 +266,10 @@ def _as_json(text: bytes) -> str:
 
 
 def _by_number(path: str) -> list[tuple[int, str]]:
-    """Sorts ``part-2`` before ``part-10``."""
-    return [(int(word), "") if word.isdecimal() else (0, word) for word in re.split(r"(\d+)", path)]
+    """Sorts ``part-2`` before ``part-10``; a number may have more digits than Python reads."""
+    words = re.split("([0-9]+)", path)
+    return [(len(digits := word.lstrip("0")), digits) if number % 2 else (0, word) for number, word in enumerate(words)]
+
+
+_PART_NAME = re.compile(r"part-[\w.-]+")
+"""Without what browsers and people add to the name of a copy."""

@@ -32,6 +32,7 @@ class Settings:
     Attributes:
         uri: the lake, an absolute folder or an object store URI; no slash at its end.
         source: ``sample``, ``kaggle``, or a folder or ``s3://bucket/prefix`` that holds ``<dataset>/<file>``.
+        source_links: whether a folder source takes files that links lead to out of it.
         sample_scale: share of the full Kaggle size that the sample has, 0.0001 to 100.
         sample_seed: seed of the sample.
         sample_replaces: whether a sample may take the place of data from another source.
@@ -50,6 +51,7 @@ class Settings:
 
     uri: str
     source: str = "sample"
+    source_links: bool = False
     sample_scale: float = 0.01
     sample_seed: int = 1
     sample_replaces: bool = False
@@ -101,6 +103,8 @@ class Settings:
         return cls(
             uri=uri,
             source=_source(env.get("NEQUI_LAKE_SOURCE") or cls.source),
+            source_links=_matching(env, "NEQUI_LAKE_SOURCE_LINKS", "refuse", "refuse|follow", "refuse or follow")
+            == "follow",
             sample_scale=_number(env, "NEQUI_LAKE_SAMPLE_SCALE", cls.sample_scale, float, 0.0001, 100),
             sample_seed=_number(env, "NEQUI_LAKE_SAMPLE_SEED", cls.sample_seed, int, 0, 2**31),
             sample_replaces=_matching(env, "NEQUI_LAKE_SAMPLE_REPLACES", "off", "on|off", "on or off") == "on",

@@ -24,6 +24,7 @@ from nequi_lake.lake.raw_file import RawFileVersion, RawPart, content_version, s
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.quality.structure import structure_check
 from nequi_lake.sources import Source
+from nequi_lake.sources.delivery import refuse_repeats
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ def receive(dataset: Dataset, source: Source, folder: Path) -> list[RawFileVersi
     """Fetch a dataset's files into ``folder``, hash and inspect them, and return which version they are."""
     log.info("%s: fetching from %s", dataset.name, source.describe())
     parts = _described(dataset, source.fetch(dataset, folder), folder)
+    refuse_repeats(dataset, parts)
     source_version = next((part.source_version for part in parts if part.source_version), None)
     version = source_version or content_version({part.name: part.sha256 for part in parts})
     fetched_at = datetime.now(UTC).isoformat(timespec="seconds")

@@ -27,4 +27,9 @@ def open_source(settings: Settings) -> Source:
         with needs_extra("aws"):
             from nequi_lake.sources.bucket import BucketSource
         return BucketSource(settings.source, zip_max_bytes=settings.zip_max_bytes, zip_max_ratio=settings.zip_max_ratio)
-    return FolderSource(settings.source, zip_max_bytes=settings.zip_max_bytes, zip_max_ratio=settings.zip_max_ratio)
+    return FolderSource(
+        settings.source,
+        zip_max_bytes=settings.zip_max_bytes,
+        zip_max_ratio=settings.zip_max_ratio,
+        follows_links=settings.source_links,
+    )

@@ -25,6 +25,7 @@ from nequi_lake.lake.raw_file import RawPart, content_version, sha256_of
 from nequi_lake.lake.storage.aws import access, translate_error
 from nequi_lake.progress import bar
 from nequi_lake.sources.base import loose_names, no_file, select, zip_names
+from nequi_lake.sources.delivery import account_for, require_all_parts
 from nequi_lake.sources.unzip import Limits, unzip
 
 COMPLETE = "_SUCCESS"
@@ -106,6 +107,7 @@ class BucketSource:
         version = self._version(dataset, listed)
         archives = into / ".archives"
         archives.mkdir()
+        self._account_for(dataset, listed)
         try:
             return [
                 part
@@ -114,6 +116,21 @@ class BucketSource:
             ]
         finally:
             shutil.rmtree(archives)
+
+    def _account_for(self, dataset: Dataset, listed: Mapping[str, _Object]) -> None:
+        where, used = self._where(dataset), set[str]()
+        for file in dataset.files:
+            loose = select(file, loose_names(listed), where)
+            own_zips = {f"{name}.zip" for name in (file.name, *file.aliases)} & set(listed)
+            if loose and own_zips:
+                raise SourceError(
+                    f"{file.name} is there twice, loose and in {min(own_zips)}: which one is meant?",
+                    where=where,
+                    fix="Leave one of them there.",
+                )
+            require_all_parts(file, loose.values(), where)
+            used |= {*loose, *own_zips, *zip_names(dataset, file)}
+        account_for(dataset, listed, used, where)
 
     def _fetch_one(
         self,

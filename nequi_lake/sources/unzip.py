@@ -30,6 +30,15 @@ class Limits:
     max_ratio: float
 
 
+def members(archive: Path) -> list[str]:
+    """The names of the files in a zip; none where it cannot be opened, which :func:`unzip` says when it is asked."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return [member.filename for member in opened.infolist() if not member.filename.endswith("/")]
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, IndexError):
+        return []
+
+
 def unzip(archive: Path, file: RawFile, into: Path, limits: Limits) -> dict[str, Path]:
     """Write the member that is ``file``, or those that are its parts, into a folder.
 
@@ -44,7 +53,7 @@ def unzip(archive: Path, file: RawFile, into: Path, limits: Limits) -> dict[str,
     try:
         with zipfile.ZipFile(archive) as opened:
             _check(archive, opened.infolist(), limits)
-            names = [member.filename for member in opened.infolist() if not member.is_dir()]
+            names = [member.filename for member in opened.infolist() if not member.filename.endswith("/")]
             for name, part in select(file, names, str(archive)).items():
                 member = opened.getinfo(name)
                 if member.flag_bits & _ENCRYPTED:
@@ -62,7 +71,9 @@ def unzip(archive: Path, file: RawFile, into: Path, limits: Limits) -> dict[str,
         if error.errno == errno.ENOSPC:
             raise
         raise _damaged(archive, written, error) from error
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as damage:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, IndexError) as damage:
+        # ValueError and IndexError are of names that are none: not UTF-8 where they say so, empty, or a number that
+        # is too long.
         raise _damaged(archive, written, damage) from damage
     except NotImplementedError as refusal:
         raise SourceError(

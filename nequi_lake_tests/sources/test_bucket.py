@@ -104,7 +104,7 @@ def test_a_version_that_is_kept_is_not_downloaded_again(
 
 
 def test_files_lie_loose_in_parts_or_in_zips(
-    put: Put, tmp_path: Path, motor: Dataset, datasets: Mapping[str, Dataset]
+    client: Any, put: Put, tmp_path: Path, motor: Dataset, datasets: Mapping[str, Dataset]
 ) -> None:
     put(f"electric_motor/{MOTOR_FILE}.zip", write_zip(tmp_path / "a.zip", **{MOTOR_FILE: motor_file(4)}).read_bytes())
     (zipped,) = fetch(tmp_path, motor, source())
@@ -113,6 +113,7 @@ def test_files_lie_loose_in_parts_or_in_zips(
     assert zipped.source == f"{INBOX}/electric_motor/{MOTOR_FILE}.zip"
     assert [path.name for path in (tmp_path / "into").iterdir()] == [MOTOR_FILE]
 
+    client.delete_object(Bucket="inbox", Key=f"daily/raw/electric_motor/{MOTOR_FILE}.zip")
     put("electric_motor/measures_v2/part-2.csv", motor_file(17))
     put("electric_motor/measures_v2/part-1.csv", motor_file(4))
     put("electric_motor/measures_v2/", b"")

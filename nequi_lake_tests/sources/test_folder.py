@@ -115,21 +115,19 @@ def test_a_big_file_may_come_in_a_zip_of_its_own(tmp_path: Path, motor: Dataset)
     assert delivered.source == str(archive)
 
 
-def test_a_loose_file_wins_over_a_zip(tmp_path: Path, motor: Dataset) -> None:
+def test_a_loose_file_beside_a_zip_of_it_is_refused(tmp_path: Path, motor: Dataset) -> None:
     path = write_motor(tmp_path / "inbox", motor_rows(4, 3))
     write_zip(path.with_name(f"{MOTOR_FILE}.zip"), **{MOTOR_FILE: b"from its own zip"})
-    write_zip(path.with_name("electric-motor-temperature.zip"), **{MOTOR_FILE: b"from the zip of all"})
-    (delivered,) = fetch(tmp_path, motor)
-    assert content(tmp_path, delivered) == path.read_bytes()
-    assert delivered.zip_sha256 is None
+    with pytest.raises(SourceError, match=r"measures_v2\.csv is there twice, loose and in measures_v2\.csv\.zip"):
+        fetch(tmp_path, motor)
 
 
-def test_a_zip_of_its_own_wins_over_the_zip_of_all(tmp_path: Path, motor: Dataset) -> None:
+def test_a_zip_of_its_own_beside_the_zip_of_all_is_refused(tmp_path: Path, motor: Dataset) -> None:
     folder = tmp_path / "inbox" / "electric_motor"
     write_zip(folder / "electric-motor-temperature.zip", **{MOTOR_FILE: b"from the zip of all"})
     write_zip(folder / f"{MOTOR_FILE}.zip", **{MOTOR_FILE: b"from its own zip"})
-    (delivered,) = fetch(tmp_path, motor)
-    assert content(tmp_path, delivered) == b"from its own zip"
+    with pytest.raises(SourceError, match=r"is there twice, in measures_v2\.csv\.zip and in electric-motor"):
+        fetch(tmp_path, motor)
 
 
 def test_a_missing_file_is_reported_with_folder_names_and_zip(tmp_path: Path, cite_sum: Dataset) -> None:
@@ -166,14 +164,12 @@ def test_the_source_says_which_folder_it_is(tmp_path: Path) -> None:
 def test_a_file_may_come_in_parts(tmp_path: Path, motor: Dataset) -> None:
     folder = tmp_path / "inbox" / "electric_motor" / "measures_v2"
     folder.mkdir(parents=True)
-    for number in (2, 10, 1):
+    for number in (2, 10, 1, *range(3, 10)):
         (folder / f"part-{number}.csv").write_text(str(number))
     (folder / "_SUCCESS").touch()
     delivered = fetch(tmp_path, motor)
     assert [(one.file, one.name, content(tmp_path, one)) for one in delivered] == [
-        (MOTOR_FILE, "measures_v2/part-1.csv", b"1"),
-        (MOTOR_FILE, "measures_v2/part-2.csv", b"2"),
-        (MOTOR_FILE, "measures_v2/part-10.csv", b"10"),
+        (MOTOR_FILE, f"measures_v2/part-{number}.csv", str(number).encode()) for number in range(1, 11)
     ]
     assert {one.source for one in delivered} == {str(folder)}
 

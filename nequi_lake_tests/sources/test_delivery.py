@@ -1,0 +1,195 @@
+"""What a delivery holds is read, or named: what could be meant as data is never left out without a word."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from nequi_lake import Lake
+from nequi_lake.datasets.spec import Dataset
+from nequi_lake.errors import SourceError
+from nequi_lake.sources.folder import FolderSource
+from nequi_lake_tests.conftest import (
+    MOTOR_FILE,
+    MOTOR_HEADER,
+    citation,
+    motor_rows,
+    released,
+    write_citations,
+    write_motor,
+)
+
+
+@pytest.fixture
+def motor(datasets: Mapping[str, Dataset]) -> Dataset:
+    """A dataset of one file."""
+    return datasets["electric_motor"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The dataset's folder in a source."""
+    path = tmp_path / "source" / "electric_motor"
+    path.mkdir(parents=True)
+    return path
+
+
+def part(path: Path, profile: int = 4) -> None:
+    """A part of the motor's file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([MOTOR_HEADER, *motor_rows(profile, 3)]) + "\n")
+
+
+def fetch(motor: Dataset, folder: Path, tmp_path: Path, **options: bool) -> list[str]:
+    """The names of what the source delivers."""
+    into = tmp_path / "into"
+    into.mkdir()
+    source = FolderSource(str(folder.parent), zip_max_bytes=10**7, zip_max_ratio=1000, **options)
+    return [delivered.name for delivered in source.fetch(motor, into)]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "measures_v2/part-2.csv.zip",
+        "measures_v2/part-2.CSV",
+        "measures_v2/part_2.csv",
+        "measures_v2/more/part-2.csv",
+        "measures_v2/part-2.csv.crdownload",
+        "measures_v2/part-2 (1).csv",
+        "measures_v2/part 2.csv",
+        "measures_v2_2.csv",
+        "MEASURES_V2.csv",
+        "measures_v2.csv.part",
+        "measures_v2.csv.gz",
+        "measures_v2 (1).csv",
+        "measures_v2 - Copy.csv",
+        "old/measures_v2.csv",
+    ],
+)
+def test_what_could_be_meant_as_data_refuses_the_delivery(
+    motor: Dataset, folder: Path, tmp_path: Path, beside: str
+) -> None:
+    part(folder / "measures_v2" / "part-1.csv")
+    part(folder / beside)
+    with pytest.raises(SourceError) as refused:
+        fetch(motor, folder, tmp_path)
+    assert beside in str(refused.value) or MOTOR_FILE in str(refused.value)
+
+
+@pytest.mark.parametrize("beside", ["README.txt", "notes/about.md", "loan_header.txt", "other.csv"])
+def test_anything_else_is_a_warning(
+    motor: Dataset, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, beside: str
+) -> None:
+    part(folder / MOTOR_FILE)
+    part(folder / beside)
+    with caplog.at_level(logging.WARNING):
+        assert fetch(motor, folder, tmp_path) == [MOTOR_FILE]
+    assert beside in caplog.text
+
+
+@pytest.mark.parametrize("hidden", [".DS_Store", "_SUCCESS", ".measures_v2.csv.swp"])
+def test_what_systems_leave_is_passed_over(
+    motor: Dataset, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, hidden: str
+) -> None:
+    part(folder / MOTOR_FILE)
+    (folder / hidden).write_text("x")
+    assert fetch(motor, folder, tmp_path) == [MOTOR_FILE]
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("numbers", [(1, 3), (2, 3), (0, 2)])
+def test_a_hole_in_the_parts_is_refused(motor: Dataset, folder: Path, tmp_path: Path, numbers: tuple[int, int]) -> None:
+    for number in numbers:
+        part(folder / "measures_v2" / f"part-{number}.csv", profile=number + 1)
+    with pytest.raises(SourceError, match="comes in parts, and part"):
+        fetch(motor, folder, tmp_path)
+
+
+def test_an_old_loose_file_beside_a_zip_of_it_is_refused(motor: Dataset, folder: Path, tmp_path: Path) -> None:
+    part(folder / MOTOR_FILE)
+    with ZipFile(folder / "electric-motor-temperature.zip", "w") as opened:
+        opened.writestr(MOTOR_FILE, "newer")
+    with pytest.raises(SourceError, match="is there twice, loose and in electric-motor-temperature"):
+        fetch(motor, folder, tmp_path)
+
+
+def test_what_lies_beside_in_a_zip_is_looked_at_too(motor: Dataset, folder: Path, tmp_path: Path) -> None:
+    with ZipFile(folder / "electric-motor-temperature.zip", "w") as opened:
+        opened.writestr(MOTOR_FILE, MOTOR_HEADER + "\n")
+        opened.writestr("Measures_V2 (1).csv", "more")
+    with pytest.raises(SourceError, match="could be meant as data"):
+        fetch(motor, folder, tmp_path)
+
+
+def test_the_same_bytes_twice_are_refused(lake: Lake, inbox: Path) -> None:
+    (inbox / "electric_motor" / MOTOR_FILE).unlink()
+    for number in (1, 2):
+        part(inbox / "electric_motor" / "measures_v2" / f"part-{number}.csv")
+    with pytest.raises(SourceError, match="have the same bytes"):
+        released(lake, "electric_motor")
+
+
+def test_two_files_of_the_same_bytes_are_a_warning(lake: Lake, inbox: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_citations(inbox, "test", [citation(3)])
+    write_citations(inbox, "validation", [citation(3)])
+    with caplog.at_level(logging.WARNING):
+        released(lake, "cite_sum")
+    assert "validation.json and test.json have the same bytes" in caplog.text
+
+
+def test_a_link_out_of_the_source_is_refused_unless_it_is_allowed(motor: Dataset, folder: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    part(secret)
+    (folder / MOTOR_FILE).symlink_to(secret)
+    with pytest.raises(SourceError, match="a link that leads out of the source's folder") as refused:
+        fetch(motor, folder, tmp_path)
+    assert "NEQUI_LAKE_SOURCE_LINKS" in str(refused.value)
+    (tmp_path / "into").rmdir()
+    assert fetch(motor, folder, tmp_path, follows_links=True) == [MOTOR_FILE]
+
+
+def test_a_link_within_the_source_is_followed(motor: Dataset, folder: Path, tmp_path: Path) -> None:
+    part(folder.parent / "shared" / "file.csv")
+    (folder / MOTOR_FILE).symlink_to(folder.parent / "shared" / "file.csv")
+    assert fetch(motor, folder, tmp_path) == [MOTOR_FILE]
+
+
+def test_a_part_whose_name_is_not_utf_8_is_named(motor: Dataset, folder: Path, tmp_path: Path) -> None:
+    (folder / "measures_v2").mkdir()
+    name = os.fsdecode(os.fsencode(folder / "measures_v2") + b"/part-1\xff.csv")
+    part(Path(name))
+    with pytest.raises(SourceError, match="is not UTF-8"):
+        fetch(motor, folder, tmp_path)
+
+
+def test_a_zip_with_a_name_of_a_very_long_number_is_read(motor: Dataset, folder: Path, tmp_path: Path) -> None:
+    with ZipFile(folder / "electric-motor-temperature.zip", "w") as opened:
+        opened.writestr("9" * 5000, "x")
+        opened.writestr(MOTOR_FILE, MOTOR_HEADER + "\n")
+    assert fetch(motor, folder, tmp_path) == [MOTOR_FILE]
+
+
+def test_a_zip_whose_name_is_not_what_its_flag_says_is_refused(motor: Dataset, folder: Path, tmp_path: Path) -> None:
+    path = folder / "electric-motor-temperature.zip"
+    with ZipFile(path, "w") as opened:
+        opened.writestr("ñ.csv", "x")
+        opened.writestr(MOTOR_FILE, MOTOR_HEADER + "\n")
+    path.write_bytes(path.read_bytes().replace("ñ".encode(), b"\xff\xfe"))
+    with pytest.raises(SourceError, match="The zip is damaged") as refused:
+        fetch(motor, folder, tmp_path)
+    assert str(path) in str(refused.value)
+
+
+def test_what_the_declared_datasets_come_with_is_no_obstacle(lake: Lake, inbox: Path) -> None:
+    (inbox / "cite_sum" / "README.md").write_text("About.")
+    (inbox / "cite_sum" / "statistics.json").write_text(json.dumps({}))
+    released(lake, "cite_sum")
+    write_motor(inbox, motor_rows(4, 3))
+    released(lake, "electric_motor")
