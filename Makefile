@@ -67,6 +67,8 @@ check: $(READY_TO_TEST) ## Lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/deptry .
+	$(BIN)/zizmor --offline --quiet --min-severity medium .github/workflows
 	$(BIN)/dagster definitions validate -w workspace.yaml
 
 format: $(READY_TO_TEST) ## Format, and fix what can be fixed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from nequi_lake.formats.structure import Structure
 from nequi_lake.formats.types import integer_bounds, json_type
 
 _LINE = "__line"
+_SPACED = (b'" ', b'"\t', b'"\r')
+_SPACED_KEY = re.compile(rb'"\s+:')
 _SURELY_READ = 1e38
 """Up to here the engine reads each number. Beyond, it does not read whole ones that are written out in full."""
 
@@ -128,7 +131,8 @@ class _Validator:
             if problem:
                 return problem
         # Every key must be there, so a line with as many keys as the schema has each of them once.
-        return None if line.count(b'":') == self._keys else _duplicate_key(line)
+        is_spaced = any(space in line for space in _SPACED) and _SPACED_KEY.search(line)
+        return None if line.count(b'":') == self._keys and not is_spaced else _duplicate_key(line)
 
     def _decode_problem(self, line: bytes) -> str | None:
         """Return why a line cannot be decoded; None where the only problem is a large number that the engine reads."""

@@ -182,3 +182,24 @@ def test_a_json_key_may_be_no_name_of_pythons(tmp_path: Path) -> None:
     )
     lake = lake_of(dataset, tmp_path, '{"@id": 1, "a.b": {"c d": "x"}}\n')
     assert lake.table("things.things").to_polars().rows() == [(1, "x")]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        '{"id": 9, "value": 1, "value" : 2}',
+        '{"id": 9, "value" :1, "value"\t:2}',
+        '{"id": 9, "value": 1, "v\\u0061lue": 2}',
+        '{"id" : 9, "value" : 1, "value" : 2}',
+    ],
+)
+def test_a_key_that_stands_twice_costs_its_record_however_it_is_written(bad: str, tmp_path: Path) -> None:
+    lines = records(*[1] * 200).splitlines()
+    lake = lake_of(things(dy.Int64, pl.Int64), tmp_path, "\n".join([*lines, bad]) + "\n")
+    (row,) = lake.table("things.things").quarantine().to_dicts()
+    assert "the key 'value' stands twice" in row["rule"]
+
+
+def test_spaces_before_a_colon_are_no_harm(tmp_path: Path) -> None:
+    lake = lake_of(things(dy.Int64, pl.Int64), tmp_path, '{"id" : 9 , "value"  : 1}\n')
+    assert lake.table("things.things").to_polars().rows() == [(9, 1)]
