@@ -143,10 +143,11 @@ class StagedTable:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedTable(StagedTable):
-    """A table as readers see it: one snapshot of the catalog."""
+    """A table as readers see it: one snapshot of the catalog, with the columns that it was published with."""
 
     snapshot_id: int
     published_at: datetime
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

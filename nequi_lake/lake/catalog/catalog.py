@@ -38,6 +38,7 @@ from nequi_lake.lake.catalog.commits import (
     is_complete,
     published_by,
     release_of,
+    schema_of,
 )
 from nequi_lake.lake.catalog.evolution import evolve
 from nequi_lake.lake.catalog.ownership import (
@@ -266,8 +267,7 @@ class LakeCatalog:
                 where=f"snapshot {published.snapshot_id}",
                 fix=f"See those that are kept: nequi-lake history {published.name}",
             )
-        schema = iceberg.schema() if snapshot.schema_id is None else iceberg.schemas()[snapshot.schema_id]
-        return schema.as_arrow()
+        return schema_of(iceberg, snapshot).as_arrow()
 
     def expire(self, dataset: str, table: str, snapshot_ids: Collection[int]) -> None:
         """Remove snapshots from a table, in one commit. Their files stay.

@@ -10,6 +10,7 @@ from typing import Any
 
 from pyiceberg.conversions import from_bytes
 from pyiceberg.manifest import DataFile as IcebergFile
+from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.types import PrimitiveType
@@ -119,7 +120,13 @@ def published_by(dataset: str, table: str, iceberg: IcebergTable, commit: Commit
         files=_files(_State(iceberg.metadata_location, commit.snapshot.snapshot_id, iceberg)),
         snapshot_id=commit.snapshot.snapshot_id,
         published_at=commit.committed_at,
+        columns=tuple(field.name for field in schema_of(iceberg, commit.snapshot).fields),
     )
+
+
+def schema_of(iceberg: IcebergTable, snapshot: Snapshot) -> Schema:
+    """The columns that a table had in a snapshot; later ones may have others."""
+    return iceberg.schema() if snapshot.schema_id is None else iceberg.schemas()[snapshot.schema_id]
 
 
 @lru_cache(maxsize=_STATES_KNOWN)

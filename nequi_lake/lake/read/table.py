@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # Polars' own Iceberg planner is marked unstable and warns; PyIceberg's gives the same files.
 os.environ.setdefault("POLARS_ICEBERG_PLANNER", "pyiceberg")
+
+log = logging.getLogger(__name__)
 
 FIRST_ROWS = 5
 """Rows that a look at a table shows."""
@@ -67,7 +70,21 @@ class LakeTable:
         self._lake = lake
         self._catalog = lake.catalog
         self._storage = lake.storage
-        self._schema = arrow_schema(table.contract) if lake.as_of is None else self._catalog.schema(published)
+        self._schema = self._published_schema()
+
+    def _published_schema(self) -> pa.Schema:
+        """The columns that were published; where the contract has others by now, those come with the next release."""
+        contract = arrow_schema(self.table.contract)
+        if self._lake.as_of is None and self.published.columns == tuple(contract.names):
+            return contract
+        found = self._catalog.schema(self.published)
+        if self._lake.as_of is None:
+            log.warning(
+                "%s was published with other columns than its contract has now (%s): they come with the next release",
+                self.name,
+                ", ".join(sorted({*found.names} ^ {*contract.names})) or "in another order",
+            )
+        return found
 
     def __repr__(self) -> str:
         return f"LakeTable({self.name}, {len(self):,} rows, release {self.published.release.id})"
