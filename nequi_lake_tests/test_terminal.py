@@ -16,20 +16,31 @@ from pathlib import Path
 import pytest
 
 from nequi_lake import Lake
-from nequi_lake_tests.conftest import citation, released, write_citations
+from nequi_lake.lake.settings import Settings
+from nequi_lake_tests.conftest import citation, only, released, write_citations
 
 GENEROUS_S = 30
 COMMAND = [sys.executable, "-c", "from nequi_lake.cli import program; program()"]
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture
-def env(lake: Lake, inbox: Path) -> Mapping[str, str]:
-    """The environment of a command over a lake of 45 citations, one of which has a terminal's commands in its title."""
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake of 47 papers, one of which has a terminal's commands in its title."""
+    folder = tmp_path_factory.mktemp("terminal")
     records = [citation(number) for number in range(10, 55)]
     records[0] = citation(10, title="Paper 10 \x1b[31m\x07")
-    write_citations(inbox, "train", records)
+    for split, of_split in {"train": records, "validation": [citation(3)], "test": [citation(2)]}.items():
+        write_citations(folder / "inbox", split, of_split)
+    settings = {"NEQUI_LAKE_URI": str(folder / "lake"), "NEQUI_LAKE_SOURCE": str(folder / "inbox")}
+    lake = Lake(Settings.from_env(settings), only("cite_sum"))
     released(lake, "cite_sum")
+    return lake
+
+
+@pytest.fixture
+def env(lake: Lake) -> Mapping[str, str]:
+    """The environment of a command over that lake."""
     settings = {"NEQUI_LAKE_URI": lake.settings.uri, "NEQUI_LAKE_SOURCE": lake.settings.source}
     return {**os.environ, **settings}
 

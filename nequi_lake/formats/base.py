@@ -47,12 +47,14 @@ class ValidatedRecord(NamedTuple):
         line: the line, from 1, on which it begins.
         text: its bytes, with the line end.
         reason: why it cannot be read; None where it can.
+        dropped: bytes of it that are not in ``text``, as it is longer than a record may be.
     """
 
     number: int
     line: int
     text: bytes
     reason: str | None
+    dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -165,10 +167,11 @@ class RawFile(ABC):
         damaged = []
         with path.open("wb") as copy, bar(f"repairing {self.name}", size_bytes, "B") as progress:
             for record in self.validate_records(content):
-                progress.update(len(record.text))
+                progress.update(len(record.text) + record.dropped)
                 if record.reason:
                     is_blank = not record.text.strip()
-                    damaged.append((record.number, record.line, record.reason, _as_json(record.text), is_blank))
+                    raw = _as_json(record.text, record.dropped)
+                    damaged.append((record.number, record.line, record.reason, raw, is_blank))
                     copy.write(placeholder + b"\n")
                 else:
                     copy.write(record.text)
@@ -253,15 +256,15 @@ def excerpt(text: bytes) -> str:
     return repr(text[:_EXCERPT_BYTES].decode(errors="replace").rstrip("\r\n"))
 
 
-def _as_json(text: bytes) -> str:
+def _as_json(text: bytes, dropped: int) -> str:
     """Return a record as JSON: its text, and its bytes where the text is not all of them."""
     body = text.removesuffix(b"\n").removesuffix(b"\r")
     shown = body[:RAW_KEPT_BYTES]
     found: dict[str, str | int] = {"text": shown.decode(errors="replace")}
     if shown.decode(errors="ignore").encode() != shown:
         found["base64"] = base64.b64encode(shown).decode()
-    if len(shown) < len(body):
-        found["size_bytes"] = len(body)
+    if dropped or len(shown) < len(body):
+        found["size_bytes"] = len(body) + dropped
     return json.dumps(found, ensure_ascii=False)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,9 +15,13 @@ import polars.exceptions
 
 from nequi_lake.formats.base import HEADER, RECORD, RawFile, ValidatedRecord, excerpt, utf8_problem
 from nequi_lake.formats.csv_records import Record, csv_records
+from nequi_lake.formats.lines import MAX_RECORD_BYTES, too_long
 from nequi_lake.formats.structure import Structure
 from nequi_lake.progress import bar, watched
 
+_NAMED = 10
+_NAME_SHOWN = 60
+_MAX_HEADER_BYTES = 2**23
 NULL_TOKENS = ("", " ")
 """Fields, quoted or not, that the engine reads as missing values."""
 
@@ -42,7 +47,7 @@ class CsvFile(RawFile):
         """Yield the header, then each record."""
         for number, record in enumerate(csv_records(content), HEADER):
             reason = None if number == HEADER else _record_problem(record, len(self.columns))
-            yield ValidatedRecord(number, record.line, record.text, reason)
+            yield ValidatedRecord(number, record.line, record.text, reason, record.dropped)
 
     def record_lines(self, content: BinaryIO, structure: Structure) -> Callable[[pl.Series], pl.Series]:
         """Return a function: ascending record numbers → the lines on which they begin."""
@@ -74,10 +79,11 @@ class CsvFile(RawFile):
         field = r'(?:[^",\r\x00]*|"(?:[^"\x00]|"")*")'
         sound = rf"\A{field}(?:,{field}){{{len(self.columns) - 1}}}\z"
         lines = pl.scan_lines(path, name="line", glob=False)
+        is_short = pl.col("line").str.len_bytes() <= MAX_RECORD_BYTES
         try:
             with bar(f"checking {self.name}", None, "rows") as progress:
                 count, good = (
-                    watched(lines.select(pl.col("line").str.contains(sound)), progress.update)
+                    watched(lines.select(pl.col("line").str.contains(sound) & is_short), progress.update)
                     .select(pl.len(), pl.col("line").sum().alias("good"))
                     .collect(engine="streaming")
                     .row(0)
@@ -89,6 +95,8 @@ class CsvFile(RawFile):
 
     def _header_problem(self, header: Record) -> str | None:
         text = header.text
+        if header.dropped or len(text) > _MAX_HEADER_BYTES:
+            return f"the first line has {len(text) + header.dropped:,} bytes, which is no header"
         if text.startswith((b"\xff\xfe", b"\xfe\xff")):
             return "the file is in UTF-16; UTF-8 is expected"
         if b"\r" in text.removesuffix(b"\r\n").removesuffix(b"\r"):
@@ -98,7 +106,10 @@ class CsvFile(RawFile):
             return bad_bytes
         if not header.quotes_are_sound:
             return f"quotes in the header do not come out right: {text[:60].decode(errors='ignore').strip()}"
-        return _column_difference(next(csv.reader([text.decode()]), []), self.columns)
+        try:
+            return _column_difference(next(csv.reader([text.decode()]), []), self.columns)
+        except csv.Error as error:
+            return f"the header cannot be read: {error}"
 
     def _scan(self, paths: Sequence[str], options: Mapping[str, Any]) -> pl.LazyFrame:
         return pl.scan_csv(
@@ -116,6 +127,8 @@ class CsvFile(RawFile):
 
 def _record_problem(record: Record, columns: int) -> str | None:
     text = record.text
+    if record.dropped:
+        return too_long(len(text) + record.dropped)
     if not text.strip():
         return "a blank line"
     if b"\0" in text:
@@ -137,9 +150,10 @@ def _column_difference(names: Sequence[str], declared: Sequence[str]) -> str | N
     """Return how the columns of a header differ from the declared ones; None where they do not."""
     if list(names) == list(declared):
         return None
-    missing = [name for name in declared if name not in names]
-    extra = [name for name in names if name not in declared]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    given, wanted = set(names), set(declared)
+    missing = [name for name in declared if name not in given]
+    extra = [name for name in names if name not in wanted]
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     found = [
         *([f"missing columns {_listed(missing)}"] if missing else []),
         *([f"unexpected columns {_listed(extra)}"] if extra else []),
@@ -149,7 +163,8 @@ def _column_difference(names: Sequence[str], declared: Sequence[str]) -> str | N
     return count + "; ".join(found)
 
 
-def _listed(names: Iterable[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     """Return column names for a message, in quotes where something about them would not be seen."""
-    seen = (name if name and name == name.strip() and name.isprintable() else ascii(name) for name in names)
-    return ", ".join(seen)
+    seen = [name if name and name == name.strip() and name.isprintable() else ascii(name) for name in names[:_NAMED]]
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(name if len(name) <= _NAME_SHOWN else f"{name[:_NAME_SHOWN]}…" for name in seen) + more

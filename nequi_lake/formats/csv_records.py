@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
-MAX_RECORD_BYTES = 2**24
-"""A record that is longer has a quote that was never closed, or no line ends."""
+from nequi_lake.formats.lines import MAX_RECORD_BYTES, Line, long_lines
 
 _ENDS = (b"", b"\n", b"\r\n", b"\r")
 
@@ -24,11 +23,13 @@ class Record(NamedTuple):
         line: the line, from 1, on which it begins.
         text: its bytes, with the line end.
         plain: the same without its quoted fields; all of it where a quote does not come out right.
+        dropped: bytes of it that are not held, as it is longer than a record may be.
     """
 
     line: int
     text: bytes
     plain: bytes
+    dropped: int = 0
 
     @property
     def fields(self) -> int:
@@ -46,19 +47,22 @@ def csv_records(content: BinaryIO) -> Iterator[Record]:
 
     A record whose quotes do not come out right ends with its first line, and the next line begins another.
     """
-    held: deque[tuple[int, bytes]] = deque()
+    held: deque[Line] = deque()
     lines = _lines(content)
     while True:
-        number, text = held.popleft() if held else next(lines, (0, b""))
-        if not text:
+        line = held.popleft() if held else next(lines, None)
+        if line is None:
             return
-        if b'"' not in text:
-            yield Record(number, text, text)
+        number, text, dropped = line
+        if dropped or b'"' not in text:
+            yield Record(number, text, text, dropped)
             continue
         odd, size, used = text.count(b'"') % 2, len(text), [text]
         if odd and size < MAX_RECORD_BYTES:
             # Lines are added while a field in quotes may still go on.
-            for _, following in chain(held, _holding(lines, held)):
+            for _, following, cut in chain(held, _holding(lines, held)):
+                if cut:
+                    break
                 used.append(following)
                 size += len(following)
                 odd = (odd + following.count(b'"')) % 2
@@ -74,7 +78,7 @@ def csv_records(content: BinaryIO) -> Iterator[Record]:
             yield Record(number, record, plain)
 
 
-def _holding(lines: Iterator[tuple[int, bytes]], held: deque[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+def _holding(lines: Iterator[Line], held: deque[Line]) -> Iterator[Line]:
     for line in lines:
         held.append(line)
         yield line
@@ -102,8 +106,6 @@ def _parts_fields(between: bytes) -> bool:
     return not between or (between.startswith(b",") and between.endswith(b","))
 
 
-def _lines(content: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    number = 0
-    while text := content.readline(MAX_RECORD_BYTES):
-        number += 1
-        yield number, text.removeprefix(codecs.BOM_UTF8) if number == 1 else text
+def _lines(content: BinaryIO) -> Iterator[Line]:
+    for line in long_lines(content):
+        yield line._replace(text=line.text.removeprefix(codecs.BOM_UTF8)) if line.number == 1 else line

@@ -18,6 +18,7 @@ from polars._typing import PolarsDataType
 
 from nequi_lake.errors import DeclarationError
 from nequi_lake.formats.base import RECORD, RawFile, ValidatedRecord, excerpt, utf8_problem
+from nequi_lake.formats.lines import long_lines, too_long
 from nequi_lake.formats.structure import Structure
 from nequi_lake.formats.types import integer_bounds, json_type
 
@@ -81,9 +82,10 @@ class JsonLinesFile(RawFile):
     def validate_records(self, content: BinaryIO) -> Iterator[ValidatedRecord]:
         """Yield each line, decoded against the exact type of its record."""
         problem_of = _Validator(self.schema)
-        for number, text in enumerate(content):
-            line = text if number else text.removeprefix(codecs.BOM_UTF8)
-            yield ValidatedRecord(number, number + 1, line, problem_of(line))
+        for number, text, dropped in long_lines(content):
+            line = text if number > 1 else text.removeprefix(codecs.BOM_UTF8)
+            reason = too_long(len(text) + dropped) if dropped else problem_of(line)
+            yield ValidatedRecord(number - 1, number, line, reason, dropped)
 
     def record_lines(self, content: BinaryIO, structure: Structure) -> Callable[[pl.Series], pl.Series]:  # noqa: ARG002
         """Return a function: record numbers → their lines. A record is a line."""

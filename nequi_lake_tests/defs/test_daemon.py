@@ -166,6 +166,7 @@ def test_an_alert_that_cannot_be_sent_does_not_hide_the_failure(
     assert "could not be sent to" in caplog.text
 
 
+@pytest.mark.long
 def test_a_killed_run_is_recorded_as_failed_by_the_next_one(home: Home, mailbox: Mailbox, inbox: Path) -> None:
     assert home.command("-c", KILLED_AT_STAGING) == -signal.SIGKILL
     ((killed, run),) = home.runs().items()

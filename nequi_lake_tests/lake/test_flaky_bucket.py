@@ -31,6 +31,7 @@ def settings(bucket_lake: Mapping[str, str], inbox: Path) -> Settings:
     return Settings.from_env({**bucket_lake, "NEQUI_LAKE_SOURCE": str(inbox)})
 
 
+@pytest.mark.long
 def test_a_server_that_fails_now_and_then_is_asked_again(flaky: Flaky, settings: Settings) -> None:
     flaky.share = 0.08
     outcome = run(build(settings, only("cite_sum")), (), None)
