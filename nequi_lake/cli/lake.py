@@ -197,6 +197,9 @@ def quarantine(
         say(f"{total:,} records; one that breaks several rules counts for each")
         return
     shown = rows.head(limit or total).collect()
+    if form is Format.TABLE:
+        # What a program looks for, and too wide for a table.
+        shown = shown.drop("offset_bytes", "size_bytes", "original")
     print_rows([{**row, "raw": json.loads(row["raw"])} for row in shown.iter_rows(named=True)], form)
     if shown.height < total:
         say(f"{shown.height:,} of {total:,} records; --limit 0 shows all")

@@ -13,10 +13,12 @@ from nequi_lake.datasets.rules import Rule
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.engines.files import Spool
 from nequi_lake.engines.records import Copies, damaged_records
-from nequi_lake.formats import RECORD, RawFile
+from nequi_lake.formats import FOUND, RECORD, RawFile
 from nequi_lake.lake.quarantine import COLUMNS
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart
 from nequi_lake.lake.storage import StorageBackend
+
+_NOT_FOUND_YET = {name: pl.lit(None, dtype) for name, dtype in FOUND.items() if name != "line"}
 
 
 class QuarantineWriter:
@@ -58,9 +60,10 @@ class QuarantineWriter:
         with pq.ParquetWriter(written, schema, compression="zstd") as writer:
             for part, batches in groupby(self._in_parts(), key=lambda found: found[0]):
                 with storage.open_lines(self._kept.path_of(part)) as content:
-                    lines_of = self._file.record_lines(content, part.structure)
+                    find = self._file.find_records(content, part.structure)
                     for _, rows in batches:
-                        writer.write_table(rows.with_columns(line=lines_of(rows["record"])).to_arrow())
+                        found = rows.with_columns(find(rows["record"])).select(list(COLUMNS))
+                        writer.write_table(found.to_arrow())
         storage.upload(written, path)
 
     def _in_parts(self) -> Iterator[tuple[RawPart, pl.DataFrame]]:
@@ -87,6 +90,7 @@ def _described(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataF
             ignore_nulls=True,
         ),
         raw=pl.struct(list(file.raw_schema)).struct.json_encode(),
+        **_NOT_FOUND_YET,
     )
 
 
@@ -96,4 +100,4 @@ def _damaged(dataset: Dataset, file: RawFile, kept: RawFileVersion, copies: Copi
         return pl.DataFrame(schema=COLUMNS)
     named = {"dataset": dataset.name, "file": file.name, "table": None}
     columns = {name: pl.lit(value, pl.String) for name, value in named.items()}
-    return damaged_records(kept, copies).with_columns(**columns).select(list(COLUMNS)).sort("record")
+    return damaged_records(kept, copies).with_columns(**columns, **_NOT_FOUND_YET).select(list(COLUMNS)).sort("record")

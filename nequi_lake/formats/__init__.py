@@ -6,6 +6,7 @@ A format knows no dataset and no lake. Adding one is adding a module whose class
 from __future__ import annotations
 
 from nequi_lake.formats.base import (
+    FOUND,
     HEADER,
     PLACE_IS_UNCERTAIN,
     POSITION_IN_SESSION,
@@ -21,6 +22,7 @@ from nequi_lake.formats.opaque import OpaqueFile
 from nequi_lake.formats.structure import Problem, Structure
 
 __all__ = [
+    "FOUND",
     "HEADER",
     "NULL_TOKENS",
     "PLACE_IS_UNCERTAIN",

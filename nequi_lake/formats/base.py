@@ -35,8 +35,25 @@ _DAMAGED = {
     "raw": pl.String(),
     "is_blank": pl.Boolean(),
 }
+FOUND = {"line": pl.Int64(), "offset_bytes": pl.Int64(), "size_bytes": pl.Int64(), "original": pl.String()}
+"""Where a record is in its file: line, from 1; the byte at which it begins; how many it has without its line end; and
+its text there, up to ``RAW_KEPT_BYTES``."""
 _EXCERPT_BYTES = 60
 _BEGINNING_BYTES = 1024
+
+
+class RawRecord(NamedTuple):
+    """A record as it stands in the file.
+
+    Attributes:
+        line: the line, from 1, on which it begins.
+        text: its bytes, with the line end.
+        dropped: bytes of it that are not in ``text``, as it is longer than a record may be.
+    """
+
+    line: int
+    text: bytes
+    dropped: int = 0
 
 
 class ValidatedRecord(NamedTuple):
@@ -199,13 +216,36 @@ class RawFile(ABC):
         A byte order mark at the beginning belongs to none of them.
         """
 
-    @abstractmethod
-    def record_lines(self, content: BinaryIO, structure: Structure) -> Callable[[pl.Series], pl.Series]:
-        """Return a function: numbers of the file's records → the lines, from 1, on which they begin.
+    def find_records(self, content: BinaryIO, structure: Structure) -> Callable[[pl.Series], pl.DataFrame]:
+        """Return a function: numbers of the file's records → where they are, and what they are there.
 
-        Numbers must ascend, from call to call too: ``content`` is read once, up to the last record asked for, and not
-        at all where ``structure`` says that no record spans lines.
+        Numbers must ascend, from call to call too: ``content`` is read once, up to the last record asked for.
+
+        Returns:
+            A frame of :data:`FOUND`, one row per number; of nothing where the file has no such record.
         """
+        records = self._located(content, structure)
+
+        def find(number: int) -> tuple[int | None, int | None, int | None, str | None]:
+            for at, offset, record in records:
+                if at == number:
+                    body = record.text.removesuffix(b"\n").removesuffix(b"\r")
+                    shown = body[:RAW_KEPT_BYTES].decode(errors="replace")
+                    return record.line, offset, len(body) + record.dropped, shown
+            return None, None, None, None
+
+        return lambda numbers: pl.DataFrame([find(number) for number in numbers], schema=FOUND, orient="row")
+
+    def _located(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, int, RawRecord]]:
+        """Yield the number of each record, the header included, the byte at which it begins, and the record."""
+        offset = len(codecs.BOM_UTF8) if structure.has_bom else 0
+        for number, record in self._split(content, structure):
+            yield number, offset, record
+            offset += len(record.text) + record.dropped
+
+    @abstractmethod
+    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, RawRecord]]:
+        """Yield the number of each record, the header included, and the record, without a byte order mark."""
 
     @abstractmethod
     def _inspect(self, path: Path, beginning: bytes) -> Structure:

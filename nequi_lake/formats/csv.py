@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 import polars as pl
 import polars.exceptions
 
-from nequi_lake.formats.base import HEADER, RECORD, RawFile, ValidatedRecord, excerpt, utf8_problem
+from nequi_lake.formats.base import HEADER, RECORD, RawFile, RawRecord, ValidatedRecord, excerpt, utf8_problem
 from nequi_lake.formats.csv_records import Record, csv_records
-from nequi_lake.formats.lines import MAX_RECORD_BYTES, too_long
+from nequi_lake.formats.lines import MAX_RECORD_BYTES, long_lines, too_long
 from nequi_lake.formats.structure import Structure
 from nequi_lake.progress import bar, watched
 
@@ -49,18 +49,13 @@ class CsvFile(RawFile):
             reason = None if number == HEADER else _record_problem(record, len(self.columns))
             yield ValidatedRecord(number, record.line, record.text, reason, record.dropped)
 
-    def record_lines(self, content: BinaryIO, structure: Structure) -> Callable[[pl.Series], pl.Series]:
-        """Return a function: ascending record numbers → the lines on which they begin."""
-        header_lines = structure.lines - structure.records
-        if header_lines <= 1:
+    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, RawRecord]]:
+        if structure.lines - structure.records <= 1:
             # No record spans lines.
-            return lambda numbers: numbers + header_lines + 1
-        records = enumerate(csv_records(content), HEADER)
-
-        def line_of(number: int) -> int | None:
-            return next((record.line for at, record in records if at == number), None)
-
-        return lambda numbers: pl.Series([line_of(number) for number in numbers], dtype=pl.Int64)
+            lines = (RawRecord(line.number, line.text, line.dropped) for line in long_lines(content))
+            return enumerate(_without_mark(lines), HEADER)
+        split = (RawRecord(record.line, record.text, record.dropped) for record in csv_records(content))
+        return enumerate(split, HEADER)
 
     def _inspect(self, path: Path, beginning: bytes) -> Structure:
         with path.open("rb") as stream:
@@ -123,6 +118,11 @@ class CsvFile(RawFile):
 
     def _placeholder(self) -> bytes:
         return b",".join([b'""'] * len(self.columns))
+
+
+def _without_mark(records: Iterator[RawRecord]) -> Iterator[RawRecord]:
+    for record in records:
+        yield record._replace(text=record.text.removeprefix(codecs.BOM_UTF8)) if record.line == 1 else record
 
 
 def _record_problem(record: Record, columns: int) -> str | None:

@@ -6,7 +6,7 @@ import codecs
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ import polars as pl
 from polars._typing import PolarsDataType
 
 from nequi_lake.errors import DeclarationError
-from nequi_lake.formats.base import RECORD, RawFile, ValidatedRecord, excerpt, utf8_problem
+from nequi_lake.formats.base import RECORD, RawFile, RawRecord, ValidatedRecord, excerpt, utf8_problem
 from nequi_lake.formats.lines import long_lines, too_long
 from nequi_lake.formats.structure import Structure
 from nequi_lake.formats.types import integer_bounds, json_type
@@ -87,9 +87,9 @@ class JsonLinesFile(RawFile):
             reason = too_long(len(text) + dropped) if dropped else problem_of(line)
             yield ValidatedRecord(number - 1, number, line, reason, dropped)
 
-    def record_lines(self, content: BinaryIO, structure: Structure) -> Callable[[pl.Series], pl.Series]:  # noqa: ARG002
-        """Return a function: record numbers → their lines. A record is a line."""
-        return lambda numbers: numbers + 1
+    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, RawRecord]]:  # noqa: ARG002
+        for number, text, dropped in long_lines(content):
+            yield number - 1, RawRecord(number, text if number > 1 else text.removeprefix(codecs.BOM_UTF8), dropped)
 
     def _inspect(self, path: Path, beginning: bytes) -> Structure:
         if beginning.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from nequi_lake.errors import StageError
-from nequi_lake.formats.base import RawFile, ValidatedRecord
+from nequi_lake.formats.base import RawFile, RawRecord, ValidatedRecord
 from nequi_lake.formats.structure import Structure
 
 
@@ -26,8 +26,7 @@ class OpaqueFile(RawFile):
         """Yield nothing."""
         return iter(())
 
-    def record_lines(self, content: BinaryIO, structure: Structure) -> Callable[[pl.Series], pl.Series]:  # noqa: ARG002
-        """Raises: StageError: the lake does not read the file."""
+    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, RawRecord]]:  # noqa: ARG002
         raise self._is_not_read()
 
     def _inspect(self, path: Path, beginning: bytes) -> Structure:  # noqa: ARG002

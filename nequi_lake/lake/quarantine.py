@@ -31,8 +31,13 @@ COLUMNS = {
     "table": pl.String(),
     "rule": pl.String(),
     "raw": pl.String(),
+    "offset_bytes": pl.Int64(),
+    "size_bytes": pl.Int64(),
+    "original": pl.String(),
 }
-"""``file`` is a raw file or its part; in it ``record`` counts from 0 without the header, ``line`` from 1 with it."""
+"""``file`` is a raw file or its part; in it ``record`` counts from 0 without the header, ``line`` from 1 with it.
+``original`` is the record as it stands there, up to 64 KiB; ``offset_bytes`` and ``size_bytes`` say where in the kept
+file all of it is."""
 
 
 def quarantine_path(storage: StorageBackend, dataset: str, run_id: str, file: str, part: str) -> str:

@@ -34,6 +34,9 @@ def test_a_bad_csv_record_reports_line_table_rule_and_values(inbox: Path, materi
     assert "measurements.pm: cannot be read as Float64" in first["rule"]
     assert "measurements.torque: must be >= -1000" in first["rule"]
     assert json.loads(first["raw"])["pm"] == "hot"
+    assert first["original"] == rows[7]
+    content = (inbox / "electric_motor" / "measures_v2.csv").read_bytes()
+    assert content[first["offset_bytes"] :][: first["size_bytes"]].decode() == rows[7]
     assert second["line"] == 11
     assert second["rule"] == "measurements.u_q: is missing"
     # Put aside for the session as well, so that both tables tell of the same records.

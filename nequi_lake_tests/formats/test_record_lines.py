@@ -26,8 +26,8 @@ def lines(path: Path, content: str | bytes, *records: int, file: RawFile = CSV) 
     """The lines on which these records of a file with this content begin, asked for one after the other."""
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     with path.open("rb") as stream:
-        lines_of = file.record_lines(stream, file.inspect(path))
-        return {record: lines_of(pl.Series([record])).item() for record in records}
+        lines_of = file.find_records(stream, file.inspect(path))
+        return {record: lines_of(pl.Series([record]))["line"].item() for record in records}
 
 
 def test_a_record_per_line_begins_two_lines_below_its_number(path: Path) -> None:
@@ -45,10 +45,10 @@ def test_a_header_that_spans_lines_moves_all_records(path: Path) -> None:
 
 def test_records_may_be_asked_for_many_at_once() -> None:
     spans_lines = Structure(records=4, lines=9)
-    lines_of = CSV.record_lines(io.BytesIO(SPANNING.encode()), spans_lines)
-    assert lines_of(pl.Series([0, 2])).to_list() == [2, 6]
-    assert lines_of(pl.Series([3])).to_list() == [9]
-    assert lines_of(pl.Series([], dtype=pl.Int64)).to_list() == []
+    lines_of = CSV.find_records(io.BytesIO(SPANNING.encode()), spans_lines)
+    assert lines_of(pl.Series([0, 2]))["line"].to_list() == [2, 6]
+    assert lines_of(pl.Series([3]))["line"].to_list() == [9]
+    assert lines_of(pl.Series([], dtype=pl.Int64))["line"].to_list() == []
 
 
 @pytest.mark.parametrize("content", [PLAIN, SPANNING], ids=["plain", "spanning"])
@@ -88,15 +88,23 @@ def test_a_json_record_is_a_line(path: Path) -> None:
 
 def test_reading_ends_with_the_last_record_wanted() -> None:
     stream = io.BytesIO(b"id,text\n" + b"0,aaaaaaaa\n" * 100_000)
-    lines_of = CSV.record_lines(stream, Structure(records=100_000, lines=100_002))
-    assert lines_of(pl.Series([3])).to_list() == [5]
+    lines_of = CSV.find_records(stream, Structure(records=100_000, lines=100_002))
+    assert lines_of(pl.Series([3]))["line"].to_list() == [5]
     assert stream.tell() < 100_000
 
 
-def test_nothing_is_read_where_no_record_spans_lines() -> None:
-    stream = io.BytesIO(PLAIN.encode())
-    assert CSV.record_lines(stream, Structure(records=3, lines=4))(pl.Series([2])).to_list() == [4]
-    assert stream.tell() == 0
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "marked"])
+@pytest.mark.parametrize("content", [PLAIN, SPANNING], ids=["one line each", "spanning"])
+def test_a_record_is_found_with_its_bytes(path: Path, content: str, mark: bytes) -> None:
+    path.write_bytes(mark + content.encode())
+    structure = CSV.inspect(path)
+    with path.open("rb") as stream:
+        found = CSV.find_records(stream, structure)(pl.Series([0, 2])).to_dicts()
+    whole = path.read_bytes()
+    for row in found:
+        at = whole[row["offset_bytes"] : row["offset_bytes"] + row["size_bytes"]]
+        assert at.decode() == row["original"]
+    assert [row["original"][:2] for row in found] == ["0,", "2,"]
 
 
 def test_a_field_of_any_length(path: Path) -> None:
