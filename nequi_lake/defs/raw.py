@@ -8,6 +8,7 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.failures import as_failure, check_result, refuse
 from nequi_lake.defs.names import IO_RAW, asset_attributes, raw_key
 from nequi_lake.formats import RawFile
+from nequi_lake.lake.check import Check
 from nequi_lake.lake.layout import RAW
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.read.reader import Lake
@@ -45,12 +46,19 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
                 if key in context.selected_asset_keys:
                     yield dg.MaterializeResult(asset_key=key, value=file, data_version=dg.DataVersion(file.sha256))
             for check_key in sorted(context.selected_asset_check_keys):
-                yield check_result(checks[check_key.asset_key.path[-1]], check_key.asset_key)
+                name = check_key.asset_key.path[-1]
+                yield check_result(checks.get(name) or _not_there(dataset, name), check_key.asset_key)
             failed = [check for check in checks.values() if check.refuses]
             if failed:
                 raise refuse(failed, f"The published tables of {dataset.name} are as they were.")
 
     return fetch
+
+
+def _not_there(dataset: Dataset, name: str) -> Check:
+    return Check(
+        name=FILE_STRUCTURE, subject=f"{dataset.name}/{name}", passed=True, found="the file is optional, and not there"
+    )
 
 
 def _spec(dataset: Dataset, file: RawFile) -> dg.AssetSpec:

@@ -133,6 +133,11 @@ class RawFile(ABC):
         return dict.fromkeys(self.field_paths, pl.String())
 
     @property
+    def is_optional(self) -> bool:
+        """Whether a delivery may lack it."""
+        return False
+
+    @property
     def kind(self) -> str:
         """The file's format as one word."""
         return self.name.rsplit(".", 1)[-1].lower()

@@ -16,7 +16,17 @@ from nequi_lake.formats.structure import Structure
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OpaqueFile(RawFile):
-    """A file of any format, kept byte for byte and not read: it has no columns and no records."""
+    """A file of any format, kept byte for byte and not read: it has no columns and no records.
+
+    Attributes:
+        optional: whether a delivery may lack it.
+    """
+
+    optional: bool = False
+
+    @property
+    def is_optional(self) -> bool:
+        return self.optional
 
     @property
     def field_paths(self) -> tuple[str, ...]:

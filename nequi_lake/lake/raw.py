@@ -62,7 +62,7 @@ class RawZone:
             )
         kept = self.files_of_version(dataset, version)
         for file in dataset.files:
-            if file.name not in kept:
+            if file.name not in kept and not file.is_optional:
                 folder = self._folder(dataset.name, version)
                 raise RawZoneError(f"Version {version} of {dataset.name} has no {file.name}.", where=folder, fix=fix)
         for path, part in self._lost(dataset, version, kept).items():
@@ -162,4 +162,5 @@ def _manifest_path(kept: RawFileVersion) -> str:
 
 
 def _all_readable(dataset: Dataset, kept: Mapping[str, RawFileVersion]) -> bool:
-    return len(kept) == len(dataset.files) and all(file.readable for file in kept.values())
+    needed = {file.name for file in dataset.files if not file.is_optional}
+    return needed <= kept.keys() and all(file.readable for file in kept.values())

@@ -106,6 +106,9 @@ def receive(dataset: Dataset, source: Source, folder: Path) -> list[RawFileVersi
     found = []
     for file in dataset.files:
         own = tuple(part for part in parts if part.file == file.name)
+        if not own and file.is_optional:
+            log.info("%s/%s is not there, and need not be", dataset.name, file.name)
+            continue
         structure = file.merge_structures({part.name: part.structure for part in own})
         found.append(
             RawFileVersion(

@@ -171,6 +171,8 @@ class BucketSource:
                     RawPart(file=file.name, name=part, source=source, source_version=version, zip_sha256=digest)
                     for part in unpacked
                 ]
+        if file.is_optional:
+            return []
         raise no_file(dataset, file, where)
 
     def _download(self, found: _Object, target: Path) -> None:
@@ -219,7 +221,7 @@ class BucketSource:
             names = select(file, loose_names(listed), self._where(dataset)) or [
                 name for name in zip_names(dataset, file) if name in listed
             ]
-            if not names:
+            if not names and not file.is_optional:
                 raise no_file(dataset, file, self._where(dataset))
             used |= {name: listed[name].etag for name in names}
         return content_version(used)

@@ -122,6 +122,8 @@ class FolderSource:
                 require_all_parts(file, unpacked, str(archive))
                 digest = sha256_of(archive)
                 return [RawPart(file=file.name, name=part, source=str(archive), zip_sha256=digest) for part in unpacked]
+        if file.is_optional:
+            return []
         raise no_file(dataset, file, str(folder))
 
     def _refuse_link(self, path: Path) -> None:

@@ -317,7 +317,7 @@ def _find(dataset: Dataset, file: RawFile, listed: dict[str, int]) -> list[tuple
     """The listed file, or parts, that the dataset declares as ``file``, each with the name that the lake gives it."""
     where = _page(dataset.slug)
     found = select(file, listed, where)
-    if not found:
+    if not found and not file.is_optional:
         raise SourceError(
             f"{dataset.slug} has no file {file.name}. It has {', '.join(listed) or 'no files'}.",
             where=where,

@@ -9,11 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from zipfile import ZipFile
 
+import dataframely as dy
 import pytest
 
 from nequi_lake import Lake
-from nequi_lake.datasets.spec import Dataset
+from nequi_lake.datasets.contract import column_meta
+from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.defs.build import build
 from nequi_lake.errors import SourceError
+from nequi_lake.formats import CsvFile, OpaqueFile
+from nequi_lake.lake.raw import RawZone
+from nequi_lake.lake.settings import Settings
 from nequi_lake.sources.folder import FolderSource
 from nequi_lake_tests.conftest import (
     MOTOR_FILE,
@@ -24,6 +30,8 @@ from nequi_lake_tests.conftest import (
     write_citations,
     write_motor,
 )
+
+SHOP = dy.Int64(primary_key=True, description="Shop.", metadata=column_meta(unit="id", source="shop"))
 
 
 @pytest.fixture
@@ -193,3 +201,31 @@ def test_what_the_declared_datasets_come_with_is_no_obstacle(lake: Lake, inbox: 
     released(lake, "cite_sum")
     write_motor(inbox, motor_rows(4, 3))
     released(lake, "electric_motor")
+
+
+def test_a_file_that_is_optional_may_be_missing(tmp_path: Path) -> None:
+    contract = type("Shops", (dy.Schema,), {"shop": SHOP})
+    dataset = Dataset(
+        name="shops",
+        slug="nobody/shops",
+        title="Shops",
+        licence="none",
+        use_case="Tests.",
+        files=(
+            CsvFile(name="shops.csv", description="Shops.", columns=("shop",)),
+            OpaqueFile(name="about.pdf", description="About.", optional=True),
+        ),
+        tables=(Table(name="shops", description="Shops.", contract=contract),),
+    )
+    inbox = tmp_path / "in" / "shops"
+    inbox.mkdir(parents=True)
+    (inbox / "shops.csv").write_text("shop\n1\n")
+    settings = Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake"), "NEQUI_LAKE_SOURCE": str(inbox.parent)})
+    lake = Lake(settings, {"shops": dataset})
+    released(lake, "shops")
+    first = lake.table("shops.shops").published
+    assert build(settings, {"shops": dataset}).resolve_job_def("lake").execute_in_process().success
+    (inbox / "about.pdf").write_text("Words.")
+    released(lake, "shops")
+    assert "about.pdf" in RawZone(lake.storage).newest(dataset)
+    assert first.rows == lake.table("shops.shops").published.rows == 1

@@ -81,6 +81,7 @@ DATASET = Dataset(
         OpaqueFile(
             name="LCDataDictionary.xlsx",
             description="LendingClub's own descriptions of the columns, for human readers; kept, not read.",
+            optional=True,
         ),
     ),
     tables=(
