@@ -47,6 +47,7 @@ class Settings:
         poll_s: seconds between two looks of a sensor for a new version.
         zip_max_bytes: what a zip may unpack to at most.
         zip_max_ratio: how many times its size a zip may unpack to.
+        zip_max_members: how many members a zip may have.
     """
 
     uri: str
@@ -66,6 +67,7 @@ class Settings:
     poll_s: int = 3600
     zip_max_bytes: int = 64 * GIB
     zip_max_ratio: float = 200.0
+    zip_max_members: int = 100_000
 
     @property
     def catalog_shown(self) -> str:
@@ -137,6 +139,7 @@ class Settings:
             poll_s=_number(env, "NEQUI_LAKE_POLL_SECONDS", cls.poll_s, int, 5, 10**7),
             zip_max_bytes=_number(env, "NEQUI_LAKE_ZIP_MAX_BYTES", cls.zip_max_bytes, int, 1, 2**60),
             zip_max_ratio=_number(env, "NEQUI_LAKE_ZIP_MAX_RATIO", cls.zip_max_ratio, float, 1, 1e6),
+            zip_max_members=_number(env, "NEQUI_LAKE_ZIP_MAX_MEMBERS", cls.zip_max_members, int, 1, 10**7),
         )
 
 
