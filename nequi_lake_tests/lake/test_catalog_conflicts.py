@@ -20,7 +20,7 @@ from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run
 from nequi_lake.errors import CatalogConflictError, TransientError
 from nequi_lake.lake import retrying
-from nequi_lake.lake.catalog import catalog as catalog_module
+from nequi_lake.lake.catalog import connect
 from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.catalog.maintenance import RetentionPolicy, maintain
 from nequi_lake.lake.catalog.rollback import roll_back
@@ -187,7 +187,7 @@ def test_a_database_that_is_locked_is_waited_for_and_then_reported(
 ) -> None:
     assert materialize("cite_sum").success
     published = lake.table("cite_sum.papers").published
-    monkeypatch.setattr(catalog_module, "_LOCKED_S", 0)
+    monkeypatch.setattr(connect, "LOCKED_S", 0)
     impatient = Lake(lake.settings, lake.datasets).catalog
     assert impatient.newest("cite_sum", "papers")
     other = sqlite3.connect(Path(lake.settings.uri) / "catalog.db", check_same_thread=False)

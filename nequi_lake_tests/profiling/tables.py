@@ -67,7 +67,7 @@ def lake_table(
         ),
         files=(DataFile(path=str(path), rows=frame.height, size_bytes=path.stat().st_size),) if frame.height else (),
         snapshot_id=len(release),
-        columns=tuple(columns),
+        columns=("row_id", *frame.columns),
         published_at=datetime(2026, 1, 2, tzinfo=UTC),
     )
     lake = Lake(Settings.from_env({"NEQUI_LAKE_URI": str(folder)}), {})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -11,7 +9,6 @@ from functools import cached_property
 
 import pyarrow as pa
 from pyiceberg.catalog import MetastoreCatalog
-from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import (
     CommitFailedException,
     NamespaceAlreadyExistsError,
@@ -24,12 +21,11 @@ from pyiceberg.io import load_file_io
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import IntegrityError
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Relation, ReleaseGroup
-from nequi_lake.errors import CatalogConflictError, CatalogError, UsageError
+from nequi_lake.errors import CatalogConflictError, CatalogError
 from nequi_lake.lake.catalog.commits import (
     Commit,
     commits_by_release,
@@ -40,6 +36,7 @@ from nequi_lake.lake.catalog.commits import (
     release_of,
     schema_of,
 )
+from nequi_lake.lake.catalog.connect import open_catalog
 from nequi_lake.lake.catalog.evolution import evolve
 from nequi_lake.lake.catalog.ownership import (
     LAKE_ID,
@@ -51,16 +48,14 @@ from nequi_lake.lake.catalog.ownership import (
     require_current,
     require_same_lake,
 )
-from nequi_lake.lake.layout import PROCESSED, LakeIdentity, read_identity, relation_folder
+from nequi_lake.lake.layout import LakeIdentity, read_identity, relation_folder
 from nequi_lake.lake.raw_file import SAMPLE_LICENCE
 from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
-from nequi_lake.lake.retrying import retrying
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend
 
 # The library retries a refused commit by itself, and on an empty table both of two writers would land.
 _NO_RETRY = {"commit.retry.num-retries": "0"}
-_LOCKED_S = 30
 
 
 class LakeCatalog:
@@ -90,31 +85,7 @@ class LakeCatalog:
                 where=self._storage.uri,
                 fix="Make it: nequi-lake run. Is NEQUI_LAKE_URI the lake that you mean?",
             )
-        options = {"warehouse": self._storage.path(PROCESSED), **self._storage.iceberg_properties()}
-        if self._settings.catalog == "glue":
-            return _glue(options)
-        try:
-            options["uri"] = _with_lock_timeout(self._settings.catalog_uri)
-            catalog = SqlCatalog("nequi_lake", init_catalog_tables="false", **options)
-            # Python 3.13 warns of each connection that is dropped and not closed.
-            weakref.finalize(self, catalog.close)
-            # Other processes may create the database's tables between its look and its try.
-            retrying(_is_being_made)(catalog.create_tables)
-        except DatabaseError as refusal:
-            raise CatalogError(
-                f"The catalog's database cannot be read: {refusal.orig}.",
-                where=self._settings.catalog_shown,
-                fix="Is NEQUI_LAKE_URI right? If the file is damaged, bring it back from a backup.",
-            ) from refusal
-        except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as refusal:
-            # Its words may have the address, and the address a password.
-            raise UsageError(
-                f"The catalog's database cannot be opened by this address ({type(refusal).__name__}).",
-                where=self._settings.catalog_shown,
-                fix="NEQUI_LAKE_CATALOG_URI is a SQLAlchemy URL, such as postgresql+psycopg2://USER:PASSWORD@HOST:5432/"
-                "DATABASE, and its driver has to be installed.",
-            ) from None
-        return catalog
+        return open_catalog(self._settings, self._storage)
 
     def publish(
         self, dataset: Dataset, staged: StagedTable, *, fence: Callable[[], object] | None = None
@@ -393,24 +364,3 @@ def _select(releases: Iterable[dict[str, Commit]], wanted: Release | None) -> di
         if not of_same_tables and release.tables_release == wanted.tables_release:
             of_same_tables = commits
     return of_same_tables
-
-
-def _with_lock_timeout(uri: str) -> str:
-    """The database's URL; SQLite's with the time for which it waits for other processes' locks."""
-    url = make_url(uri)
-    if url.get_backend_name() == "sqlite" and "timeout" not in url.query:
-        url = url.update_query_dict({"timeout": str(_LOCKED_S)})
-    return url.render_as_string(hide_password=False)
-
-
-def _is_being_made(error: BaseException) -> bool:
-    """Whether another process is making the catalog's tables in the database at this moment."""
-    return isinstance(error, DatabaseError) and bool(re.search("already exists|duplicate key|locked", str(error.orig)))
-
-
-def _glue(options: dict[str, str]) -> MetastoreCatalog:
-    # In a module of its own: PyIceberg's imports boto3, which a lake in a folder does without.
-    from nequi_lake.lake.catalog.glue import LakeGlueCatalog
-    from nequi_lake.lake.storage.aws import access
-
-    return LakeGlueCatalog("nequi_lake", client=access().client("glue"), **options)
