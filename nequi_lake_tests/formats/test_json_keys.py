@@ -23,8 +23,8 @@ FILE = JsonLinesFile(
         "items": pl.List(ITEM),
     },
 )
-TO = (None, {"city": "X", "street": None})
-ITEMS = (None, [], [{"name": "a", "price": 1.0}, {"name": "b", "price": 1e39}])
+TO: tuple[Any, ...] = (None, {"city": "X", "street": None})
+ITEMS: tuple[Any, ...] = (None, [], [{"name": "a", "price": 1.0}, {"name": "b", "price": 1e39}])
 NOTES = (None, "plain", '":', '":":":', " : ")
 
 
