@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY_TO_RUN := $(VENV)/.run
 READY_TO_DEV := $(VENV)/.dev
 READY_TO_TEST := $(VENV)/.test
+TOOLS := .venv-tools
 KILLS ?= 200
 BENCH ?=
 EXAMPLES ?= 5000
@@ -23,14 +24,17 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-integration screenshots chaos fuzz bench check format dev clean
+.PHONY: help setup run test test-integration screenshots chaos fuzz bench check check-infra audit lock format dev clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # What is installed, by the marks that scripts/environment leaves; again only when one of these files has changed.
-$(READY_TO_RUN) $(READY_TO_DEV) $(READY_TO_TEST): pyproject.toml constraints.txt scripts/environment
+$(READY_TO_RUN) $(READY_TO_DEV) $(READY_TO_TEST): pyproject.toml $(wildcard requirements/*.txt) scripts/environment
 	@PYTHON="$(PYTHON)" scripts/environment $(patsubst $(VENV)/.%,%,$@)
+
+$(TOOLS)/%/.ready: requirements/%.txt
+	@PYTHON="$(PYTHON)" scripts/environment tool $*
 
 setup: $(READY_TO_TEST) ## Make .venv with everything in it
 
@@ -63,13 +67,25 @@ fuzz: $(READY_TO_TEST) ## Damage raw files at random: make fuzz EXAMPLES=5000
 bench: $(READY_TO_TEST) ## Measure the lake beside what one would otherwise pick, about half an hour: make bench BENCH="--only write"
 	$(BIN)/python -m benchmarks $(BENCH)
 
-check: $(READY_TO_TEST) ## Lint, format and types
+check: $(READY_TO_TEST) ## Lint, format, types, imports, workflows, templates of AWS
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/deptry .
 	$(BIN)/zizmor --offline --quiet --min-severity medium .github/workflows
 	$(BIN)/dagster definitions validate -w workspace.yaml
+	@$(MAKE) --no-print-directory check-infra
+
+# It asks nobody for anything: without the option it looks for its maker's server.
+check-infra: $(TOOLS)/checkov/.ready ## Look at the templates of AWS and at the Dockerfile; a part of check
+	$(TOOLS)/checkov/bin/checkov --skip-download --quiet --compact --framework cloudformation dockerfile \
+		--file infra/lake.yaml infra/service.yaml Dockerfile
+
+audit: $(TOOLS)/pip-audit/.ready ## Ask the registry for known vulnerabilities of what is installed
+	$(TOOLS)/pip-audit/bin/pip-audit --require-hashes --disable-pip $(patsubst %,--requirement %,$(wildcard requirements/*.txt))
+
+lock: $(READY_TO_TEST) ## Write requirements/ after a change of dependencies; make lock UPGRADE=1 for newer versions
+	$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
 format: $(READY_TO_TEST) ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix .

@@ -39,8 +39,9 @@ class Checkout:
         self.folder = folder / "clone"
         self.log = folder / "log"
         (self.folder / "scripts").mkdir(parents=True)
-        for name in ("Makefile", "pyproject.toml", "constraints.txt", "scripts/environment"):
+        for name in ("Makefile", "pyproject.toml", "scripts/environment"):
             shutil.copy(ROOT / name, self.folder / name)
+        shutil.copytree(ROOT / "requirements", self.folder / "requirements")
         (folder / "bin").mkdir()
         (folder / "bin" / "uv").write_text(UV)
         (folder / "bin" / "uv").chmod(0o755)
@@ -51,7 +52,7 @@ class Checkout:
         }
 
     def make(self, *arguments: str, **environment: str) -> tuple[list[str], str]:
-        """Run make; what was installed by which tool, as (tool, extras), and what it said."""
+        """Run make; what was installed by which tool, as "tool requirements", and what it said."""
         self.log.write_text("")
         done = subprocess.run(
             ["make", *arguments],
@@ -63,8 +64,9 @@ class Checkout:
             check=False,
         )
         said = done.stdout + done.stderr
-        asked = re.findall(r"^(uv|python) .*--editable \.(\S*)$", self.log.read_text(), re.MULTILINE)
-        return [f"{tool} {extras}".strip() for tool, extras in asked] + ["failed"] * (done.returncode != 0), said
+        hashed = r"^(uv|python) .*--require-hashes --requirement requirements/(\S*)\.txt$"
+        asked = re.findall(hashed, self.log.read_text(), re.MULTILINE)
+        return [" ".join(found) for found in asked] + ["failed"] * (done.returncode != 0), said
 
 
 @pytest.fixture
@@ -74,25 +76,26 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def test_each_command_installs_what_it_needs_once(checkout: Checkout) -> None:
     installed, said = checkout.make("run")
-    assert installed == ["uv"]
+    assert installed == ["uv run"]
+    assert checkout.log.read_text().splitlines()[-1].endswith("--no-deps --no-build-isolation --editable .")
     assert "installing what `make run` needs into .venv" in said
     assert checkout.make("run")[0] == []
-    assert checkout.make("dev")[0] == ["uv [ui]"]
-    assert checkout.make("test")[0] == ["uv [ui,aws,kaggle,examples,service,dev]"]
+    assert checkout.make("dev")[0] == ["uv dev"]
+    assert checkout.make("test")[0] == ["uv test"]
     for command in ("run", "dev", "test", "setup"):
         assert checkout.make(command)[0] == []
-    os.utime(checkout.folder / "constraints.txt", (2**32, 2**32))
-    assert checkout.make("run")[0] == ["uv"]
+    os.utime(checkout.folder / "requirements" / "run.txt", (2**32, 2**32))
+    assert checkout.make("run")[0] == ["uv run"]
 
 
 def test_everything_is_enough_for_the_other_commands(checkout: Checkout) -> None:
-    assert checkout.make("setup")[0] == ["uv [ui,aws,kaggle,examples,service,dev]"]
+    assert checkout.make("setup")[0] == ["uv test"]
     assert checkout.make("run")[0] == checkout.make("dev")[0] == []
 
 
 def test_pip_installs_where_uv_cannot(checkout: Checkout) -> None:
     installed, said = checkout.make("run", UV_FAILS="1")
-    assert installed == ["uv", "python"]
+    assert installed == ["uv run", "python run"]
     assert "pip tries" in said
 
 
@@ -140,3 +143,38 @@ def test_constraints_name_the_version_of_everything_that_is_installed() -> None:
     needed = set(required(set(extras))) - {"nequi-lake"}
     assert len(needed) > 150
     assert {name: distribution(name).version for name in needed} == {name: pinned.get(name) for name in needed}
+
+
+LEVELS = {"run": "", "dev": "ui", "image": "ui aws kaggle service", "test": "ui aws kaggle service examples dev"}
+"""The environments of the project and their extras; the file of each begins with that of the one before."""
+
+
+def of_file(path: Path) -> dict[NormalizedName, tuple[Requirement, list[str]]]:
+    """The requirements of one file, and of those that it begins with, each with its hashes."""
+    found: dict[NormalizedName, tuple[Requirement, list[str]]] = {}
+    for block in re.split(r"^(?=\S)", path.read_text(), flags=re.MULTILINE):
+        if block.startswith("-r "):
+            found |= of_file(path.with_name(block.split()[1]))
+        elif block:
+            requirement = Requirement(block.split(" \\\n")[0])
+            if requirement.marker is None or requirement.marker.evaluate():
+                found[canonicalize_name(requirement.name)] = requirement, re.findall(r"--hash=(\S+)", block)
+    return found
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_requirements_are_all_that_an_environment_needs_in_the_versions_of_the_constraints(level: str) -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
+    found = of_file(ROOT / "requirements" / f"{level}.txt")
+    assert set(required(set(LEVELS[level].split()))) - {"nequi-lake"} <= set(found)
+    assert {name: str(requirement.specifier) for name, (requirement, _) in found.items()} == {
+        name: f"=={pinned.get(name)}" for name in found
+    }
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.stem)
+def test_everything_that_is_installed_has_hashes_and_no_address(path: Path) -> None:
+    assert {name for name, (_, hashes) in of_file(path).items() if not hashes} == set()
+    line = r"-r \w+\.txt|[\w.-]+(\[[\w,-]+\])?==[\w.]+( ; [^@:]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?"
+    assert [found for found in path.read_text().splitlines() if not re.fullmatch(line, found)] == []

@@ -161,3 +161,16 @@ def test_runs_without_the_service_record_nothing_in_its_database(resources: Mapp
     assert not {"DAGSTER_HOME", "DAGSTER_POSTGRES_HOST"} & plain
     image = (Path(__file__).parents[2] / "Dockerfile").read_text()
     assert not re.search(r"^ENV .*DAGSTER_HOME", image, re.MULTILINE)
+
+
+def test_an_event_for_which_no_run_could_be_started_goes_to_the_topic(resources: Mapping[str, Any]) -> None:
+    assert resources["Trigger"]["Properties"]["DeadLetterConfig"] == {"TargetArn": {"Ref": "TopicArn"}}
+    (policy,) = resources["TriggerRole"]["Properties"]["Policies"]
+    allowed = {
+        (action, str(statement["Resource"]))
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+    # The topic's messages are encrypted: without the key Lambda drops them.
+    wanted = {"sns:Publish": "TopicArn", "kms:GenerateDataKey": "AlarmKeyArn", "kms:Decrypt": "AlarmKeyArn"}
+    assert {(action, str({"Ref": name})) for action, name in wanted.items()} <= allowed
