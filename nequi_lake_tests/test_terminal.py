@@ -202,6 +202,15 @@ def test_questions_about_tables_are_answered(shell: Shell, query: str, shown: st
     assert shown in answer.stdout
 
 
+def test_athena_without_credentials_is_said_without_a_traceback(shell: Shell, env: Mapping[str, str]) -> None:
+    of_aws = {name: value for name, value in env.items() if not name.startswith("AWS_")}
+    bucket = {"NEQUI_LAKE_URI": "s3://nobodys-bucket/lake", "AWS_REGION": "us-east-1", "HOME": "/nonexistent"}
+    answer = shell("sql", "--athena", "SELECT 1", env={**of_aws, **bucket, "AWS_EC2_METADATA_DISABLED": "true"})
+    assert answer.returncode in (1, 2)
+    assert "Traceback" not in answer.stderr
+    assert "credentials" in answer.stderr
+
+
 def test_a_day_means_its_end_and_an_earlier_one_says_what_there_is(shell: Shell, lake: Lake) -> None:
     published = lake.table("cite_sum.papers").published.published_at
     day = published.date().isoformat()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from nequi_lake.lake.storage.aws import access, translate_error
 
 USD_PER_TB = 5.0
 """What Athena asks for a terabyte scanned in most regions. Source: aws.amazon.com/athena/pricing, 2026."""
+# The library logs each failure with its traceback, beside raising it, which is said in words.
+logging.getLogger("pyathena").addHandler(logging.NullHandler())
 _MIN_BYTES = 10_000_000
 _TB = 10**12
 

@@ -106,6 +106,20 @@ FORMATS = {
             *(b"null", b"NaN", b"-Infinity", b"1e400", b"-0", b"00", b"1.0", b"9223372036854775808", b"1" * 30),
             *(b'"id":1,', b'"text":"x",', b'"more":null,', b'"other":0,', b"true"),
             *(b"\\ud800", b"\\u0000", b"\\x", b"//"),
+            # Kinds of JSONTestSuite that are no bytes of the ones above.
+            *(
+                b"-" + b"1" * 48,
+                b"1" * 48,
+                b"1" * 48 + b".5",
+                b"-1e999",
+                b"1e+2",
+                b"1E-400",
+                b"0x1",
+                b".5",
+                b"5.",
+                b"+1",
+            ),
+            *(b'"id" :1,', b'"\\u0069d":1,', b'"id"\t : 1,', b"\\uD834\\uDD1E", b"[" * 500, b"Infinity", b"'a'"),
         ),
     ),
 }
