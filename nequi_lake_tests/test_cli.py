@@ -76,7 +76,8 @@ def test_a_failed_run_says_what_where_limit_and_what_to_do(shell: Shell, inbox: 
     code, out, _ = shell("quarantine", "electric_motor.measurements", "--format", "json")
     assert code == 0
     first = json.loads(out)[0]
-    assert list(first) == ["dataset", "file", "line", "table", "rule", "raw"]
+    place = ["offset_bytes", "size_bytes", "original"]
+    assert list(first) == ["dataset", "file", "line", "table", "rule", "raw", *place]
     assert first["raw"]["pm"] == "hot"
     _, out, err = shell("quarantine", "electric_motor.sessions", "--format", "csv", "--limit", "3")
     assert len(list(csv.DictReader(io.StringIO(out)))) == 3

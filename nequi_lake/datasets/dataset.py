@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
@@ -58,6 +58,7 @@ class Dataset:
         use_case: what it is used for.
         owner: e-mail of the team that is responsible for it.
         files: the raw files.
+        ignored: name, or pattern of names, of what a delivery has beside them → why the lake does not read it.
         tables: the tables, a parent before its children; they are released together.
         marts: the marts; each is released by itself.
         schedule: cron expression on which the dataset is refreshed, UTC.
@@ -72,6 +73,7 @@ class Dataset:
     files: tuple[RawFile, ...]
     tables: tuple[Table, ...]
     marts: tuple[Mart, ...] = ()
+    ignored: Mapping[str, str] = field(default_factory=dict)
     owner: str = "data-platform@nequi.com"
     schedule: str = "0 6 * * *"
     fresh_for_h: int = 36
@@ -187,6 +189,7 @@ def _all_problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
 def _problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
     """(where, what) of everything that is wrong with a declaration."""
     yield from ((dataset.name, what) for what in validation.dataset_name_problems(dataset.name))
+    yield from ((dataset.name, what) for what in validation.ignored_problems(dataset.ignored, dataset.files))
     for kind, names in {
         "tables or marts": [relation.name for relation in dataset.relations],
         "files": [file.name for file in dataset.files],

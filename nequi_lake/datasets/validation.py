@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 import polars as pl
 
@@ -63,6 +64,16 @@ def dataset_name_problems(name: str) -> Iterator[str]:
     yield from name_problems(name)
     if name in RESERVED or name.startswith(_RESERVED_BEGINNING):
         yield f"no dataset may be called {name}: the lake, or a database that reads it, uses the name"
+
+
+def ignored_problems(ignored: Mapping[str, str], files: Sequence[RawFile]) -> Iterator[str]:
+    """What is wrong with what a dataset says that is not read of a delivery."""
+    for pattern, reason in ignored.items():
+        if not reason:
+            yield f"ignored= gives no reason for {pattern}"
+        for name in (name for file in files for name in (file.name, *file.aliases)):
+            if fnmatchcase(name, pattern):
+                yield f"ignored= has {pattern}, which is {name}, a declared file"
 
 
 def table_problems(

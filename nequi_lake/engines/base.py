@@ -18,6 +18,7 @@ from nequi_lake.formats import RawFile
 from nequi_lake.lake.quarantine import finish_quarantine
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
+from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend
 
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class StagingJob:
         contradictions: records to leave out of a table, or to quarantine, because they repeat or contradict others.
         storage: where the lake is.
         scratch: a folder for what waits, in which each part and bucket has its own.
+        max_partitions: how many partitions a table may have.
     """
 
     dataset: Dataset
@@ -70,6 +72,7 @@ class StagingJob:
     contradictions: Contradictions
     storage: StorageBackend
     scratch: Path
+    max_partitions: int = Settings.max_partitions
 
     def tables_of(self, file: RawFile) -> list[Table]:
         """The tables to write that a raw file feeds."""

@@ -19,6 +19,7 @@ from nequi_lake.engines.files import TableWriter, prefix
 from nequi_lake.errors import DeclarationError, StageError
 from nequi_lake.lake.read.query import MEMORY_LIMIT, connect, parse_query
 from nequi_lake.lake.release import NO_RECORDS, Release, StagedTable
+from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.lake.storage.faults import translate_error
 
@@ -54,6 +55,7 @@ def make(
     storage: StorageBackend,
     *,
     memory_limit: str = MEMORY_LIMIT,
+    max_partitions: int = Settings.max_partitions,
 ) -> StagedTable:
     """Run a mart's query and write its rows under a prefix of the release's run, in the order of its key.
 
@@ -66,15 +68,16 @@ def make(
         release: what the staged mart will be.
         storage: where the lake is.
         memory_limit: of DuckDB's own memory.
+        max_partitions: how many partitions the mart may have.
 
     Raises:
         TransientError: the tables could not be read just now.
-        StageError: the query cannot be run, or gives other columns or types than the contract, or misses values
-            that it must have.
+        StageError: the query cannot be run, or gives other columns or types than the contract, misses values that it
+            must have, or has too many partitions.
     """
     content = {(dataset.name, name): tables[name] for name in mart.upstream}
     where = str(sql_path(mart))
-    writer = TableWriter(storage)
+    writer = TableWriter(storage, max_partitions=max_partitions)
     with storage.scratch(dataset.name) as folder:
         spill, rows = folder / "spill", folder / f"{mart.name}.parquet"
         spill.mkdir()

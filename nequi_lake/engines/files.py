@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,14 +13,18 @@ import polars as pl
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Partition, Relation
+from nequi_lake.errors import StageError
 from nequi_lake.lake.layout import data_folder
 from nequi_lake.lake.release import DataFile, Release, StagedTable
+from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend
 
 HELD_BYTES = 256 * 2**20
 """Rows of tables under way that are held in memory, until there are enough of them for a file."""
 _SPOOLED_BYTES = 32 * 2**20
 _PARTITION = "__partition"
+_VALUE_SHOWN = 40
+_FOLDER_LENGTH = 100
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -48,12 +53,22 @@ class TableWriter:
         storage: where the lake is.
         held_bytes: how much is held at most.
         name: begins the name of each file, so that two writers of one table never write the same path.
+        max_partitions: how many partitions a table may have.
     """
 
-    def __init__(self, storage: StorageBackend, held_bytes: int = HELD_BYTES, *, name: str = "00000") -> None:
+    def __init__(
+        self,
+        storage: StorageBackend,
+        held_bytes: int = HELD_BYTES,
+        *,
+        name: str = "00000",
+        max_partitions: int = Settings.max_partitions,
+    ) -> None:
         self._storage = storage
         self._limit = held_bytes
         self._name = name
+        self._max_partitions = max_partitions
+        self._partitions: dict[str, set[str]] = defaultdict(set)
         self._held: dict[str, _Held] = {}
         self._begun: dict[str, int] = defaultdict(int)
         self._files: dict[str, list[DataFile]] = defaultdict(list)
@@ -65,12 +80,17 @@ class TableWriter:
             table: the table.
             rows: the rows, with the contract's columns in order.
             prefix: the folder for the table's files.
+
+        Raises:
+            StageError: the table has more partitions than it may have.
         """
         cut = table.partition_by
         if cut is None:
             self._hold(table, rows, prefix)
         else:
-            for value, part in _cut(rows, cut):
+            values = rows.select(cut.key.alias(_PARTITION)).to_series()
+            self._note_partitions(table, cut, values)
+            for value, part in _cut(rows, values):
                 self._hold(table, part, f"{prefix}/{_folder(cut, value)}")
         held_bytes = sum(held.size_bytes for held in self._held.values())
         if held_bytes > self._limit:
@@ -95,6 +115,20 @@ class TableWriter:
     def files(self, table: Relation) -> tuple[DataFile, ...]:
         """What was written of a table, by path."""
         return tuple(sorted(self._files[table.name], key=lambda file: file.path))
+
+    def _note_partitions(self, table: Relation, cut: Partition, values: pl.Series) -> None:
+        """Refuse too many partitions before anything is cut into them: each costs a file, and time to make it."""
+        found, known = values.unique(), self._partitions[table.name]
+        if found.len() <= self._max_partitions:
+            known |= {_folder(cut, value) for value in found}
+        if max(found.len(), len(known)) > self._max_partitions:
+            examples = ", ".join(str(value)[:_VALUE_SHOWN] for value in found.head(3))
+            raise StageError(
+                f"The table {table.name} would have more than {self._max_partitions:,} partitions by {cut.column}.",
+                where=f"{cut.column}, with values such as {examples}",
+                fix="A value that each record has for itself, such as a row number, is no partition: look whether the "
+                "file has another column there. If it must be so many, raise NEQUI_LAKE_MAX_PARTITIONS.",
+            )
 
     def _hold(self, table: Relation, rows: pl.DataFrame, folder: str) -> None:
         if rows.is_empty():
@@ -179,9 +213,8 @@ def _size_bytes(rows: pl.DataFrame) -> int:
     return int(rows.estimated_size()) + 16 * texts * rows.height
 
 
-def _cut(rows: pl.DataFrame, cut: Partition) -> Iterator[tuple[object, pl.DataFrame]]:
-    """The rows of each partition, by its value."""
-    values = rows.select(cut.key.alias(_PARTITION)).to_series()
+def _cut(rows: pl.DataFrame, values: pl.Series) -> Iterator[tuple[object, pl.DataFrame]]:
+    """The rows of each partition, by its value; ``values`` has that of each row."""
     if values.n_unique() == 1:
         # Files are often in the order by which they are cut, and there is nothing to be taken apart.
         yield values[0], rows
@@ -191,7 +224,18 @@ def _cut(rows: pl.DataFrame, cut: Partition) -> Iterator[tuple[object, pl.DataFr
 
 
 def _folder(cut: Partition, value: object) -> str:
-    return f"{cut.name}={_NO_VALUE if value is None else quote(str(value), safe='')}"
+    return f"{cut.name}={_NO_VALUE if value is None else _quoted(str(value))}"
+
+
+def _quoted(value: str) -> str:
+    """A value as the name of a folder: another for each value, of a length that every system takes."""
+    # A tilde stands for what was cut.
+    name = quote(value, safe="").replace("~", "%7E")
+    if name == _NO_VALUE:
+        return name.replace("_", "%5F", 1)
+    if len(name) <= _FOLDER_LENGTH:
+        return name
+    return f"{name[:_FOLDER_LENGTH]}~{hashlib.sha256(value.encode()).hexdigest()}"
 
 
 def _name(number: int) -> str:

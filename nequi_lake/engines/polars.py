@@ -24,6 +24,7 @@ from nequi_lake.formats import RECORD
 from nequi_lake.lake.quarantine import quarantine_path
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.release import Release, StagedTable
+from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend
 from nequi_lake.progress import bar
 
@@ -37,6 +38,8 @@ def stage(
     release: Release,
     storage: StorageBackend,
     contradictions: Contradictions | None = None,
+    *,
+    max_partitions: int = Settings.max_partitions,
 ) -> dict[str, StagedTable]:
     """Write the selected tables under a prefix of the release's run, and the bad records into the quarantine.
 
@@ -49,12 +52,13 @@ def stage(
         release: what the staged tables will be.
         storage: where the lake is.
         contradictions: records to leave out of a table, or to quarantine, because they repeat or contradict others.
+        max_partitions: how many partitions a table may have.
 
     Returns:
         Table name → what was staged, in the dataset's order.
 
     Raises:
-        StageError: the engine could not read or write a file.
+        StageError: the engine could not read or write a file, or a table would have too many partitions.
     """
     with storage.scratch(dataset.name) as scratch:
         job = StagingJob(
@@ -65,6 +69,7 @@ def stage(
             contradictions=contradictions or Contradictions(),
             storage=storage,
             scratch=scratch,
+            max_partitions=max_partitions,
         )
         return run(PolarsEngine(), InProcess(), job)
 
@@ -96,7 +101,7 @@ class PolarsEngine:
         with engine_errors(job.dataset, job.files, job.storage):
             records = pl.scan_parquet(list(bucket.segments), glob=False)
             after_grouping, rows, contradicting = _expected(table, records).collect(engine="streaming").row(0)
-            writer = TableWriter(job.storage, name=f"fold-{bucket.number:05}")
+            writer = TableWriter(job.storage, name=f"fold-{bucket.number:05}", max_partitions=job.max_partitions)
             made = table.transform(records).select(list(table.columns))
             writer.write(table, made, prefix(job.dataset, table, job.release, job.storage))
             writer.finish()
@@ -117,7 +122,7 @@ def _stage_file(part: StagePart) -> PartResult:
     copies = repaired_copies([file], job.files, storage, scratch).get(file.name, {})
     repeated = {table: job.contradictions.repeats_in(table, file) for table in job.tables_of(file)}
     records = read_records(dataset, file, kept, storage, copies, job.contradictions.rules(dataset, file))
-    writer, counts = TableWriter(storage, name=part.name), Counter[str]()
+    writer, counts = TableWriter(storage, name=part.name, max_partitions=job.max_partitions), Counter[str]()
     prefixes = {table.name: prefix(dataset, table, job.release, storage) for table in repeated}
     spools = {
         table.name: Spool(

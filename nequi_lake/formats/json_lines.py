@@ -121,20 +121,21 @@ class _Validator:
 
     def __init__(self, schema: Mapping[str, PolarsDataType]) -> None:
         self._dtype = pl.Struct(dict(schema))
-        self._keys = _key_count(schema)
+        self._shape = _shape(schema)
         self._within_bounds: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct("Record", schema, _SURELY_READ))
         self._any: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct("Record", schema, None))
 
     def __call__(self, line: bytes) -> str | None:
         try:
-            self._within_bounds.decode(line)
+            record = self._within_bounds.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
             problem = self._decode_problem(line)
             if problem:
                 return problem
-        # Every key must be there, so a line with as many keys as the schema has each of them once.
+            record = self._any.decode(line)
+        # Every key must be there, so a line with as many keys as its objects must have has each of them once.
         is_spaced = any(space in line for space in _SPACED) and _SPACED_KEY.search(line)
-        return None if line.count(b'":') == self._keys and not is_spaced else _duplicate_key(line)
+        return None if line.count(b'":') == self._shape.keys_in(record) and not is_spaced else _duplicate_key(line)
 
     def _decode_problem(self, line: bytes) -> str | None:
         """Return why a line cannot be decoded; None where the only problem is a large number that the engine reads."""
@@ -180,10 +181,14 @@ def _struct(name: str, schema: Mapping[str, PolarsDataType], bound: float | None
         schema: key → its type.
         bound: the largest floating point number that is allowed, of either sign; None where all are.
     """
-    # A key may be no name of Python's.
-    keys = {f"key_{number}": key for number, key in enumerate(schema)}
+    keys = dict(zip(_field_names(schema), schema, strict=True))
     fields = [(field, _type(key, schema[key], bound) | None) for field, key in keys.items()]
     return msgspec.defstruct(name, fields, forbid_unknown_fields=True, rename=keys)
+
+
+def _field_names(schema: Mapping[str, PolarsDataType]) -> list[str]:
+    """The names of a decoded object's fields, in order: a key may be no name of Python's."""
+    return [f"key_{number}" for number in range(len(schema))]
 
 
 def _type(key: str, dtype: PolarsDataType, bound: float | None) -> Any:
@@ -201,6 +206,28 @@ def _type(key: str, dtype: PolarsDataType, bound: float | None) -> Any:
     return python
 
 
-def _key_count(schema: Mapping[str, PolarsDataType]) -> int:
-    """Return how many keys an object and those in it have."""
-    return sum(1 + (_key_count(dtype.to_schema()) if isinstance(dtype, pl.Struct) else 0) for dtype in schema.values())
+@dataclass(frozen=True)
+class _Shape:
+    """How many keys an object has, and which of its fields hold objects, or lists of them."""
+
+    keys: int
+    nested: tuple[tuple[str, _Shape], ...]
+
+    def keys_in(self, found: Any) -> int:
+        """How many keys a decoded value and the objects in it have; a missing object has none."""
+        if found is None:
+            return 0
+        if isinstance(found, list):
+            return sum(map(self.keys_in, found))
+        return self.keys + sum(shape.keys_in(getattr(found, field)) for field, shape in self.nested)
+
+
+def _shape(schema: Mapping[str, PolarsDataType]) -> _Shape:
+    nested = []
+    for field, dtype in zip(_field_names(schema), schema.values(), strict=True):
+        inner = dtype
+        while isinstance(inner, pl.List):
+            inner = inner.inner
+        if isinstance(inner, pl.Struct):
+            nested.append((field, _shape(inner.to_schema())))
+    return _Shape(len(schema), tuple(nested))

@@ -45,8 +45,10 @@ class Settings:
         reports_url: where the reports are served over http, for the links of the Dagster UI; empty where they are not.
         automation: whether schedules and sensors are on until a person switches them off.
         poll_s: seconds between two looks of a sensor for a new version.
+        max_partitions: how many partitions a table may have.
         zip_max_bytes: what a zip may unpack to at most.
         zip_max_ratio: how many times its size a zip may unpack to.
+        zip_max_members: how many members a zip may have.
     """
 
     uri: str
@@ -64,8 +66,10 @@ class Settings:
     reports_url: str = ""
     automation: bool = False
     poll_s: int = 3600
+    max_partitions: int = 5_000
     zip_max_bytes: int = 64 * GIB
     zip_max_ratio: float = 200.0
+    zip_max_members: int = 100_000
 
     @property
     def catalog_shown(self) -> str:
@@ -135,8 +139,10 @@ class Settings:
             ).rstrip("/"),
             automation=_matching(env, "NEQUI_LAKE_AUTOMATION", "off", "on|off", "on or off") == "on",
             poll_s=_number(env, "NEQUI_LAKE_POLL_SECONDS", cls.poll_s, int, 5, 10**7),
+            max_partitions=_number(env, "NEQUI_LAKE_MAX_PARTITIONS", cls.max_partitions, int, 1, 10**6),
             zip_max_bytes=_number(env, "NEQUI_LAKE_ZIP_MAX_BYTES", cls.zip_max_bytes, int, 1, 2**60),
             zip_max_ratio=_number(env, "NEQUI_LAKE_ZIP_MAX_RATIO", cls.zip_max_ratio, float, 1, 1e6),
+            zip_max_members=_number(env, "NEQUI_LAKE_ZIP_MAX_MEMBERS", cls.zip_max_members, int, 1, 10**7),
         )
 
 

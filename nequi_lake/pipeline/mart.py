@@ -60,7 +60,11 @@ def stage_mart(
 
         def stage_and_audit(plan: StagePlan) -> tuple[Staged, list[Check]]:
             log.info("%s: %s", title, "making and auditing" if plan.missing else "auditing")
-            staged = {name: make(dataset, mart, content, plan.release, lake.storage) for name in plan.missing}
+            limit = lake.settings.max_partitions
+            staged = {
+                name: make(dataset, mart, content, plan.release, lake.storage, max_partitions=limit)
+                for name in plan.missing
+            }
             try:
                 return staged, audit(dataset, {**plan.kept, **staged}, parents, lake.storage, plan.before)
             except BaseException:

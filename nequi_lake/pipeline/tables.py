@@ -120,7 +120,7 @@ def _stage_and_audit(
     found = find_contradictions(dataset, files, lake.storage) if len(names) < len(dataset.tables) else None
     while True:
         log.info("%s: staging %s", dataset.name, ", ".join(names))
-        staged = stage(dataset, files, names, release, lake.storage, found)
+        staged = stage(dataset, files, names, release, lake.storage, found, max_partitions=lake.settings.max_partitions)
         try:
             log.info("%s: auditing %s", dataset.name, ", ".join([*plan.kept, *staged]))
             checks = audit(dataset, {**plan.kept, **staged}, plan.current, lake.storage, plan.before)

@@ -7,6 +7,7 @@ from nequi_lake.lake.settings import Settings
 from nequi_lake.sources.base import Source
 from nequi_lake.sources.folder import FolderSource
 from nequi_lake.sources.sample import SampleSource
+from nequi_lake.sources.unzip import Limits
 
 __all__ = ["Source", "open_source"]
 
@@ -19,17 +20,15 @@ def open_source(settings: Settings) -> Source:
     """
     if settings.source == "sample":
         return SampleSource(scale=settings.sample_scale, seed=settings.sample_seed)
+    limits = Limits(
+        max_bytes=settings.zip_max_bytes, max_ratio=settings.zip_max_ratio, max_members=settings.zip_max_members
+    )
     if settings.source == "kaggle":
         with needs_extra("kaggle"):
             from nequi_lake.sources.kaggle import KaggleSource
-        return KaggleSource(zip_max_bytes=settings.zip_max_bytes, zip_max_ratio=settings.zip_max_ratio)
+        return KaggleSource(limits=limits)
     if settings.source.startswith("s3://"):
         with needs_extra("aws"):
             from nequi_lake.sources.bucket import BucketSource
-        return BucketSource(settings.source, zip_max_bytes=settings.zip_max_bytes, zip_max_ratio=settings.zip_max_ratio)
-    return FolderSource(
-        settings.source,
-        zip_max_bytes=settings.zip_max_bytes,
-        zip_max_ratio=settings.zip_max_ratio,
-        follows_links=settings.source_links,
-    )
+        return BucketSource(settings.source, limits=limits)
+    return FolderSource(settings.source, limits=limits, follows_links=settings.source_links)

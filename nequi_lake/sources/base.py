@@ -10,6 +10,7 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
 from nequi_lake.formats import RawFile
 from nequi_lake.lake.raw_file import RawPart
+from nequi_lake.sources.names import zip_of
 
 
 class Source(Protocol):
@@ -92,16 +93,11 @@ def loose_names(names: Iterable[str]) -> list[str]:
     ]
 
 
-def zip_names(dataset: Dataset, file: RawFile) -> list[str]:
-    """The names of zips that may hold the file, in the order in which they are looked at."""
-    return [*(f"{name}.zip" for name in (file.name, *file.aliases)), f"{dataset.slug.rsplit('/', 1)[-1]}.zip"]
-
-
 def no_file(dataset: Dataset, file: RawFile, where: str) -> SourceError:
     """The error of a dataset's folder that lacks a file."""
     return SourceError(
         f"{dataset.name} has no file {file.name}.",
         where=where,
-        fix=f"Put {' or '.join((file.name, *file.aliases))} there, or {zip_names(dataset, file)[-1]} as Kaggle gives it"
-        f" for {dataset.slug}.",
+        fix=f"Put {' or '.join((file.name, *file.aliases))} there, or {zip_of(dataset)} as Kaggle gives it for "
+        f"{dataset.slug}.",
     )

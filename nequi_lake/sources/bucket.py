@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,16 +20,12 @@ import botocore.exceptions
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import NequiLakeError, SourceError, StorageError, TransientError, UsageError
-from nequi_lake.formats import RawFile
 from nequi_lake.lake.raw_file import RawPart, content_version, sha256_of
 from nequi_lake.lake.storage.aws import access, translate_error
 from nequi_lake.progress import bar
-from nequi_lake.sources.base import loose_names, no_file, select, zip_names
-from nequi_lake.sources.delivery import account_for, require_all_parts
-from nequi_lake.sources.unzip import Limits, unzip
-
-COMPLETE = "_SUCCESS"
-"""The object that ends an upload."""
+from nequi_lake.sources.base import no_file
+from nequi_lake.sources.delivery import COMPLETE, Contents, Pick, look_at, plan
+from nequi_lake.sources.unzip import Limits, members, unzip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +41,13 @@ class BucketSource:
 
     Args:
         uri: ``s3://bucket`` or ``s3://bucket/prefix``, which holds one folder per dataset.
-        zip_max_bytes: what a zip may unpack to at most.
-        zip_max_ratio: how many times its size a zip may unpack to.
+        limits: of what a zip may unpack to.
     """
 
-    def __init__(self, uri: str, *, zip_max_bytes: int, zip_max_ratio: float) -> None:
+    def __init__(self, uri: str, *, limits: Limits) -> None:
         self._uri = uri
         self._bucket, _, self._prefix = uri.removeprefix("s3://").partition("/")
-        self._limits = Limits(max_bytes=zip_max_bytes, max_ratio=zip_max_ratio)
+        self._limits = limits
         self._said: dict[str, Mapping[str, _Object]] = {}
 
     @cached_property
@@ -84,96 +79,72 @@ class BucketSource:
         return bool(page["KeyCount"])
 
     def version(self, dataset: Dataset, /) -> str | None:
-        """A hash of the names and entity tags of the dataset's files.
+        """A hash of the names and entity tags of the dataset's files, and of the zips that may hold them.
 
         Raises:
-            SourceError: a file is not there, or the bucket may not be read.
+            SourceError: a file is not there, is there twice, something else could be meant as data, or the bucket may
+                not be read.
             TransientError: the upload is not complete, or the bucket could not be asked now.
         """
         self._said[dataset.name] = listed = self._list(dataset)
-        return self._version(dataset, listed)
+        return self._version(dataset, listed, self._look_at(dataset, listed))
 
     def fetch(self, dataset: Dataset, into: Path) -> list[RawPart]:
         """Download the dataset's files into ``into``, all as they were when ``version`` was asked last.
 
-        A file is looked for under its name and its aliases, in one piece or in parts, then in ``<file>.zip``, then in
-        ``<slug>.zip``.
+        A file is there under its name or an alias, in one piece or in parts, loose or in a zip.
 
         Raises:
-            SourceError: a file is not there, or its zip is damaged or unsafe, or the bucket may not be read.
+            SourceError: a file is not there, is there twice, its zip is damaged or unsafe, something else could be
+                meant as data, or the bucket may not be read.
             TransientError: the upload is not complete, a file was replaced meanwhile, or the bucket broke off.
         """
         listed = self._said.pop(dataset.name, None) or self._list(dataset)
-        version = self._version(dataset, listed)
+        place = self._look_at(dataset, listed)
+        version = self._version(dataset, listed, place)
         archives = into / ".archives"
         archives.mkdir()
-        self._account_for(dataset, listed)
         try:
+            for name in place.archives:
+                self._download(listed[name], archives / name)
+            zips = {name: self._look_into(dataset, archives / name) for name in place.archives}
+            picks = plan(dataset, place, zips)
             return [
-                part
-                for file in dataset.files
-                for part in self._fetch_one(dataset, file, listed, version, into, archives)
+                replace(part, source_version=version)
+                for pick in picks
+                for part in self._fetch_one(dataset, pick, listed, into, archives)
             ]
         finally:
             shutil.rmtree(archives)
 
-    def _account_for(self, dataset: Dataset, listed: Mapping[str, _Object]) -> None:
-        where, used = self._where(dataset), set[str]()
-        for file in dataset.files:
-            loose = select(file, loose_names(listed), where)
-            own_zips = {f"{name}.zip" for name in (file.name, *file.aliases)} & set(listed)
-            if loose and own_zips:
-                raise SourceError(
-                    f"{file.name} is there twice, loose and in {min(own_zips)}: which one is meant?",
-                    where=where,
-                    fix="Leave one of them there.",
-                )
-            require_all_parts(file, loose.values(), where)
-            used |= {*loose, *own_zips, *zip_names(dataset, file)}
-        account_for(dataset, listed, used, where)
+    def _look_at(self, dataset: Dataset, listed: Mapping[str, _Object]) -> Contents:
+        return look_at(dataset, listed, self._where(dataset), is_folder=True)
+
+    def _look_into(self, dataset: Dataset, archive: Path) -> Contents:
+        where = f"{self._where(dataset)}/{archive.name}"
+        with _located(where):
+            return look_at(dataset, members(archive, self._limits), where)
 
     def _fetch_one(
-        self,
-        dataset: Dataset,
-        file: RawFile,
-        listed: Mapping[str, _Object],
-        version: str,
-        into: Path,
-        archives: Path,
+        self, dataset: Dataset, pick: Pick, listed: Mapping[str, _Object], into: Path, archives: Path
     ) -> list[RawPart]:
-        where = self._where(dataset)
-        if found := select(file, loose_names(listed), where):
-            for name, part in found.items():
+        file, where = pick.file, self._where(dataset)
+        if pick.archive is None:
+            for name, part in pick.parts.items():
                 self._download(listed[name], into / part)
             return [
                 RawPart(
                     file=file.name,
                     name=part,
                     source=f"{where}/{name if part == file.name else name.rpartition('/')[0]}",
-                    source_version=version,
                 )
-                for name, part in found.items()
+                for name, part in pick.parts.items()
             ]
-        for name in zip_names(dataset, file):
-            if name not in listed:
-                continue
-            archive = archives / name
-            if not archive.exists():
-                self._download(listed[name], archive)
-            try:
-                unpacked = unzip(archive, file, into, self._limits)
-            except SourceError as error:
-                # Not where the copy is, which goes with the error.
-                raise SourceError(error.what, where=f"{where}/{name}", fix=error.fix) from error
-            if unpacked:
-                digest, source = sha256_of(archive), f"{where}/{name}"
-                return [
-                    RawPart(file=file.name, name=part, source=source, source_version=version, zip_sha256=digest)
-                    for part in unpacked
-                ]
-        if file.is_optional:
-            return []
-        raise no_file(dataset, file, where)
+        archive, source = archives / pick.archive, f"{where}/{pick.archive}"
+        with _located(source):
+            unpacked = unzip(archive, file, into, self._limits)
+        digest = sha256_of(archive)
+        return [RawPart(file=file.name, name=part, source=source, zip_sha256=digest) for part in unpacked]
 
     def _download(self, found: _Object, target: Path) -> None:
         target.parent.mkdir(exist_ok=True)
@@ -205,7 +176,7 @@ class BucketSource:
                 # What consoles make for a folder.
                 if not found["Key"].endswith("/")
             }
-        complete = listed.pop(COMPLETE, None)
+        complete = listed.get(COMPLETE)
         late = [name for name, found in listed.items() if complete and found.modified_at > complete.modified_at]
         if late:
             raise TransientError(
@@ -215,16 +186,11 @@ class BucketSource:
             )
         return listed
 
-    def _version(self, dataset: Dataset, listed: Mapping[str, _Object]) -> str:
-        used: dict[str, str] = {}
+    def _version(self, dataset: Dataset, listed: Mapping[str, _Object], place: Contents) -> str:
         for file in dataset.files:
-            names = select(file, loose_names(listed), self._where(dataset)) or [
-                name for name in zip_names(dataset, file) if name in listed
-            ]
-            if not names and not file.is_optional:
-                raise no_file(dataset, file, self._where(dataset))
-            used |= {name: listed[name].etag for name in names}
-        return content_version(used)
+            if not place.files[file.name] and not place.archives and not file.is_optional:
+                raise no_file(dataset, file, place.where)
+        return content_version({name: listed[name].etag for name in place.used})
 
     def _key(self, dataset: Dataset, name: str) -> str:
         return "/".join([*([self._prefix] if self._prefix else []), dataset.name, name])
@@ -259,3 +225,12 @@ class BucketSource:
                 fix="Let the role of the runs list and read it: SourceBucket and SourcePrefix of the lake's stack.",
             )
         return translated if isinstance(translated, TransientError | UsageError) else SourceError(str(translated))
+
+
+@contextmanager
+def _located(where: str) -> Iterator[None]:
+    """Say of an error where the zip is in the bucket, and not where the copy is, which goes with the error."""
+    try:
+        yield
+    except SourceError as error:
+        raise SourceError(error.what, where=where, fix=error.fix) from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,7 +32,8 @@ from nequi_lake.errors import SourceError, TransientError, UsageError
 from nequi_lake.formats import OpaqueFile, RawFile
 from nequi_lake.lake.raw_file import RawPart, sha256_of
 from nequi_lake.progress import bar
-from nequi_lake.sources.base import select
+from nequi_lake.sources.delivery import Contents, log_unread, look_at
+from nequi_lake.sources.names import listed
 from nequi_lake.sources.unzip import Limits, unzip
 
 _BLOCK_BYTES = 2**16
@@ -62,8 +63,7 @@ class KaggleSource:
     """Datasets on Kaggle.
 
     Args:
-        zip_max_bytes: what a zip may unpack to at most.
-        zip_max_ratio: how many times its size a zip may unpack to.
+        limits: of what a zip may unpack to.
         attempts: how often a request is made before its failure is reported.
         wait_s: the first wait between two attempts; each further one is twice as long.
         max_wait_s: the longest wait between two attempts, also where Kaggle asks for a longer one.
@@ -73,14 +73,13 @@ class KaggleSource:
     def __init__(
         self,
         *,
-        zip_max_bytes: int,
-        zip_max_ratio: float,
+        limits: Limits,
         attempts: int = 5,
         wait_s: float = 1,
         max_wait_s: int = 60,
         timeout_s: float = 60,
     ) -> None:
-        self._limits = Limits(max_bytes=zip_max_bytes, max_ratio=zip_max_ratio)
+        self._limits = limits
         self._timeout_s = timeout_s
         self._retry = Retry(
             total=attempts - 1,
@@ -157,11 +156,14 @@ class KaggleSource:
         try:
             with self._client() as client:
                 found = self._said.pop(dataset.slug, None) or self._get(client, dataset)
-                listed = self._list(client, dataset, found.current_version_number)
-                wanted = [(file, name, part) for file in dataset.files for name, part in _find(dataset, file, listed)]
+                there = self._list(client, dataset, found.current_version_number)
+                contents = look_at(dataset, there, _page(dataset.slug))
+                _refuse_missing(dataset, contents, there)
+                log_unread(dataset, contents)
                 return [
-                    self._fetch_one(client, dataset, found, file, name, part, listed[name], into)
-                    for file, name, part in wanted
+                    self._fetch_one(client, dataset, found, file, name, part, there[name], into)
+                    for file in dataset.files
+                    for name, part in contents.files[file.name].items()
                 ]
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -313,17 +315,14 @@ def _page(slug: str) -> str:
     return f"https://www.kaggle.com/datasets/{slug}" if slug else "https://www.kaggle.com"
 
 
-def _find(dataset: Dataset, file: RawFile, listed: dict[str, int]) -> list[tuple[str, str]]:
-    """The listed file, or parts, that the dataset declares as ``file``, each with the name that the lake gives it."""
-    where = _page(dataset.slug)
-    found = select(file, listed, where)
-    if not found and not file.is_optional:
-        raise SourceError(
-            f"{dataset.slug} has no file {file.name}. It has {', '.join(listed) or 'no files'}.",
-            where=where,
-            fix="If it has another name now, declare that among the file's aliases.",
-        )
-    return list(found.items())
+def _refuse_missing(dataset: Dataset, contents: Contents, listing: Collection[str]) -> None:
+    for file in dataset.files:
+        if not contents.files[file.name] and not file.is_optional:
+            raise SourceError(
+                f"{dataset.slug} has no file {file.name}. It has {listed(sorted(listing)) or 'no files'}.",
+                where=contents.where,
+                fix="If it has another name now, declare that among the file's aliases.",
+            )
 
 
 def _refused() -> SourceError:

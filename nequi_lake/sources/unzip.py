@@ -7,7 +7,8 @@ import lzma
 import stat
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from nequi_lake.errors import SourceError
 from nequi_lake.formats import RawFile
 from nequi_lake.progress import blocks
 from nequi_lake.sources.base import select
+from nequi_lake.sources.zip_directory import count_members
 
 _ENCRYPTED = 1
 """The bit of a member's flags that says that it is encrypted."""
@@ -24,19 +26,21 @@ _ENCRYPTED = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The limits of what a zip may unpack to: in bytes, and as a multiple of the zip's size."""
+    """The limits of what a zip may unpack to: in bytes, as a multiple of the zip's size, and in members."""
 
     max_bytes: int
     max_ratio: float
+    max_members: int
 
 
-def members(archive: Path) -> list[str]:
-    """The names of the files in a zip; none where it cannot be opened, which :func:`unzip` says when it is asked."""
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            return [member.filename for member in opened.infolist() if not member.filename.endswith("/")]
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, IndexError):
-        return []
+def members(archive: Path, limits: Limits) -> list[str]:
+    """Return the names of the files in a zip.
+
+    Raises:
+        SourceError: the zip is damaged, has a member that points outside of it, or goes beyond the limits.
+    """
+    with _opened(archive, limits, {}) as opened:
+        return _names(opened)
 
 
 def unzip(archive: Path, file: RawFile, into: Path, limits: Limits) -> dict[str, Path]:
@@ -47,33 +51,51 @@ def unzip(archive: Path, file: RawFile, into: Path, limits: Limits) -> dict[str,
 
     Raises:
         SourceError: the zip is damaged, has a member that points outside of it, holds the file twice, is encrypted,
-            or unpacks to more than the limits.
+            or goes beyond the limits.
     """
     written: dict[str, Path] = {}
+    with _opened(archive, limits, written) as opened:
+        for name, part in select(file, _names(opened), str(archive)).items():
+            member = opened.getinfo(name)
+            if member.flag_bits & _ENCRYPTED:
+                raise SourceError(
+                    f"The zip's member {name} is encrypted.",
+                    where=str(archive),
+                    fix="Give a plain zip without a password.",
+                )
+            target = written[part] = into / part
+            target.parent.mkdir(exist_ok=True)
+            with cast(BufferedIOBase, opened.open(member)) as source, target.open("wb") as stream:
+                stream.writelines(blocks(source, f"unpacking {part}", member.file_size))
+        return written
+
+
+def _names(opened: zipfile.ZipFile) -> list[str]:
+    """The names of the files in it; a member without a name is none."""
+    names = (member.filename for member in opened.infolist())
+    return [name for name in names if name and not name.endswith("/")]
+
+
+@contextmanager
+def _opened(archive: Path, limits: Limits, written: Mapping[str, Path]) -> Iterator[zipfile.ZipFile]:
+    """Open a zip whose members are within the limits; what was ``written`` goes where it turns out to be damaged."""
     try:
+        if count_members(archive, limits.max_members) > limits.max_members:
+            raise SourceError(
+                f"The zip has more than {limits.max_members:,} members.",
+                where=str(archive),
+                fix="If it is what you expect, raise NEQUI_LAKE_ZIP_MAX_MEMBERS.",
+            )
         with zipfile.ZipFile(archive) as opened:
             _check(archive, opened.infolist(), limits)
-            names = [member.filename for member in opened.infolist() if not member.filename.endswith("/")]
-            for name, part in select(file, names, str(archive)).items():
-                member = opened.getinfo(name)
-                if member.flag_bits & _ENCRYPTED:
-                    raise SourceError(
-                        f"The zip's member {name} is encrypted.",
-                        where=str(archive),
-                        fix="Give a plain zip without a password.",
-                    )
-                target = written[part] = into / part
-                target.parent.mkdir(exist_ok=True)
-                with cast(BufferedIOBase, opened.open(member)) as source, target.open("wb") as stream:
-                    stream.writelines(blocks(source, f"unpacking {part}", member.file_size))
-            return written
+            yield opened
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise
         raise _damaged(archive, written, error) from error
+    except UnicodeDecodeError as error:
+        raise _damaged(archive, written, f"a member's name is not {error.encoding}: {error.object!r}") from error
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, IndexError) as damage:
-        # ValueError and IndexError are of names that are none: not UTF-8 where they say so, empty, or a number that
-        # is too long.
         raise _damaged(archive, written, damage) from damage
     except NotImplementedError as refusal:
         raise SourceError(
@@ -81,7 +103,7 @@ def unzip(archive: Path, file: RawFile, into: Path, limits: Limits) -> dict[str,
         ) from refusal
 
 
-def _damaged(archive: Path, written: Mapping[str, Path], damage: Exception) -> SourceError:
+def _damaged(archive: Path, written: Mapping[str, Path], damage: Exception | str) -> SourceError:
     for target in written.values():
         target.unlink(missing_ok=True)
     return SourceError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import dataframely as dy
@@ -118,6 +119,14 @@ WRONG: dict[str, tuple[Callable[[], Dataset], str]] = {
             file=CsvFile(name="shops.csv", description="Shops.", columns=("shop", "__record")),
         ),
         "the lake itself calls a column __record",
+    ),
+    "an ignored file that is declared": (
+        lambda: replace(shops(), ignored={"sh*.csv": "Not wanted."}),
+        "ignored= has sh*.csv, which is shops.csv, a declared file",
+    ),
+    "an ignored file without a reason": (
+        lambda: replace(shops(), ignored={"old.csv": ""}),
+        "ignored= gives no reason for old.csv",
     ),
 }
 

@@ -22,10 +22,13 @@ from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources.base import Source
 from nequi_lake.sources.folder import FolderSource
+from nequi_lake.sources.unzip import Limits
 from nequi_lake_tests.aws import Mailbox
 from nequi_lake_tests.conftest import motor_rows, only, write_motor
 
 MOTOR = "electric_motor"
+
+LIMITS = Limits(max_bytes=1, max_ratio=1, max_members=1)
 
 
 @dataclass
@@ -56,7 +59,7 @@ class Publisher(Source):
 
     def fetch(self, dataset: Dataset, into: Path) -> list[RawPart]:
         self.fetched.append(str(self.now))
-        delivered = FolderSource(str(self.folder), zip_max_bytes=1, zip_max_ratio=1).fetch(dataset, into)
+        delivered = FolderSource(str(self.folder), limits=LIMITS).fetch(dataset, into)
         return [replace(file, source_version=self.now, licence="CC0, says the publisher") for file in delivered]
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import dataframely as dy
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.spec import Partition, Table
-from nequi_lake.engines.files import Spool, TableWriter
+from nequi_lake.engines.files import Spool, TableWriter, _folder
+from nequi_lake.errors import StageError
 from nequi_lake.lake.storage import StorageBackend
 
 FACTS = column_meta(unit="x", source="x")
@@ -23,6 +28,12 @@ class Readings(dy.Schema):
     at = dy.Date(primary_key=True, description="Day.", metadata=FACTS)
     name = dy.String(description="Of what.", metadata=FACTS)
     value = dy.Int64(description="Value.", metadata=FACTS)
+
+
+class LooseReadings(Readings):
+    """The same, of which some have no name."""
+
+    name = dy.String(nullable=True, description="Of what.", metadata=column_meta(unit="x", source="x", null_limit=1))
 
 
 def readings(partition_by: Partition | None) -> Table:
@@ -101,3 +112,51 @@ def test_what_waits_in_a_spool_comes_back_in_its_order(tmp_path: Path, monkeypat
         spool.add(batch)
     assert spool.scan().collect().equals(pl.concat(given))
     assert len(list((tmp_path / "spool").iterdir())) > 1
+
+
+def test_values_that_are_alike_as_names_have_partitions_of_their_own(storage: StorageBackend) -> None:
+    long = "ñ" * 300
+    names = [None, "__HIVE_DEFAULT_PARTITION__", "", long, f"{long}a", "%5F_HIVE_DEFAULT_PARTITION__", "~", "%7E"]
+    folders = written_folders(storage, names)
+    assert len(set(folders)) == len(names)
+    assert max(len(os.fsencode(folder)) for folder in folders) < 255
+
+
+@settings(max_examples=200, deadline=None)
+@given(values=st.sets(st.text(max_size=200), min_size=2, max_size=4))
+def test_any_two_values_have_folders_of_their_own(values: set[str]) -> None:
+    folders = {_folder(Partition("name"), value) for value in values}
+    assert len(folders) == len(values)
+    assert all(len(folder) < 255 and "/" not in folder for folder in folders)
+
+
+def written_folders(storage: StorageBackend, names: list[str | None]) -> list[str]:
+    """The folders of a table's rows, one of each name."""
+    writer, table = TableWriter(storage), readings(Partition("name"))
+    rows = pl.DataFrame({"at": [dt.date(2020, 1, 1)] * len(names), "name": names, "value": range(len(names))})
+    # The contract has no missing names: as in a column that may miss some.
+    table = replace(table, contract=LooseReadings)
+    writer.add(table, rows.select("at", "value", "name"), storage.path("readings"))
+    writer.finish()
+    files = writer.files(table)
+    assert sorted(pl.read_parquet(file.path, hive_partitioning=False)["name"].item() or "" for file in files) == sorted(
+        name or "" for name in names
+    )
+    return [Path(file.path).parent.name for file in files]
+
+
+@pytest.mark.parametrize("at_once", [50, 600])
+def test_too_many_partitions_are_refused_before_any_is_written(storage: StorageBackend, at_once: int) -> None:
+    writer, table = TableWriter(storage, max_partitions=99), readings(Partition("name"))
+    with pytest.raises(StageError, match="would have more than 99 partitions by name") as refused:
+        add_all(writer, table, batches(names=600, at_once=at_once), storage)
+    assert "with values such as n" in str(refused.value)
+    assert "NEQUI_LAKE_MAX_PARTITIONS" in str(refused.value)
+    assert not Path(storage.path("readings")).exists()
+    add_all(TableWriter(storage, max_partitions=99), table, batches(names=99), storage)
+
+
+def add_all(writer: TableWriter, table: Table, given: list[pl.DataFrame], storage: StorageBackend) -> None:
+    """Give a writer all batches of a table."""
+    for batch in given:
+        writer.add(table, batch, storage.path("readings"))

@@ -251,7 +251,7 @@ def a_zip_is_refused_or_gives_what_was_put_in(case: Case, packed: bool) -> None:
         into.mkdir()
         path.write_bytes(damaged)
         try:
-            there = unzip(path, file, into, Limits(max_bytes=2**20, max_ratio=200))
+            there = unzip(path, file, into, Limits(max_bytes=2**20, max_ratio=200, max_members=100))
         except SourceError as refused:
             told = refused
         else:

@@ -132,6 +132,36 @@ def test_files_lie_loose_in_parts_or_in_zips(
     assert [part.name for part in fetch(tmp_path, cite_sum, source())] == ["train.json", "validation.json", "test.json"]
 
 
+def test_a_delivery_in_a_bucket_is_accounted_for_as_a_whole(
+    put: Put, client: Any, tmp_path: Path, motor: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(f"electric_motor/{MOTOR_FILE}", motor_file(4))
+    put("electric_motor/readme.txt", b"x")
+    fetch(tmp_path, motor, source())
+    assert "readme.txt" in caplog.text
+    (tmp_path / "into").rename(tmp_path / "first")
+
+    put("electric_motor/Measures_v2.csv.gz", b"x")
+    for ask in (lambda: source().version(motor), lambda: source().fetch(motor, tmp_path)):
+        with pytest.raises(SourceError, match=r"Measures_v2\.csv\.gz could be meant as data"):
+            ask()
+    client.delete_object(Bucket="inbox", Key="daily/raw/electric_motor/Measures_v2.csv.gz")
+
+    whole = write_zip(tmp_path / "all.zip", **{MOTOR_FILE: motor_file(17)})
+    put("electric_motor/archive.zip", whole.read_bytes())
+    with pytest.raises(SourceError, match=r"is there twice, loose and in archive\.zip"):
+        fetch(tmp_path, motor, source())
+    client.delete_object(Bucket="inbox", Key=f"daily/raw/electric_motor/{MOTOR_FILE}")
+    before = source().version(motor)
+    beside = write_zip(tmp_path / "all.zip", **{MOTOR_FILE: motor_file(17), "MEASURES_V2.csv": b"x"})
+    put("electric_motor/archive.zip", beside.read_bytes())
+    assert source().version(motor) != before
+    (tmp_path / "into").rename(tmp_path / "second")
+    with pytest.raises(SourceError, match=r"MEASURES_V2\.csv could be meant as data") as refused:
+        fetch(tmp_path, motor, source())
+    assert refused.value.where == f"{INBOX}/electric_motor/archive.zip"
+
+
 def test_the_root_of_a_bucket_is_a_source_too(client: Any, tmp_path: Path, motor: Dataset) -> None:
     client.put_object(Bucket="inbox", Key=f"electric_motor/{MOTOR_FILE}", Body=motor_file(4))
     of = source("s3://inbox")

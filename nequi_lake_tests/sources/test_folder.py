@@ -13,6 +13,7 @@ from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
 from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.sources.folder import FolderSource
+from nequi_lake.sources.unzip import Limits
 from nequi_lake_tests.conftest import MOTOR_FILE, citation, motor_rows, write_citations, write_motor
 
 
@@ -42,7 +43,7 @@ def content(tmp_path: Path, part: RawPart) -> bytes:
 
 def source(tmp_path: Path) -> FolderSource:
     """A source over the folder ``inbox``."""
-    return FolderSource(str(tmp_path / "inbox"), zip_max_bytes=10**6, zip_max_ratio=200)
+    return FolderSource(str(tmp_path / "inbox"), limits=Limits(max_bytes=10**6, max_ratio=200, max_members=100))
 
 
 def write_zip(path: Path, **members: bytes) -> Path:
@@ -126,7 +127,9 @@ def test_a_zip_of_its_own_beside_the_zip_of_all_is_refused(tmp_path: Path, motor
     folder = tmp_path / "inbox" / "electric_motor"
     write_zip(folder / "electric-motor-temperature.zip", **{MOTOR_FILE: b"from the zip of all"})
     write_zip(folder / f"{MOTOR_FILE}.zip", **{MOTOR_FILE: b"from its own zip"})
-    with pytest.raises(SourceError, match=r"is there twice, in measures_v2\.csv\.zip and in electric-motor"):
+    with pytest.raises(
+        SourceError, match=r"is there twice, in electric-motor-temperature\.zip and in measures_v2\.csv\.zip"
+    ):
         fetch(tmp_path, motor)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources import open_source
 from nequi_lake.sources.kaggle import KaggleSource
+from nequi_lake.sources.unzip import Limits
 from nequi_lake_tests.sources.kaggle_stand_in import KEY, TOKEN, USER, Failure, KaggleStandIn
 
+LIMITS = Limits(max_bytes=10**6, max_ratio=2000, max_members=100)
 CONTENT = b"a,b\n" + b"1,2\n" * 50_000
 
 
@@ -41,7 +44,7 @@ def kaggle(motor: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
 
 def source() -> KaggleSource:
     """A source that does not wait."""
-    return KaggleSource(zip_max_bytes=10**6, zip_max_ratio=2000, attempts=3, max_wait_s=0, timeout_s=5)
+    return KaggleSource(limits=LIMITS, attempts=3, max_wait_s=0, timeout_s=5)
 
 
 def fetch(tmp_path: Path, dataset: Dataset) -> list[RawPart]:
@@ -211,11 +214,24 @@ def test_the_settings_open_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "zipped"])
 def test_a_file_may_come_in_parts(tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn, zipped: bool) -> None:
     stem = motor.files[0].name.removesuffix(".csv")
-    kaggle.datasets[motor.slug][2] = {f"{stem}/part-{number}.csv": b"%d" % number for number in (10, 9)}
+    kaggle.datasets[motor.slug][2] = {f"{stem}/part-{number}.csv": b"%d" % number for number in range(10, 0, -1)}
     kaggle.zipped = zipped
     delivered = fetch(tmp_path, motor)
     assert [(one.name, content(tmp_path, one)) for one in delivered] == [
-        (f"{stem}/part-9.csv", b"9"),
-        (f"{stem}/part-10.csv", b"10"),
+        (f"{stem}/part-{number}.csv", b"%d" % number) for number in range(1, 11)
     ]
     assert {one.file for one in delivered} == {motor.files[0].name}
+
+
+def test_what_could_be_meant_as_data_refuses_the_dataset_unless_it_is_declared_as_ignored(
+    tmp_path: Path, motor: Dataset, kaggle: KaggleStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    kaggle.datasets[motor.slug][2]["measures_v2_old.CSV.gz"] = b"x"
+    kaggle.datasets[motor.slug][2]["MEASURES_V2.json"] = b"{}"
+    with pytest.raises(SourceError, match=r"MEASURES_V2\.json could be meant as data of measures_v2\.csv") as refused:
+        fetch(tmp_path, motor)
+    assert "ignored=" in str(refused.value.fix)
+    declared = replace(motor, ignored={"MEASURES_*.json": "The same values in another format."})
+    assert [one.name for one in fetch(tmp_path, declared)] == [motor.files[0].name]
+    assert "measures_v2_old.CSV.gz" in caplog.text
+    assert "MEASURES" not in caplog.text

@@ -15,8 +15,9 @@ import pytest
 from nequi_lake.errors import SourceError
 from nequi_lake.formats import OpaqueFile
 from nequi_lake.sources.unzip import Limits, unzip
+from nequi_lake.sources.zip_directory import count_members
 
-LIMITS = Limits(max_bytes=100_000, max_ratio=50)
+LIMITS = Limits(max_bytes=100_000, max_ratio=50, max_members=100)
 CONTENT = random.Random(1).randbytes(5_000)
 CENTRAL, LOCAL = b"PK\x01\x02", b"PK\x03\x04"
 
@@ -241,6 +242,30 @@ def test_a_member_without_a_name(archive: Path) -> None:
     zipped(archive, ("x", b""), ("loan.csv", b"a"))
     archive.write_bytes(archive.read_bytes().replace(b"x", b"."))
     assert take(archive) == b"a"
+
+
+def test_a_zip_of_too_many_members_is_refused_before_they_are_held(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zipped(archive, ("loan.csv", CONTENT), *((f"{number}.txt", b"") for number in range(99)))
+    assert take(archive) == CONTENT
+    with ZipFile(archive, "a") as opened:
+        opened.writestr("one more.txt", b"")
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    for shown in (archive.read_bytes(), b"bytes before the zip" + archive.read_bytes()):
+        archive.write_bytes(shown)
+        with pytest.raises(SourceError, match="more than 100 members") as refusal:
+            take(archive)
+        assert refusal.value.where == str(archive)
+        assert "NEQUI_LAKE_ZIP_MAX_MEMBERS" in str(refusal.value.fix)
+
+
+def test_members_are_counted_in_a_zip_of_64_bits(archive: Path) -> None:
+    with ZipFile(archive, "w") as opened:
+        for number in range(2**16 + 5):
+            opened.writestr(ZipInfo(str(number)), b"")
+    assert count_members(archive, 10**6) == 2**16 + 5
+    assert count_members(archive, 1_000) == 1_001
 
 
 def test_a_damaged_bzip2_member(archive: Path) -> None:
