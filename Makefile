@@ -82,7 +82,9 @@ check-infra: $(TOOLS)/checkov/.ready ## Look at the templates of AWS and at the 
 		--file infra/lake.yaml infra/service.yaml Dockerfile
 
 audit: $(TOOLS)/pip-audit/.ready ## Ask the registry for known vulnerabilities of what is installed
-	$(TOOLS)/pip-audit/bin/pip-audit --require-hashes --disable-pip $(patsubst %,--requirement %,$(wildcard requirements/*.txt))
+	@status=0; for file in requirements/*.txt; do echo "$$file"; \
+		$(TOOLS)/pip-audit/bin/pip-audit --require-hashes --disable-pip --requirement $$file || status=1; \
+	done; exit $$status
 
 lock: $(READY_TO_TEST) ## Write requirements/ after a change of dependencies; make lock UPGRADE=1 for newer versions
 	$(BIN)/python scripts/lock.py $(if $(UPGRADE),--upgrade)

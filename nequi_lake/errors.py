@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from nequi_lake.redaction import redact
+
 
 class NequiLakeError(Exception):
-    """Something went wrong that the user can fix.
+    """Something went wrong that the user can fix. What it says has no secret in it.
 
     Args:
         what: what happened, in one sentence.
@@ -20,10 +22,10 @@ class NequiLakeError(Exception):
     """
 
     def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
-        self.what = what
-        self.where = where
-        self.fix = fix
-        super().__init__(what, where, fix)
+        self.what = redact(what)
+        self.where = redact(where) if where else where
+        self.fix = redact(fix) if fix else fix
+        super().__init__(self.what, self.where, self.fix)
 
     def __str__(self) -> str:
         lines = [self.what]

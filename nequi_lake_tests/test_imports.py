@@ -14,6 +14,7 @@ import nequi_lake
 
 PACKAGE = Path(nequi_lake.__file__).parent
 FLOORS = (
+    ("redaction",),
     ("errors", "progress", "samples"),
     ("formats",),
     ("datasets",),

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from nequi_lake.errors import UsageError
+from nequi_lake.redaction import redact
 
 
 class Format(StrEnum):
@@ -219,6 +220,7 @@ def show_log(started: float) -> None:
 
 
 def say(text: str) -> None:
+    text = redact(text)
     typer.echo(on_screen(text, keep="\n\t") if sys.stderr.isatty() else text, err=True)
 
 

@@ -13,6 +13,7 @@ import dagster as dg
 from nequi_lake.defs.failures import reason_of_failure
 from nequi_lake.defs.names import TAG_LAKE
 from nequi_lake.lake.settings import Settings
+from nequi_lake.redaction import redact
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +48,14 @@ def alert(settings: Settings, run_id: str, reasons: list[str]) -> None:
     try:
         report_failure(settings, run_id, reasons)
     except Exception as error:
-        log.error("The alert of run %s could not be sent to %s: %s", run_id[:8], settings.alert_topic, error)
+        log.error(
+            "The alert of run %s could not be sent to %s: %s", run_id[:8], settings.alert_topic, redact(str(error))
+        )
 
 
 def report_failure(settings: Settings, run_id: str, reasons: list[str]) -> None:
     """Log a failed run, and send an alert to the topic of the settings if there is one."""
+    reasons = [redact(reason) for reason in reasons]
     text = "\n\n".join([*reasons, f"Lake: {settings.uri}\nDagster run: {run_id}"])
     log.error("Run %s failed.\n%s", run_id[:8], text)
     if settings.alert_topic:

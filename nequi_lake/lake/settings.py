@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote
 
 from nequi_lake.errors import UsageError
+from nequi_lake.redaction import remember_url, show_url
 
 GIB = 2**30
 PREFIX = "NEQUI_LAKE_"
@@ -19,8 +20,6 @@ PREFIX = "NEQUI_LAKE_"
 _SOURCES = ("sample", "kaggle")
 _OF_ONE_LAKE = ("NEQUI_LAKE_CATALOG", "NEQUI_LAKE_CATALOG_URI")
 """Variables that say something of the lake of ``NEQUI_LAKE_URI`` alone."""
-
-_SECRET = re.compile(r"(?i)([?&][^=&]*(?:password|passwd|secret|token|key)[^=&]*=)[^&]*")
 
 N = TypeVar("N", int, float)
 
@@ -38,7 +37,7 @@ class Settings:
         sample_replaces: whether a sample may take the place of data from another source.
         volume_accepted: whether a change of volume that a table refuses is right this time.
         catalog: ``sql``, or ``glue`` for the Glue Data Catalog of AWS.
-        catalog_uri: SQLAlchemy URL of the ``sql`` catalog's database.
+        catalog_uri: SQLAlchemy URL of the ``sql`` catalog's database, with its password. ``catalog_shown`` has none.
         encryption: how objects on S3 are encrypted: ``AES256``, the ARN of a KMS key, or ``none``.
         athena_workgroup: the workgroup of Athena in which queries run.
         alert_topic: ARN of the SNS topic that receives alerts of failures; empty where none is.
@@ -59,7 +58,7 @@ class Settings:
     sample_replaces: bool = False
     volume_accepted: bool = False
     catalog: str = "sql"
-    catalog_uri: str = ""
+    catalog_uri: str = field(default="", repr=False)
     encryption: str = "AES256"
     athena_workgroup: str = "nequi_lake"
     alert_topic: str = ""
@@ -71,10 +70,13 @@ class Settings:
     zip_max_ratio: float = 200.0
     zip_max_members: int = 100_000
 
+    def __post_init__(self) -> None:
+        remember_url(self.catalog_uri)
+
     @property
     def catalog_shown(self) -> str:
         """The catalog's address for people, logs and messages: without its password."""
-        return re.sub(r"(?<=://)([^/@]*):[^/]*@", r"\1:***@", re.sub(_SECRET, r"\1***", self.catalog_uri))
+        return show_url(self.catalog_uri)
 
     @classmethod
     def of_lake(cls, where: str, env: Mapping[str, str] | None = None) -> Settings:

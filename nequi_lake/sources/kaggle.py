@@ -32,6 +32,7 @@ from nequi_lake.errors import SourceError, TransientError, UsageError
 from nequi_lake.formats import OpaqueFile, RawFile
 from nequi_lake.lake.raw_file import RawPart, sha256_of
 from nequi_lake.progress import bar
+from nequi_lake.redaction import remember
 from nequi_lake.sources.delivery import Contents, log_unread, look_at
 from nequi_lake.sources.names import listed
 from nequi_lake.sources.unzip import Limits, unzip
@@ -275,6 +276,7 @@ class KaggleSource:
                     where="KAGGLE_API_TOKEN, KAGGLE_USERNAME and KAGGLE_KEY, ~/.kaggle/kaggle.json",
                     fix=_CREDENTIALS,
                 )
+            remember(session.auth[1] if isinstance(session.auth, tuple) else session.auth.token)
             self._mount(session)
             yield client
 

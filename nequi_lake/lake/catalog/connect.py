@@ -16,6 +16,7 @@ from nequi_lake.lake.layout import PROCESSED
 from nequi_lake.lake.retrying import retrying
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend
+from nequi_lake.redaction import scrub
 
 LOCKED_S = 30
 """How long a database that others have locked is waited for."""
@@ -45,6 +46,7 @@ def open_catalog(settings: Settings, storage: StorageBackend) -> MetastoreCatalo
         # Other processes may create the database's tables between its look and its try.
         retrying(is_worth_waiting)(catalog.create_tables)
     except DatabaseError as refusal:
+        scrub(refusal)
         raise CatalogError(
             f"The catalog's database cannot be read: {refusal.orig}.",
             where=settings.catalog_shown,
@@ -52,7 +54,7 @@ def open_catalog(settings: Settings, storage: StorageBackend) -> MetastoreCatalo
             "nequi-lake catalog rebuild",
         ) from refusal
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as refusal:
-        # Its words may have the address, and the address a password.
+        # Its words are about parts of the address, which may be parts of a password.
         raise UsageError(
             f"The catalog's database cannot be opened by this address ({type(refusal).__name__}).",
             where=settings.catalog_shown,

@@ -6,15 +6,19 @@ import errno
 import sys
 
 from nequi_lake.errors import NequiLakeError, StorageError, TransientError
+from nequi_lake.redaction import scrub
 
 
 def translate_error(error: BaseException, where: str) -> NequiLakeError | None:
     """The failure in words, its causes looked at too; None where the storage is not to blame.
 
+    Every error passes here before anybody writes it down: afterwards its messages and its causes' have no secret.
+
     Args:
         error: what was raised.
         where: the lake or source that was at work, for the case that the error names no file.
     """
+    scrub(error)
     if isinstance(error, NequiLakeError):
         return error
     # Only who has talked to AWS can have been refused by it, and to import its libraries takes a second.

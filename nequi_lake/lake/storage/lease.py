@@ -22,6 +22,7 @@ import botocore.exceptions
 
 from nequi_lake.errors import LockLostError, NequiLakeError
 from nequi_lake.lake.storage.base import Lock
+from nequi_lake.redaction import redact
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ class _Lease:
                 self.lost = not self._write(IfMatch=self._etag)
             except Exception as error:
                 # The next try may get through before the lease is stale.
-                log.warning("The lease %s could not be kept fresh: %s", self._object["Key"], error)
+                log.warning("The lease %s could not be kept fresh: %s", self._object["Key"], redact(str(error)))
             if self.lost:
                 return
 
