@@ -146,6 +146,9 @@ def mart_problems(mart: Mart, relations: Mapping[str, Relation]) -> Iterator[str
 
 def file_problems(file: RawFile, tables: Sequence[Table]) -> Iterator[str]:
     """What is wrong with a raw file that feeds ``tables``."""
+    if not tables:
+        yield "no table is made of it; a file that is only kept is an OpaqueFile"
+        return
     used = {raw for table in tables for column in table.columns.values() for raw in column.raw_columns}
     for name in file.field_paths:
         if name not in used and not file.dropped.get(name):

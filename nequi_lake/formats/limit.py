@@ -20,13 +20,17 @@ class ShareLimit:
     floor: int = 1
 
     def allowed(self, count: int) -> int:
-        """How many of ``count`` may be. Counted in decimals, so that a limit that is met exactly is met."""
+        """How many of ``count`` may be: never all, unless the share says so.
+
+        Counted in decimals, so that a limit that is met exactly is met.
+        """
         if not self.share:
             return 0
-        return max(min(self.floor, count), int(Decimal(str(self.share)) * count))
+        by_share = int(Decimal(str(self.share)) * count)
+        return max(min(self.floor, count - 1), by_share)
 
     def is_kept(self, bad: int, count: int) -> bool:
-        """Whether ``bad`` of ``count`` are within the limit, and some are left."""
+        """Whether ``bad`` of ``count`` are within the limit."""
         return bad == 0 or bad <= self.allowed(count)
 
     def words(self, count: int) -> str:

@@ -7,10 +7,12 @@ missing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import PurePosixPath
 
 from nequi_lake.datasets.checks import VOLUME
 from nequi_lake.datasets.relation import Relation
+from nequi_lake.formats import ShareLimit
 from nequi_lake.lake.check import Check, read_record
 from nequi_lake.lake.release import PublishedTable, StagedTable
 from nequi_lake.lake.storage import StorageBackend
@@ -77,14 +79,15 @@ def _problems(
     relation: Relation, staged: StagedTable, before: PublishedTable, missing_share: float, recorded: Check | None
 ) -> Iterator[str]:
     limits = relation.volume
-    if before.rows and staged.rows < before.rows * (1 - limits.lost):
+    gone_rows = before.rows - staged.rows
+    if gone_rows > 0 and gone_rows > ShareLimit(limits.lost, floor=0).allowed(before.rows):
         lost = 1 - staged.rows / before.rows
         yield f"{staged.rows:,} rows where the release before has {before.rows:,}: {lost:.1%} are gone"
-    if before.rows and staged.rows > before.rows * limits.grown:
+    if before.rows and staged.rows > before.rows * Decimal(str(limits.grown)):
         times = staged.rows / before.rows
         yield f"{staged.rows:,} rows where the release before has {before.rows:,}: {times:.1f} times"
     gone = sorted(_partitions(before) - _partitions(staged))
-    if len(gone) > limits.partitions_lost * len(_partitions(before)):
+    if gone and len(gone) > ShareLimit(limits.partitions_lost, floor=0).allowed(len(_partitions(before))):
         more = f" and {len(gone) - _SHOWN:,} more" if len(gone) > _SHOWN else ""
         yield f"partitions are gone: {', '.join(gone[:_SHOWN])}{more}"
     missing_before = recorded.numbers.get(MISSING) if recorded else None

@@ -173,6 +173,13 @@ def test_every_declared_dataset_can_be_used(datasets: Mapping[str, Dataset]) -> 
         try_out(dataset)
 
 
+def test_a_file_that_feeds_no_table_is_refused() -> None:
+    sound = shops(files=("shops.csv",))
+    more = CsvFile(name="more.csv", description="More.", columns=("a",), dropped={"a": "Not needed here."})
+    with pytest.raises(DeclarationError, match="no table is made of it"):
+        replace(sound, files=(*sound.files, more))
+
+
 def test_a_helper_that_the_transform_reads_is_fine() -> None:
     value = column(dy.String, derived_from=["value"])
     try_out(shops(value, parse={"helper": pl.col("value")}, transform=renamed))

@@ -23,3 +23,9 @@ def test_one_may_be_bad_where_the_share_of_a_few_is_less_than_one() -> None:
 def test_a_share_of_nothing_allows_none() -> None:
     assert not ShareLimit(0.0).is_kept(1, 10**6)
     assert ShareLimit(0.0).is_kept(0, 0)
+
+
+def test_all_may_be_bad_only_where_the_share_says_so() -> None:
+    assert not ShareLimit(0.99).is_kept(1, 1)
+    assert not ShareLimit(0.01, floor=5).is_kept(3, 3)
+    assert ShareLimit(1.0).is_kept(3, 3)

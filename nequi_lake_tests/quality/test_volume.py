@@ -74,6 +74,18 @@ def test_a_release_like_the_one_before_passes(lake: Lake, inbox: Path) -> None:
     assert found(lake).found == "281 rows, 300 in the release before"
 
 
+@pytest.mark.parametrize("lost", [0.29, 0.57, 0.58])
+def test_a_loss_that_is_exactly_what_may_be_lost_passes(lake: Lake, inbox: Path, lost: float) -> None:
+    motor_dataset = only("electric_motor")["electric_motor"]
+    tables = tuple(replace(table, volume=Volume(lost=lost)) for table in motor_dataset.tables)
+    lake = Lake(lake.settings, {"electric_motor": replace(motor_dataset, tables=tables)})
+    motor(inbox, 100)
+    released(lake, "electric_motor")
+    motor(inbox, 100 - round(100 * lost))
+    released(lake, "electric_motor")
+    assert found(lake).passed
+
+
 def test_values_that_are_missing_where_they_were_not_are_a_warning(lake: Lake, inbox: Path) -> None:
     write_citations(inbox, "train", [citation(number) for number in range(100, 400)])
     released(lake, "cite_sum")
