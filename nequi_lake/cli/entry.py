@@ -14,7 +14,7 @@ import typer
 
 from nequi_lake.cli import catalog, infra, lake, serve
 from nequi_lake.cli.show import print_error, ready
-from nequi_lake.cli.stop import INTERRUPTED, STOPPED
+from nequi_lake.cli.stop import INTERRUPTED, STOPPED, was_asked
 from nequi_lake.errors import NequiLakeError, UsageError
 
 app = typer.Typer(
@@ -47,8 +47,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        ready()
-        code = app(arguments, standalone_mode=False, obj=debug)
+        code = _run(arguments, debug)
     except NequiLakeError as error:
         print_error(str(error), debug=debug)
         code = 2 if isinstance(error, UsageError) else 1
@@ -75,6 +74,18 @@ def main() -> None:
     if code == INTERRUPTED:
         print_error(STOPPED, debug=False)
     sys.exit(code or 0)
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    try:
+        ready()
+        code: int = app(arguments, standalone_mode=False, obj=debug)
+    except Exception:
+        if was_asked():
+            # Whatever was at work made an error of its own of the interrupt.
+            raise KeyboardInterrupt from None
+        raise
+    return code
 
 
 def _storage_fault(error: Exception) -> NequiLakeError | None:

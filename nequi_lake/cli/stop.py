@@ -17,6 +17,7 @@ INTERRUPTED = 130
 """Exit code of a command that the person at the terminal stopped, as shells have it."""
 STOPPED = "Stopped. Each dataset is whole, as it was or as it is now; run it again to go on."
 _PATIENCE_S = 1.2
+_asked = threading.Event()
 
 
 def stop_at_once(_signal: int = 0, _frame: FrameType | None = None) -> None:
@@ -25,9 +26,19 @@ def stop_at_once(_signal: int = 0, _frame: FrameType | None = None) -> None:
     os._exit(INTERRUPTED)
 
 
+def was_asked() -> bool:
+    """Whether somebody has pressed Ctrl-C."""
+    return _asked.is_set()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    _asked.set()
+    raise KeyboardInterrupt
+
+
 def stop_in_time() -> None:
     """From now on, let Ctrl-C be a ``KeyboardInterrupt``, and end the process where that has no effect soon."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _interrupt)
     heard, told = os.pipe()
     os.set_blocking(told, False)
     signal.set_wakeup_fd(told, warn_on_full_buffer=False)
