@@ -21,8 +21,12 @@ _NO_LAKE = "there is no lake yet: the first run makes it"
 
 def examine(lake: Lake, source: Source) -> list[Check]:
     """Run every check, in order."""
+    return [run_check(DECLARATIONS, "nequi_lake.datasets", _declarations), *examine_surroundings(lake, source)]
+
+
+def examine_surroundings(lake: Lake, source: Source) -> list[Check]:
+    """Run the checks of what a run of any dataset needs, in order."""
     return [
-        run_check(DECLARATIONS, "nequi_lake.datasets", _declarations),
         run_check("storage_access", lake.settings.uri, lake.storage.check_access),
         run_check("storage_writable", lake.settings.uri, lake.storage.check_writable),
         run_check("lake_format", lake.settings.uri, lambda: _format(lake)),

@@ -56,9 +56,7 @@ def main() -> None:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:
-        if type(error).__name__ == "InterruptException":
-            code = INTERRUPTED
-        elif hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
             print_error(f"{error.format_message()}\n  to do: nequi-lake --help", debug=False)
             code = error.exit_code
         elif fault := _storage_fault(error):

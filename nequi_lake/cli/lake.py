@@ -44,7 +44,7 @@ def run(
     started = time.monotonic()
     show_log(started)
     from nequi_lake import progress
-    from nequi_lake.cli.doctor import DECLARATIONS, examine, offered
+    from nequi_lake.cli.doctor import examine_surroundings, offered
     from nequi_lake.datasets import declarations
     from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.settings import Settings
@@ -63,7 +63,7 @@ def run(
     broken = declarations().broken
     for error in broken.values():
         print_error(str(error), debug=False)
-    failed = [check for check in examine(lake, source) if not check.passed and check.name != DECLARATIONS]
+    failed = [check for check in examine_surroundings(lake, source) if not check.passed]
     if failed:
         raise UsageError(failed[0].found, where=failed[0].subject, fix=failed[0].fix)
     available = [dataset.name for dataset in offered(lake, source)]

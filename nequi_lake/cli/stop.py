@@ -39,9 +39,9 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 def stop_in_time() -> None:
     """From now on, let Ctrl-C be a ``KeyboardInterrupt``, and end the process where that has no effect soon."""
     signal.signal(signal.SIGINT, _interrupt)
-    heard, told = os.pipe()
-    os.set_blocking(told, False)
-    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    heard, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
     def watch() -> None:
         while os.read(heard, 1) != bytes([signal.SIGINT]):

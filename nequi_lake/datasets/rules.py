@@ -15,6 +15,9 @@ from nequi_lake.datasets.contract import Column
 from nequi_lake.datasets.relation import Relation, Table
 from nequi_lake.formats import RawFile
 
+BROKEN_RULE = "the rule is broken"
+"""What is wrong with a record that breaks one of the contract's own rules."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -120,7 +123,21 @@ def _unread(column: Column, by_expression: bool) -> str:
     return said if by_expression or is_plain else f"{said}: expected is {column.reading.accepts}"
 
 
-def rules_of_rows(table: Relation) -> dict[str, pl.Expr]:
+def derived_rules(relation: Relation) -> Iterator[tuple[str, str | None, pl.Expr]]:
+    """The rules that no single record can be asked: of derived columns, and of the contract over such columns.
+
+    Yields:
+        The column, what must hold for it in words, and what is true or null where a row keeps it; for a rule of the
+        contract its name, and no words.
+    """
+    for column in relation.derived_columns:
+        for constraint, keeps in column.rules(pl.col(column.name)).items():
+            yield column.name, describe(constraint), keeps
+    for name, keeps in _rules_of_rows(relation).items():
+        yield name, None, keeps
+
+
+def _rules_of_rows(table: Relation) -> dict[str, pl.Expr]:
     """The contract's own rules that need a column which no single record gives: the audit asks the finished rows."""
     typed = {*typed_names(table)} if isinstance(table, Table) else set[str]()
     return {name: keeps for name, keeps in table.record_rules.items() if not typed >= {*keeps.meta.root_names()}}
@@ -135,7 +152,7 @@ def _record_rules(table: Table, typed: Collection[str]) -> Iterator[Rule]:
             row = pl.struct(pl.col(typed_name(table.name, column)).alias(column) for column in dict.fromkeys(columns))
             yield Rule(
                 table.name,
-                f"{name}: the rule is broken",
+                f"{name}: {BROKEN_RULE}",
                 row.map_batches(_asked(keeps), return_dtype=pl.Boolean, is_elementwise=True),
             )
 

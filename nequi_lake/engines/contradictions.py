@@ -12,8 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from nequi_lake.datasets.constraints import describe
-from nequi_lake.datasets.rules import Rule, rules_of_rows, typed_names
+from nequi_lake.datasets.rules import BROKEN_RULE, Rule, derived_rules, typed_names
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.engines.files import Spool
 from nequi_lake.engines.records import (
@@ -198,11 +197,7 @@ def _contradicting(table: Table, records: pl.LazyFrame) -> list[tuple[str, pl.La
 
 def _breaking(table: Table, records: pl.LazyFrame) -> list[tuple[str, pl.LazyFrame]]:
     """Records behind rows that break a rule over what the transform made."""
-    rules = {
-        f"{column.name}: {describe(rule)}": keeps
-        for column in table.derived_columns
-        for rule, keeps in column.rules(pl.col(column.name)).items()
-    } | {f"{name}: the rule is broken": keeps for name, keeps in rules_of_rows(table).items()}
+    rules = {f"{name}: {words or BROKEN_RULE}": keeps for name, words, keeps in derived_rules(table)}
     if not rules:
         return []
     own, rows = _own_key(table), _rows(table, records)

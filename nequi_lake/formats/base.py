@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 import polars as pl
 from polars._typing import PolarsDataType
 
+from nequi_lake.formats.lines import Line
 from nequi_lake.formats.structure import PROBLEMS_SHOWN, Problem, Structure, merge_structures
 from nequi_lake.progress import bar
 
@@ -40,20 +41,6 @@ FOUND = {"line": pl.Int64(), "offset_bytes": pl.Int64(), "size_bytes": pl.Int64(
 its text there, up to ``RAW_KEPT_BYTES``."""
 _EXCERPT_BYTES = 60
 _BEGINNING_BYTES = 1024
-
-
-class RawRecord(NamedTuple):
-    """A record as it stands in the file.
-
-    Attributes:
-        line: the line, from 1, on which it begins.
-        text: its bytes, with the line end.
-        dropped: bytes of it that are not in ``text``, as it is longer than a record may be.
-    """
-
-    line: int
-    text: bytes
-    dropped: int = 0
 
 
 class ValidatedRecord(NamedTuple):
@@ -236,12 +223,12 @@ class RawFile(ABC):
                 if at == number:
                     body = record.text.removesuffix(b"\n").removesuffix(b"\r")
                     shown = body[:RAW_KEPT_BYTES].decode(errors="replace")
-                    return record.line, offset, len(body) + record.dropped, shown
+                    return record.number, offset, len(body) + record.dropped, shown
             return None, None, None, None
 
         return lambda numbers: pl.DataFrame([find(number) for number in numbers], schema=FOUND, orient="row")
 
-    def _located(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, int, RawRecord]]:
+    def _located(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, int, Line]]:
         """Yield the number of each record, the header included, the byte at which it begins, and the record."""
         offset = len(codecs.BOM_UTF8) if structure.has_bom else 0
         for number, record in self._split(content, structure):
@@ -249,7 +236,7 @@ class RawFile(ABC):
             offset += len(record.text) + record.dropped
 
     @abstractmethod
-    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, RawRecord]]:
+    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, Line]]:
         """Yield the number of each record, the header included, and the record, without a byte order mark."""
 
     @abstractmethod

@@ -13,14 +13,13 @@ from typing import Any, BinaryIO
 import polars as pl
 import polars.exceptions
 
-from nequi_lake.formats.base import HEADER, RECORD, RawFile, RawRecord, ValidatedRecord, excerpt, utf8_problem
+from nequi_lake.formats.base import HEADER, RECORD, RawFile, ValidatedRecord, excerpt, utf8_problem
 from nequi_lake.formats.csv_records import Record, csv_records
-from nequi_lake.formats.lines import MAX_RECORD_BYTES, long_lines, too_long
+from nequi_lake.formats.lines import MAX_RECORD_BYTES, Line, long_lines, too_long
 from nequi_lake.formats.structure import Structure
+from nequi_lake.formats.words import listed
 from nequi_lake.progress import bar, watched
 
-_NAMED = 10
-_NAME_SHOWN = 60
 _MAX_HEADER_BYTES = 2**23
 NULL_TOKENS = ("", " ")
 """Fields, quoted or not, that the engine reads as missing values."""
@@ -49,13 +48,11 @@ class CsvFile(RawFile):
             reason = None if number == HEADER else _record_problem(record, len(self.columns))
             yield ValidatedRecord(number, record.line, record.text, reason, record.dropped)
 
-    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, RawRecord]]:
+    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, Line]]:
         if structure.lines - structure.records <= 1:
             # No record spans lines.
-            lines = (RawRecord(line.number, line.text, line.dropped) for line in long_lines(content))
-            return enumerate(_without_mark(lines), HEADER)
-        split = (RawRecord(record.line, record.text, record.dropped) for record in csv_records(content))
-        return enumerate(split, HEADER)
+            return enumerate(long_lines(content), HEADER)
+        return enumerate((Line(record.line, record.text, record.dropped) for record in csv_records(content)), HEADER)
 
     def _inspect(self, path: Path, beginning: bytes) -> Structure:
         with path.open("rb") as stream:
@@ -120,11 +117,6 @@ class CsvFile(RawFile):
         return b",".join([b'""'] * len(self.columns))
 
 
-def _without_mark(records: Iterator[RawRecord]) -> Iterator[RawRecord]:
-    for record in records:
-        yield record._replace(text=record.text.removeprefix(codecs.BOM_UTF8)) if record.line == 1 else record
-
-
 def _record_problem(record: Record, columns: int) -> str | None:
     text = record.text
     if record.dropped:
@@ -155,16 +147,9 @@ def _column_difference(names: Sequence[str], declared: Sequence[str]) -> str | N
     extra = [name for name in names if name not in wanted]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     found = [
-        *([f"missing columns {_listed(missing)}"] if missing else []),
-        *([f"unexpected columns {_listed(extra)}"] if extra else []),
-        *([f"columns that stand twice: {_listed(twice)}"] if twice else []),
-    ] or [f"the columns in another order: {_listed(names)}"]
+        *([f"missing columns {listed(missing)}"] if missing else []),
+        *([f"unexpected columns {listed(extra)}"] if extra else []),
+        *([f"columns that stand twice: {listed(twice)}"] if twice else []),
+    ] or [f"the columns in another order: {listed(names)}"]
     count = f"{len(names)} columns where {len(declared)} are declared: " if len(names) != len(declared) else ""
     return count + "; ".join(found)
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return column names for a message, in quotes where something about them would not be seen."""
-    seen = [name if name and name == name.strip() and name.isprintable() else ascii(name) for name in names[:_NAMED]]
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(name if len(name) <= _NAME_SHOWN else f"{name[:_NAME_SHOWN]}…" for name in seen) + more

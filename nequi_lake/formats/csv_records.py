@@ -5,7 +5,6 @@ Parsers read a file as a whole or not at all, and differ in what they tolerate; 
 
 from __future__ import annotations
 
-import codecs
 from collections import deque
 from collections.abc import Iterator
 from itertools import chain
@@ -48,7 +47,7 @@ def csv_records(content: BinaryIO) -> Iterator[Record]:
     A record whose quotes do not come out right ends with its first line, and the next line begins another.
     """
     held: deque[Line] = deque()
-    lines = _lines(content)
+    lines = long_lines(content)
     while True:
         line = held.popleft() if held else next(lines, None)
         if line is None:
@@ -104,8 +103,3 @@ def _stays_open(line: bytes) -> bool:
 def _parts_fields(between: bytes) -> bool:
     """Whether this may stand between two quotes, outside of a field; nothing between them is a doubled quote in one."""
     return not between or (between.startswith(b",") and between.endswith(b","))
-
-
-def _lines(content: BinaryIO) -> Iterator[Line]:
-    for line in long_lines(content):
-        yield line._replace(text=line.text.removeprefix(codecs.BOM_UTF8)) if line.number == 1 else line

@@ -17,8 +17,8 @@ import polars as pl
 from polars._typing import PolarsDataType
 
 from nequi_lake.errors import DeclarationError
-from nequi_lake.formats.base import RECORD, RawFile, RawRecord, ValidatedRecord, excerpt, utf8_problem
-from nequi_lake.formats.lines import long_lines, too_long
+from nequi_lake.formats.base import RECORD, RawFile, ValidatedRecord, excerpt, utf8_problem
+from nequi_lake.formats.lines import Line, long_lines, too_long
 from nequi_lake.formats.structure import Structure
 from nequi_lake.formats.types import integer_bounds, json_type
 
@@ -83,13 +83,11 @@ class JsonLinesFile(RawFile):
         """Yield each line, decoded against the exact type of its record."""
         problem_of = _Validator(self.schema)
         for number, text, dropped in long_lines(content):
-            line = text if number > 1 else text.removeprefix(codecs.BOM_UTF8)
-            reason = too_long(len(text) + dropped) if dropped else problem_of(line)
-            yield ValidatedRecord(number - 1, number, line, reason, dropped)
+            reason = too_long(len(text) + dropped) if dropped else problem_of(text)
+            yield ValidatedRecord(number - 1, number, text, reason, dropped)
 
-    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, RawRecord]]:  # noqa: ARG002
-        for number, text, dropped in long_lines(content):
-            yield number - 1, RawRecord(number, text if number > 1 else text.removeprefix(codecs.BOM_UTF8), dropped)
+    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, Line]]:  # noqa: ARG002
+        return enumerate(long_lines(content))
 
     def _inspect(self, path: Path, beginning: bytes) -> Structure:
         if beginning.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):

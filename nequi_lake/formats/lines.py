@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -12,10 +13,10 @@ _HELD_BYTES = 2**16
 
 
 class Line(NamedTuple):
-    """A line of a file.
+    """A line of a file, or the lines of a record that spans several.
 
     Attributes:
-        number: from 1.
+        number: of the first of them, from 1.
         text: its bytes, with the line end; the first of them where it is longer than a record may be.
         dropped: bytes of it that are not in ``text``.
     """
@@ -26,11 +27,14 @@ class Line(NamedTuple):
 
 
 def long_lines(content: BinaryIO) -> Iterator[Line]:
-    """The lines of a file, however long they are."""
+    """The lines of a file, however long they are. A byte order mark at its beginning belongs to none of them."""
     number = 0
     while text := content.readline(MAX_RECORD_BYTES + 1):
         number += 1
-        if len(text) <= MAX_RECORD_BYTES:
+        is_whole = len(text) <= MAX_RECORD_BYTES
+        if number == 1:
+            text = text.removeprefix(codecs.BOM_UTF8)
+        if is_whole:
             yield Line(number, text)
             continue
         length, last = len(text), text

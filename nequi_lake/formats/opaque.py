@@ -10,7 +10,8 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from nequi_lake.errors import StageError
-from nequi_lake.formats.base import RawFile, RawRecord, ValidatedRecord
+from nequi_lake.formats.base import RawFile, ValidatedRecord
+from nequi_lake.formats.lines import Line
 from nequi_lake.formats.structure import Structure
 
 
@@ -36,7 +37,7 @@ class OpaqueFile(RawFile):
         """Yield nothing."""
         return iter(())
 
-    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, RawRecord]]:  # noqa: ARG002
+    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, Line]]:  # noqa: ARG002
         raise self._is_not_read()
 
     def _inspect(self, path: Path, beginning: bytes) -> Structure:  # noqa: ARG002

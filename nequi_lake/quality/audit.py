@@ -18,9 +18,8 @@ from nequi_lake.datasets.checks import (
     UNIQUE_KEY,
     VOLUME,
 )
-from nequi_lake.datasets.constraints import describe
 from nequi_lake.datasets.contract import arrow_schema
-from nequi_lake.datasets.rules import rules_of_rows
+from nequi_lake.datasets.rules import derived_rules
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.lake.check import Check
 from nequi_lake.lake.quarantine import broken_rules, quarantined_records
@@ -145,12 +144,8 @@ class _TableAudit:
     def _derived_values(self) -> Iterator[str]:
         """Check the rules of columns that no single record gives, which staging cannot check."""
         broken = {
-            f"{column.name} {describe(rule)}": keeps.fill_null(True).not_().sum()
-            for column in self.table.derived_columns
-            for rule, keeps in column.rules(pl.col(column.name)).items()
-        }
-        broken |= {
-            f"the rule {name}": keeps.fill_null(True).not_().sum() for name, keeps in rules_of_rows(self.table).items()
+            f"{name} {words}" if words else f"the rule {name}": keeps.fill_null(True).not_().sum()
+            for name, words, keeps in derived_rules(self.table)
         }
         if broken:
             counts = self._scan(self.staged).select(**broken).collect(engine="streaming").row(0, named=True)

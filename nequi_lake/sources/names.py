@@ -8,11 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.formats import RawFile
+from nequi_lake.formats import RawFile, words
 
 MAX_NAME_BYTES = 200
 """A longer name is not read, as the lake adds to it, and no folder takes one of over 255 bytes."""
-_SHOWN = 10
 _UNFINISHED = (".crdownload", ".part", ".partial", ".download", ".filepart", ".opdownload", ".tmp", ".temp")
 _PACKED = (".zip", ".gz", ".bz2", ".xz", ".zst", ".lz4", ".7z", ".rar", ".tar", ".tgz")
 _ABOUT = (".manifest.json", ".md5", ".sha1", ".sha256", ".sha512", ".asc", ".sig")
@@ -76,15 +75,13 @@ def is_passed_over(path: str) -> bool:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names for a message, the first of them where they are many, as a Python text where something is not seen."""
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(shown, names[:_SHOWN])) + more
+    """Names of files for a message, the first of them where they are many."""
+    return words.listed(names, MAX_NAME_BYTES)
 
 
 def shown(name: str) -> str:
-    """A name for a message, as a Python text where something in it would not be seen."""
-    cut = name if len(name) <= MAX_NAME_BYTES else f"{name[:MAX_NAME_BYTES]}…"
-    return cut if cut.isprintable() and cut == cut.strip() else ascii(cut)
+    """The name of a file for a message."""
+    return words.shown(name, MAX_NAME_BYTES)
 
 
 def _declared(file: RawFile) -> tuple[str, ...]:

@@ -161,7 +161,7 @@ def test_a_commit_that_was_killed_before_it_was_recorded_is_recorded_by_the_next
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr("nequi_lake.lake.catalog.catalog.record_pointer", killed)
+        patch.setattr("nequi_lake.lake.catalog.catalog.record_pointers", killed)
         with pytest.raises(KilledError):
             released(full, "cite_sum")
     released(full, "cite_sum")

@@ -41,7 +41,7 @@ from nequi_lake.lake.catalog.evolution import evolve
 from nequi_lake.lake.catalog.ownership import (
     LAKE_ID,
     forget_pointer,
-    record_pointer,
+    record_pointers,
     record_sequence,
     recorded_pointers,
     recorded_sequences,
@@ -131,7 +131,7 @@ class LakeCatalog:
         # What has created a table cannot read it.
         iceberg = current or self._catalog.load_table((dataset.name, table.name))
         where = committed.metadata_location if current else iceberg.metadata_location
-        record_pointer(self._storage, dataset.name, table.name, where)
+        record_pointers(self._storage, dataset.name, {table.name: where})
         return published_by(staged.dataset, staged.table, iceberg, next(commits_of(committed)))
 
     def require_current(self, dataset: Dataset) -> None:
@@ -257,22 +257,22 @@ class LakeCatalog:
                 where=f"{dataset}.{table}",
                 fix=f"Run it again: nequi-lake maintain {dataset}",
             ) from refused
-        self._record_pointer(dataset, table)
+        record_pointers(self._storage, dataset, {table: iceberg.refresh().metadata_location})
 
     def record_pointers(self, dataset: Dataset) -> None:
-        """Record which metadata the catalog has: a run may have been killed right after its commit."""
-        for relation in dataset.relations:
-            self._record_pointer(dataset.name, relation.name)
+        """Record which metadata the catalog has: a run may have been killed right after its commit.
 
-    def _record_pointer(self, dataset: str, relation: str) -> None:
-        iceberg = self.iceberg(dataset, relation)
-        if iceberg is not None:
-            record_pointer(self._storage, dataset, relation, iceberg.metadata_location)
+        Raises:
+            CatalogError: the catalog is not the lake's, or behind it; nothing was recorded.
+        """
+        loaded = [self._icebergs(dataset, group) for group in dataset.release_groups]
+        found = {name: iceberg for tables in loaded for name, iceberg in tables.items() if iceberg}
+        where = {name: iceberg.metadata_location for name, iceberg in found.items()}
+        record_pointers(self._storage, dataset.name, where)
 
     def register(self, dataset: Dataset, relation: str, metadata: str) -> None:
         """Let the catalog have a relation as this metadata describes it, whatever it had before."""
-        with suppress(NamespaceAlreadyExistsError, IntegrityError):
-            self._catalog.create_namespace(dataset.name, {"Description": f"{dataset.title}. {dataset.use_case}"})
+        self._ensure_namespace(dataset)
         with suppress(NoSuchTableError):
             self._catalog.drop_table((dataset.name, relation))
         self._catalog.register_table((dataset.name, relation), metadata)
@@ -326,10 +326,13 @@ class LakeCatalog:
         require_same_lake(found, f"{dataset}.{table}", self._lake_id, self._storage)
         return found
 
-    def _creation(self, table: Relation, dataset: Dataset, release: Release) -> Transaction:
-        """A change that creates the table, to which its first snapshot can be added."""
+    def _ensure_namespace(self, dataset: Dataset) -> None:
         with suppress(NamespaceAlreadyExistsError, IntegrityError):
             self._catalog.create_namespace(dataset.name, {"Description": f"{dataset.title}. {dataset.use_case}"})
+
+    def _creation(self, table: Relation, dataset: Dataset, release: Release) -> Transaction:
+        """A change that creates the table, to which its first snapshot can be added."""
+        self._ensure_namespace(dataset)
         return self._catalog.create_table_transaction(
             (dataset.name, table.name),
             schema=arrow_schema(table.contract),

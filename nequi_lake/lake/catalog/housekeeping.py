@@ -47,7 +47,6 @@ def remove_orphans(
     Raises:
         CatalogError: the catalog is not the lake's; nothing was removed.
     """
-    catalog.require_current(dataset)
     catalog.record_pointers(dataset)
     remove_temporary_files(dataset, storage)
     removed, stay = 0, set[str]()

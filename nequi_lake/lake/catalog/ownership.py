@@ -62,20 +62,23 @@ def recorded_pointers(storage: StorageBackend, dataset: str) -> Mapping[str, str
     return {relation: storage.path(*pointer.split("/")) for relation, pointer in found.items()}
 
 
-def record_pointer(storage: StorageBackend, dataset: str, relation: str, metadata: str) -> None:
-    """Record which metadata of a relation was committed, so that its catalog can be made anew from the lake."""
+def record_pointers(storage: StorageBackend, dataset: str, committed: Mapping[str, str]) -> None:
+    """Record which metadata of relations was committed, so that their catalog can be made anew from the lake."""
     recorded = recorded_pointers(storage, dataset)
-    if recorded.get(relation) != metadata:
-        inside = {name: path.removeprefix(f"{storage.uri}/") for name, path in {**recorded, relation: metadata}.items()}
-        storage.write(pointers_record(storage, dataset), json.dumps(inside).encode())
+    if {**recorded, **committed} != recorded:
+        _write_pointers(storage, dataset, {**recorded, **committed})
 
 
 def forget_pointer(storage: StorageBackend, dataset: str, relation: str) -> None:
     """Forget which metadata of a relation was committed: it is to be gone from the catalog."""
     recorded = recorded_pointers(storage, dataset)
     if relation in recorded:
-        left = {name: path.removeprefix(f"{storage.uri}/") for name, path in recorded.items() if name != relation}
-        storage.write(pointers_record(storage, dataset), json.dumps(left).encode())
+        _write_pointers(storage, dataset, {name: path for name, path in recorded.items() if name != relation})
+
+
+def _write_pointers(storage: StorageBackend, dataset: str, pointers: Mapping[str, str]) -> None:
+    inside = {relation: path.removeprefix(f"{storage.uri}/") for relation, path in pointers.items()}
+    storage.write(pointers_record(storage, dataset), json.dumps(inside).encode())
 
 
 def require_current(

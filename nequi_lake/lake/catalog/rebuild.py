@@ -72,7 +72,6 @@ def rebuild(dataset: Dataset, catalog: LakeCatalog, storage: StorageBackend, *, 
             for one in found:
                 if one.state is not State.RIGHT:
                     catalog.register(dataset, one.name.partition(".")[2], one.metadata)
-            catalog.require_current(dataset)
             catalog.record_pointers(dataset)
     return found
 
