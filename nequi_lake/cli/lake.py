@@ -186,17 +186,16 @@ def quarantine(
     """Show the quarantined raw records of the release that readers see, and why they are there."""
     import polars as pl
 
-    from nequi_lake.lake.quarantine import broken_rules
     from nequi_lake.lake.read.reader import Lake
 
     lake = Lake.from_env()
     rows = lake.quarantine_scan(table, run=run).drop("record")
     total = rows.select(pl.len()).collect().item()
     if summary:
-        print_rows([rule._asdict() for rule in broken_rules(rows)], form)
+        print_rows([rule._asdict() for rule in lake.broken_rules(table, run=run)], form)
         say(f"{total:,} records; one that breaks several rules counts for each")
         return
-    shown = rows.head(limit or total).collect()
+    shown = rows.head(limit or total).drop("rules").collect()
     if form is Format.TABLE:
         # What a program looks for, and too wide for a table.
         shown = shown.drop("offset_bytes", "size_bytes", "original")

@@ -169,9 +169,10 @@ class Dataset:
             for name, column in relation.columns.items()
         }
 
-    def quarantine_limit(self, file: RawFile) -> ShareLimit:
-        """How many of ``file``'s records may be bad: the lowest limit of the tables that it feeds."""
-        return min((table.limit for table in self.tables_of(file)), default=ShareLimit(0.0))
+    def quarantine_limit(self, file: RawFile, records: int) -> ShareLimit:
+        """The limit of ``file``'s bad records: that of its tables which allows the fewest of so many records."""
+        limits = (table.limit for table in self.tables_of(file))
+        return min(limits, key=lambda limit: limit.allowed(records), default=ShareLimit(0.0))
 
 
 def _all_problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
@@ -203,9 +204,8 @@ def _problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
     parents: dict[str, Relation] = {}
     for table in dataset.tables:
         where = f"{dataset.name}.{table.name}"
-        readable = dataset.readable_files
         yield from (
-            (where, what) for what in validation.table_problems(table, dataset.files_of(table), readable, parents)
+            (where, what) for what in validation.table_problems(table, dataset.files_of(table), dataset.files, parents)
         )
         parents[table.name] = table
     for mart in dataset.marts:

@@ -6,7 +6,7 @@ What differs between the two is a value or a method of the relation; no other mo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -112,6 +112,8 @@ class Relation(ABC):
     """What makes its rows, in words that begin a sentence."""
     duplicate_key_fix: ClassVar[str]
     """What to do where rows of it have the same key."""
+    orphan_fix: ClassVar[str]
+    """What to do where rows of it refer to none."""
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
@@ -200,7 +202,12 @@ class Table(Relation):
     checks: ClassVar[Mapping[str, str]] = MappingProxyType({**RELATION_CHECKS, **RECORD_CHECKS})
     maker: ClassVar[str] = "The transform"
     duplicate_key_fix: ClassVar[str] = (
-        "Records of one key are merged or quarantined, so the transform made these rows: fix it, or change the key."
+        "Records of one key are merged or quarantined. Where quarantine_limit fails too, look at what it names first; "
+        "else the transform made these rows: fix it, or change the key."
+    )
+    orphan_fix: ClassVar[str] = (
+        "Records that refer to none are quarantined. Where quarantine_limit fails too, look at what it names first; "
+        "else the transform made these rows: fix it."
     )
 
     @property
@@ -216,6 +223,19 @@ class Table(Relation):
     @property
     def derived_columns(self) -> tuple[Column, ...]:
         return tuple(column for name, column in self.columns.items() if not column.source and name not in self.parse)
+
+    def raw_columns_of(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The raw columns behind columns, helper columns and rules over several columns of the contract."""
+        found: list[str] = []
+        for name in names:
+            if name in self.parse:
+                found += self.parse[name].meta.root_names()
+            elif name in self.columns:
+                found += self.columns[name].raw_columns
+            elif name in self.record_rules:
+                of_rule = self.record_rules[name].meta.root_names()
+                found += self.raw_columns_of(column for column in self.columns if column in of_rule)
+        return tuple(dict.fromkeys(found))
 
     @property
     def upstream(self) -> tuple[str, ...]:
@@ -244,6 +264,7 @@ class Mart(Relation):
     engine: ClassVar[str] = "duckdb"
     checks: ClassVar[Mapping[str, str]] = RELATION_CHECKS
     maker: ClassVar[str] = "The mart's SQL"
+    orphan_fix: ClassVar[str] = "The mart's SQL gives rows that refer to none: fix its joins."
     duplicate_key_fix: ClassVar[str] = "The mart's SQL gives one thing several rows: fix its grouping or its joins."
 
     @property

@@ -23,6 +23,7 @@ RESERVED = frozenset(
         *(
             "as_of",
             "batches",
+            "broken_rules",
             "catalog",
             "datasets",
             "declared",
@@ -77,14 +78,14 @@ def ignored_problems(ignored: Mapping[str, str], files: Sequence[RawFile]) -> It
 
 
 def table_problems(
-    table: Table, files: Sequence[RawFile], readable: Sequence[RawFile], parents: Mapping[str, Relation]
+    table: Table, files: Sequence[RawFile], declared: Sequence[RawFile], parents: Mapping[str, Relation]
 ) -> Iterator[str]:
     """What is wrong with a table.
 
     Args:
         table: the table.
         files: the raw files that feed it.
-        readable: all raw files of the dataset that can be read.
+        declared: all raw files of the dataset.
         parents: the relations declared before it, by name.
     """
     yield from _relation_problems(table, parents)
@@ -95,8 +96,12 @@ def table_problems(
     parsed = {*table.columns, *table.parse}
     named = [*table.group_by, *([table.explode] if table.explode else [])]
     yield from (f"group_by or explode names no column: {name}" for name in named if name not in parsed)
-    known_files = {file.name for file in readable}
-    yield from (f"files= names {name}, which is not among the files" for name in table.files if name not in known_files)
+    known = {file.name: file for file in declared}
+    for name in table.files:
+        if name not in known:
+            yield f"files= names {name}, which is not among the files"
+        elif not known[name].field_paths:
+            yield f"files= names {name}, which the lake keeps without reading it"
     if not files:
         yield "no file of the dataset that can be read feeds it"
     for file in files:

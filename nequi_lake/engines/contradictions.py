@@ -36,25 +36,33 @@ _FOUND = {_FILE: pl.String(), RECORD: pl.Int64(), _TABLE: pl.String(), _RULE: pl
 _COMPARED_RECORDS = 10_000
 """Up to this many contradicting records of a file are compared column by column, for the words."""
 
-Numbers = Mapping[str, Sequence[int]]
-"""Raw file → numbers of its records."""
+_MOST = 100_000
+"""So many records that break one rule are looked for at least, where fewer may be bad."""
+
+Numbers = Mapping[str, pl.Series]
+"""Raw file → numbers of its records, Int64, ascending."""
+_NONE = pl.Series(dtype=pl.Int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contradictions:
     """Raw records that other records make superfluous or wrong.
 
     Attributes:
         repeated: table → the records that give the table nothing, because an earlier one gives it the same row.
-        bad: table → what they break, in words → the records.
+        bad: table → what they break, in words → the records. Where more do than may be bad, as many as show that.
     """
 
     repeated: Mapping[str, Numbers] = field(default_factory=dict)
     bad: Mapping[str, Mapping[str, Numbers]] = field(default_factory=dict)
 
-    def repeats_in(self, table: Table, file: RawFile) -> Sequence[int]:
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self.repeated or self.bad)
+
+    def repeats_in(self, table: Table, file: RawFile) -> pl.Series:
         """The records of ``file`` that give ``table`` nothing new."""
-        return self.repeated.get(table.name, {}).get(file.name, ())
+        return self.repeated.get(table.name, {}).get(file.name, _NONE)
 
     def rules(self, dataset: Dataset, file: RawFile) -> list[Rule]:
         """What records of ``file`` break."""
@@ -62,7 +70,7 @@ class Contradictions:
             Rule(table.name, text, is_none_of(records))
             for table in dataset.tables_of(file)
             for text, files in self.bad.get(table.name, {}).items()
-            if (records := files.get(file.name))
+            if (records := files.get(file.name)) is not None
         ]
 
 
@@ -91,7 +99,7 @@ def find_contradictions(
         spools: dict[str, Spool] = {}
         for file in dataset.readable_files:
             _spool(dataset, file, files[file.name], copies.get(file.name, {}), storage, folder, spools)
-        bad = _bad_records(dataset, spools)
+        bad = _bad_records(dataset, files, spools)
         differing = _differing(dataset, bad, files, copies, storage)
         repeated = {
             # A record that is quarantined for one table gives no row to another.
@@ -152,15 +160,17 @@ def _rows(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:
     return records if table.is_by_record else table.transform(records.drop(_FILE, *_VALUES))
 
 
-def _bad_records(dataset: Dataset, spools: Mapping[str, Spool]) -> pl.DataFrame:
+def _bad_records(dataset: Dataset, files: Mapping[str, RawFileVersion], spools: Mapping[str, Spool]) -> pl.DataFrame:
     """The bad records, each with the table and what it breaks there.
 
-    What is put aside may have been another's parent, so the search goes on until it finds nothing more.
+    What is put aside may have been another's parent, so the search goes on until it finds nothing more, or so much
+    that the limit of a file is passed.
     """
     bad = pl.DataFrame(schema=_FOUND)
+    most = {table.name: _enough(dataset, table, files) for table in dataset.tables}
     while True:
         left = {table.name: _without(spools[table.name].scan(), bad) for table in dataset.tables}
-        found = [bad]
+        found, is_beyond = [bad], False
         for table in dataset.tables:
             records = left[table.name]
             breaking = [*_contradicting(table, records), *_breaking(table, records)]
@@ -170,11 +180,19 @@ def _bad_records(dataset: Dataset, spools: Mapping[str, Spool]) -> pl.DataFrame:
                 breaking.append((_orphan_words(column, parent), _orphans(table, records, column, keys)))
             for text, these in breaking:
                 of_rule = these.select(_FILE, RECORD, pl.lit(table.name).alias(_TABLE), pl.lit(text).alias(_RULE))
-                found.append(of_rule.collect(engine="streaming"))
+                found.append(of_rule.head(most[table.name]).collect(engine="streaming"))
+                is_beyond |= found[-1].height == most[table.name]
         more = pl.concat(found).unique(maintain_order=True)
-        if more.height == bad.height:
-            return bad
+        if more.height == bad.height or is_beyond:
+            return more
         bad = more
+
+
+def _enough(dataset: Dataset, table: Table, files: Mapping[str, RawFileVersion]) -> int:
+    """So many bad records that one of the table's files is beyond its limit, however they lie in the files."""
+    counts = {file: files[file.name].records for file in dataset.files_of(table)}
+    allowed = (dataset.quarantine_limit(file, count).allowed(count) for file, count in counts.items())
+    return max(1 + sum(allowed), _MOST)
 
 
 def _contradicting(table: Table, records: pl.LazyFrame) -> list[tuple[str, pl.LazyFrame]]:
@@ -295,8 +313,7 @@ def _by_rule(bad: pl.DataFrame, differing: pl.DataFrame) -> dict[str, dict[str, 
     return found
 
 
-def _by_file(records: pl.DataFrame) -> dict[str, list[int]]:
+def _by_file(records: pl.DataFrame) -> dict[str, pl.Series]:
     return {
-        str(file): part[RECORD].unique().sort().to_list()
-        for (file,), part in records.partition_by(_FILE, as_dict=True).items()
+        str(file): part[RECORD].unique().sort() for (file,), part in records.partition_by(_FILE, as_dict=True).items()
     }

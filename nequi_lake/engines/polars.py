@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Mapping
 
@@ -139,8 +138,7 @@ def _stage_file(part: StagePart) -> PartResult:
             if not broken.is_empty():
                 bad.add(broken, records.rules)
             for table, numbers in repeated.items():
-                without = numbers[bisect_left(numbers, batch[RECORD][0]) : bisect_right(numbers, batch[RECORD][-1])]
-                rows = accepted(table, batch.lazy(), without).collect()
+                rows = accepted(table, batch.lazy(), _between(numbers, batch[RECORD][0], batch[RECORD][-1])).collect()
                 counts[table.name] += rows.height
                 if table.name in spools:
                     spools[table.name].add(rows)
@@ -157,6 +155,12 @@ def _stage_file(part: StagePart) -> PartResult:
         broken=bad.broken,
         segments={name: {_ONLY_BUCKET: spool.segments()} for name, spool in spools.items()},
     )
+
+
+def _between(numbers: pl.Series, first: int, last: int) -> pl.Series | None:
+    """Those of ascending numbers that lie between two, both included; None where none does."""
+    start, end = numbers.search_sorted(first, side="left"), numbers.search_sorted(last, side="right")
+    return numbers[start:end] if start < end else None
 
 
 def _expected(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:

@@ -18,6 +18,8 @@ from nequi_lake.lake.quarantine import COLUMNS
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart
 from nequi_lake.lake.storage import StorageBackend
 
+_EXCERPT = "(?s), beginning .*$"
+"""What the reason of a damaged record says of its text, which is another for each."""
 _NOT_FOUND_YET = {name: pl.lit(None, dtype) for name, dtype in FOUND.items() if name != "line"}
 
 
@@ -78,20 +80,19 @@ class QuarantineWriter:
 def _described(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataFrame) -> pl.DataFrame:
     """Records that break a rule: where they are, the first table and all the rules that they break, raw values."""
     broken = [(rule, rule.keeps.fill_null(True).not_()) for rule in rules]
-    return bad.select(
+    described = bad.select(
         dataset=pl.lit(dataset.name),
         file=pl.lit(file.name),
         record=pl.col(RECORD),
         line=pl.lit(None, pl.Int64),
         table=pl.coalesce(pl.when(is_broken).then(pl.lit(rule.table)) for rule, is_broken in broken),
-        rule=pl.concat_str(
-            [pl.when(is_broken).then(pl.lit(f"{rule.table}.{rule.text}")) for rule, is_broken in broken],
-            separator="; ",
-            ignore_nulls=True,
-        ),
+        rules=pl.concat_list(
+            pl.when(is_broken).then(pl.lit(f"{rule.table}.{rule.text}")) for rule, is_broken in broken
+        ).list.drop_nulls(),
         raw=pl.struct(list(file.raw_schema)).struct.json_encode(),
         **_NOT_FOUND_YET,
     )
+    return described.with_columns(rule=pl.col("rules").list.join("; ")).select(list(COLUMNS))
 
 
 def _damaged(dataset: Dataset, file: RawFile, kept: RawFileVersion, copies: Copies) -> pl.DataFrame:
@@ -100,4 +101,5 @@ def _damaged(dataset: Dataset, file: RawFile, kept: RawFileVersion, copies: Copi
         return pl.DataFrame(schema=COLUMNS)
     named = {"dataset": dataset.name, "file": file.name, "table": None}
     columns = {name: pl.lit(value, pl.String) for name, value in named.items()}
+    columns["rules"] = pl.concat_list(pl.col("rule").str.replace(_EXCERPT, ""))
     return damaged_records(kept, copies).with_columns(**columns, **_NOT_FOUND_YET).select(list(COLUMNS)).sort("record")

@@ -190,7 +190,7 @@ def process_batches(
     )
 
 
-def accepted(table: Table, records: pl.LazyFrame, without: Sequence[int] = ()) -> pl.LazyFrame:
+def accepted(table: Table, records: pl.LazyFrame, without: pl.Series | None = None) -> pl.LazyFrame:
     """The table's typed columns and ``RECORD`` of the records that keep every contract.
 
     Args:
@@ -198,7 +198,7 @@ def accepted(table: Table, records: pl.LazyFrame, without: Sequence[int] = ()) -
         records: the records of one file, as :class:`TypedRecords` has them.
         without: numbers of records to leave out.
     """
-    keeps = pl.col(IS_VALID) & is_none_of(without) if without else pl.col(IS_VALID)
+    keeps = pl.col(IS_VALID) if without is None else pl.col(IS_VALID) & is_none_of(without)
     names = typed_names(table)
     return records.filter(keeps).select(RECORD, *(pl.col(typed_name(table.name, name)).alias(name) for name in names))
 

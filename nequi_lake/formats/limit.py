@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class ShareLimit:
     """How many of a number of records or rows may be bad or missing.
 

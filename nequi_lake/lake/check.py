@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from nequi_lake.lake.layout import release_record
@@ -21,6 +21,7 @@ class Check:
         passed: whether all was well.
         warns: whether the run may go on although not all was well.
         found: what it found, human-readable: the number beside its limit.
+        problems: the same one by one, where several things are wrong.
         numbers: the figures.
         fix: what to do where it failed.
     """
@@ -32,6 +33,7 @@ class Check:
     warns: bool = False
     numbers: Mapping[str, int | float | str] = field(default_factory=dict)
     fix: str = ""
+    problems: Sequence[str] = ()
 
     @property
     def refuses(self) -> bool:
@@ -46,13 +48,18 @@ class Check:
 
 def refusals(failed: Iterable[Check]) -> list[str]:
     """Failures in words: what failed, and what to do. What is the same of several tables is said once."""
-    same: dict[tuple[str, str], list[Check]] = {}
+    failing: dict[tuple[str, str], list[Check]] = {}
     for check in failed:
-        same.setdefault((check.name, check.found), []).append(check)
+        for problem in check.problems or (check.found,):
+            failing.setdefault((check.name, problem), []).append(check)
+    same: dict[tuple[str, tuple[str, ...]], tuple[str, list[str]]] = {}
+    for (name, problem), checks in failing.items():
+        _, problems = same.setdefault((name, tuple(check.subject for check in checks)), (checks[0].fix, []))
+        problems.append(problem)
     return [
-        f"{', '.join(check.subject for check in checks)} {'fail' if len(checks) > 1 else 'fails'} {name}: {found}\n"
-        f"  to do: {checks[0].fix}"
-        for (name, found), checks in same.items()
+        f"{', '.join(subjects)} {'fail' if len(subjects) > 1 else 'fails'} {name}: {'; '.join(problems)}\n"
+        f"  to do: {fix}"
+        for (name, subjects), (fix, problems) in same.items()
     ]
 
 

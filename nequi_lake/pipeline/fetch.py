@@ -115,7 +115,7 @@ def receive(dataset: Dataset, source: Source, folder: Path) -> list[RawFileVersi
                 dataset=dataset.name,
                 file=file.name,
                 version=version,
-                readable=structure.is_readable(dataset.quarantine_limit(file)),
+                readable=structure.is_readable(dataset.quarantine_limit(file, structure.records)),
                 fetched_at=fetched_at,
                 parts=own,
                 folder=str(folder),
@@ -132,7 +132,8 @@ def structure_checks(dataset: Dataset, files: Iterable[RawFileVersion]) -> dict[
     for version in files:
         file = declared[version.file]
         structure = file.merge_structures(version.structures)
-        check = structure_check(f"{dataset.name}/{file.name}", structure, dataset.quarantine_limit(file))
+        limit = dataset.quarantine_limit(file, structure.records)
+        check = structure_check(f"{dataset.name}/{file.name}", structure, limit)
         if check.warns:
             log.warning("%s: %s warns: %s", check.subject, check.name, check.found)
         checks[file.name] = check

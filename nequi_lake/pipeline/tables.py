@@ -13,7 +13,7 @@ from pathlib import Path
 from nequi_lake.datasets.checks import COLUMNS_AND_TYPES, FOREIGN_KEYS, UNIQUE_KEY
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.datasets.trial import try_out
-from nequi_lake.engines.contradictions import Contradictions, find_contradictions
+from nequi_lake.engines.contradictions import find_contradictions
 from nequi_lake.engines.files import discard
 from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.engines.polars import stage
@@ -124,11 +124,11 @@ def _stage_and_audit(
         try:
             log.info("%s: auditing %s", dataset.name, ", ".join([*plan.kept, *staged]))
             checks = audit(dataset, {**plan.kept, **staged}, plan.current, lake.storage, plan.before)
-            if found or all(check.passed for check in checks if check.name in _BY_CONTRADICTIONS):
+            if found is not None or all(check.passed for check in checks if check.name in _BY_CONTRADICTIONS):
                 return staged, checks
             log.info("%s: looking for the records behind rows that cannot be published", dataset.name)
             found = find_contradictions(dataset, files, lake.storage)
-            if found == Contradictions():
+            if not found:
                 return staged, checks
         except BaseException:
             discard(dataset, staged, lake.storage)

@@ -116,14 +116,16 @@ class _TableAudit:
     def _answer(
         self, name: str, problems: list[str], well: str, numbers: dict[str, int | float | str], fix: str
     ) -> Check:
-        more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        left_out = len(problems) - _SHOWN
+        shown = [*problems[:_SHOWN], *([f"and {left_out:,} more"] if left_out > 0 else [])]
         return Check(
             name=name,
             subject=self.staged.name,
             passed=not problems,
-            found="; ".join(problems[:_SHOWN]) + more or well,
+            found="; ".join(shown) or well,
             numbers=numbers,
             fix=fix,
+            problems=shown,
         )
 
     def _columns_and_types(self, footers: list[pq.FileMetaData]) -> Check:
@@ -220,9 +222,11 @@ class _TableAudit:
 
     def _foreign_keys(self) -> Check:
         problems, numbers = [], dict[str, int | float | str](orphans_allowed=0)
+        fix = self.table.orphan_fix
         for column, parent in self.table.foreign_keys.items():
             if parent not in self.known:
                 problems.append(f"{parent} is not published in this release, so {column} cannot be checked against it")
+                fix = f"Make the whole dataset in one run: nequi-lake run {self.dataset.name}"
                 continue
             parent_key = self.dataset.relation(parent).key[0]
             count, examples = self.keys.orphans(self.table.name, column, parent, parent_key, _SHOWN)
@@ -234,7 +238,7 @@ class _TableAudit:
             problems,
             "every reference has its row" if self.table.foreign_keys else "the table references no other",
             numbers,
-            f"Make the whole dataset in one run: nequi-lake run {self.dataset.name}",
+            fix,
         )
 
     def _quarantine_limit(self) -> Check:
@@ -262,7 +266,7 @@ class _TableAudit:
     def _broken_rules(self, file: str) -> str:
         """The rules that most of a file's records in the quarantine break, with an example of each."""
         records = quarantined_records(self.storage, self.dataset.name, self.staged.release.run_id, file)
-        return "; ".join(map(str, broken_rules(records, _RULES_SHOWN)))
+        return "; ".join(map(str, broken_rules(self.dataset, records, _RULES_SHOWN)))
 
     def _rows_accounted_for(self, rows: int) -> Check:
         account = self.staged.accounting

@@ -17,11 +17,12 @@ def kept_file(dataset: Dataset, folder: Path, *parts: str | bytes) -> RawFileVer
     for name, content in zip(names, parts, strict=True):
         (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
     structures = {name: file.inspect(folder / name) for name in names}
+    structure = file.merge_structures(structures)
     return RawFileVersion(
         dataset=dataset.name,
         file=file.name,
         version="v",
-        readable=file.merge_structures(structures).is_readable(dataset.quarantine_limit(file)),
+        readable=structure.is_readable(dataset.quarantine_limit(file, structure.records)),
         fetched_at="",
         parts=tuple(
             RawPart(

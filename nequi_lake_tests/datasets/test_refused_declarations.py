@@ -107,6 +107,10 @@ WRONG: dict[str, tuple[Callable[[], Dataset], str]] = {
         lambda: shops(file=OpaqueFile(name="shops.xlsx", description="Shops.")),
         "no file of the dataset that can be read feeds it",
     ),
+    "a table of a file that is kept": (
+        lambda: shops(file=OpaqueFile(name="shops.xlsx", description="Shops."), files=("shops.xlsx",)),
+        "files= names shops.xlsx, which the lake keeps without reading it",
+    ),
     "sessions by no column": (
         lambda: shops(
             file=CsvFile(name="shops.csv", description="Shops.", columns=("shop", "value"), session_by="shp")

@@ -107,6 +107,25 @@ def test_they_count_towards_the_limit(tmp_path: Path) -> None:
         shop_lake(tmp_path, limit=0.05, clients=10)
 
 
+def test_the_search_ends_where_a_limit_is_passed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nequi_lake.engines.contradictions._MOST", 10)
+    lake = shop_lake(tmp_path)
+    inbox = tmp_path / "in" / "shop"
+    (inbox / "orders.csv").write_text("order,client\n" + "".join(f"{n},{n + 1000}\n" for n in range(1, 101)))
+    with pytest.raises(AuditError, match="a client that clients does not have") as refused:
+        released(lake, "shop")
+    # The limit is 5 of 100, and a release that leaves out 10 of them is no more right than one that leaves out 100.
+    assert "shop.orders fails quarantine_limit: 10 of 100 records of orders.csv" in str(refused.value)
+    assert "Where quarantine_limit fails too, look at what it names first" in str(refused.value)
+    assert lake.table("shop.orders").published.rows == 99
+
+
+def test_a_search_that_finds_all_that_is_allowed_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nequi_lake.engines.contradictions._MOST", 1)
+    lake = shop_lake(tmp_path)
+    assert [lake.table(f"shop.{name}").published.rows for name in CONTRACTS] == [99, 99, 198]
+
+
 def test_a_value_that_explode_makes_costs_its_own_record(lake: Lake, inbox: Path) -> None:
     records = [citation(number) for number in range(1001, 1301)]
     records[9] = citation(1010, fields=["Law"])

@@ -219,7 +219,7 @@ def is_refused_or_accounted_for(case: Case) -> None:
         if not one.readable:
             event(f"{case.kind}: refused")
             found = file.inspect(Path(one.path))
-            assert structure_check(file.name, found, form.dataset.quarantine_limit(file)).found
+            assert structure_check(file.name, found, form.dataset.quarantine_limit(file, found.records)).found
             return
         event(f"{case.kind}: loaded, {one.damaged} damaged")
         records = list(file.validate_records(io.BytesIO(case.content)))

@@ -19,7 +19,7 @@ from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.catalog.as_of import find, parse, resolve_single
 from nequi_lake.lake.layout import read_identity
-from nequi_lake.lake.quarantine import newest_run, quarantine_of
+from nequi_lake.lake.quarantine import BrokenRule, broken_rules, newest_run, quarantine_of, quarantined_records
 from nequi_lake.lake.read.answer import Answer
 from nequi_lake.lake.read.dataset import LakeDataset
 from nequi_lake.lake.read.notebook import lake_html
@@ -225,6 +225,25 @@ class Lake:
         """As :meth:`quarantine`, as a lazy frame."""
         dataset, table = self.declared(name)
         return quarantine_of(self.storage, dataset, table, run or self._quarantine_run(dataset, table.name))
+
+    def broken_rules(self, name: str, *, run: str | None = None) -> list[BrokenRule]:
+        """What those records break: each raw file's rules, those that most records break first.
+
+        Args:
+            name: which table.
+            run: as of :meth:`quarantine`.
+
+        Raises:
+            CatalogError: no dataset declares the table.
+        """
+        dataset, table = self.declared(name)
+        found = run or self._quarantine_run(dataset, table.name)
+        if found is None:
+            return []
+        of_files = (
+            quarantined_records(self.storage, dataset.name, found, file.name) for file in dataset.files_of(table)
+        )
+        return [rule for records in of_files for rule in broken_rules(dataset, records)]
 
     def unpublished_quarantine(self, name: str) -> tuple[str, int] | None:
         """The newest run and how many records it quarantined of the table, where readers see another run's release."""
