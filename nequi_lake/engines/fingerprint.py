@@ -67,6 +67,8 @@ def _digest(parts: Iterable[str]) -> str:
 
 def _raw_file(file: RawFile) -> Iterator[str]:
     yield f"{type(file).__name__} {file.name} {file.field_paths} {sorted(file.constants.items())}"
+    if file.max_record_bytes != RawFile.max_record_bytes:
+        yield f"records of at most {file.max_record_bytes} bytes"
     if file.session_by is not None:
         yield f"sessions by {file.session_by}"
 

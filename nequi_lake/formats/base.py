@@ -86,6 +86,8 @@ class RawFile(ABC):
         aliases: other names under which a source may have it.
         dropped: raw column → why no table has it.
         constants: columns that the file's name implies, such as its split, and their value.
+        max_record_bytes: how long a record may be. One that is longer has a quote that was never closed, or no line
+            ends: it is put aside as one record, and memory does not follow it.
         session_by: a column of the tables that it feeds. Consecutive records with the same value in it form a
             session; a value that breaks the column's contract ends none.
     """
@@ -95,6 +97,7 @@ class RawFile(ABC):
     aliases: tuple[str, ...] = ()
     dropped: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
+    max_record_bytes: int = 2**24
     session_by: str | None = None
 
     @property

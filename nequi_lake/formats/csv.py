@@ -15,7 +15,7 @@ import polars.exceptions
 
 from nequi_lake.formats.base import HEADER, RECORD, RawFile, ValidatedRecord, excerpt, utf8_problem
 from nequi_lake.formats.csv_records import Record, csv_records
-from nequi_lake.formats.lines import MAX_RECORD_BYTES, Line, long_lines, too_long
+from nequi_lake.formats.lines import Line, has_longer_line, long_lines, too_long
 from nequi_lake.formats.structure import Structure
 from nequi_lake.formats.words import listed
 from nequi_lake.progress import bar, watched
@@ -44,19 +44,20 @@ class CsvFile(RawFile):
 
     def validate_records(self, content: BinaryIO) -> Iterator[ValidatedRecord]:
         """Yield the header, then each record."""
-        for number, record in enumerate(csv_records(content), HEADER):
-            reason = None if number == HEADER else _record_problem(record, len(self.columns))
+        for number, record in enumerate(csv_records(content, self.max_record_bytes), HEADER):
+            reason = None if number == HEADER else self._record_problem(record)
             yield ValidatedRecord(number, record.line, record.text, reason, record.dropped)
 
     def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, Line]]:
         if structure.lines - structure.records <= 1:
             # No record spans lines.
-            return enumerate(long_lines(content), HEADER)
-        return enumerate((Line(record.line, record.text, record.dropped) for record in csv_records(content)), HEADER)
+            return enumerate(long_lines(content, self.max_record_bytes), HEADER)
+        records = csv_records(content, self.max_record_bytes)
+        return enumerate((Line(record.line, record.text, record.dropped) for record in records), HEADER)
 
     def _inspect(self, path: Path, beginning: bytes) -> Structure:
         with path.open("rb") as stream:
-            header = next(csv_records(stream))
+            header = next(csv_records(stream, self.max_record_bytes))
         problem = self._header_problem(header)
         if problem:
             return Structure.refused(problem, line=1)
@@ -70,12 +71,13 @@ class CsvFile(RawFile):
         """
         field = r'(?:[^",\r\x00]*|"(?:[^"\x00]|"")*")'
         sound = rf"\A{field}(?:,{field}){{{len(self.columns) - 1}}}\z"
+        if has_longer_line(path, self.max_record_bytes):
+            return None
         lines = pl.scan_lines(path, name="line", glob=False)
-        is_short = pl.col("line").str.len_bytes() <= MAX_RECORD_BYTES
         try:
             with bar(f"checking {self.name}", None, "rows") as progress:
                 count, good = (
-                    watched(lines.select(pl.col("line").str.contains(sound) & is_short), progress.update)
+                    watched(lines.select(pl.col("line").str.contains(sound)), progress.update)
                     .select(pl.len(), pl.col("line").sum().alias("good"))
                     .collect(engine="streaming")
                     .row(0)
@@ -103,6 +105,26 @@ class CsvFile(RawFile):
         except csv.Error as error:
             return f"the header cannot be read: {error}"
 
+    def _record_problem(self, record: Record) -> str | None:
+        text, columns = record.text, len(self.columns)
+        if record.dropped:
+            return too_long(len(text) + record.dropped, self.max_record_bytes)
+        if not text.strip():
+            return "a blank line"
+        if b"\0" in text:
+            return "a NUL byte"
+        bad_bytes = utf8_problem(text)
+        if bad_bytes:
+            return bad_bytes
+        if not record.quotes_are_sound:
+            return f"a quote is opened and never closed, or stands inside of a field, beginning {excerpt(text)}"
+        if record.fields != columns:
+            return f"{record.fields} fields where the header has {columns}, beginning {excerpt(text)}"
+        if record.plain.count(b"\r") > record.plain.endswith(b"\r\n"):
+            # A line end to some parsers, and text to others.
+            return f"a carriage return that ends no line, beginning {excerpt(text)}"
+        return None
+
     def _scan(self, paths: Sequence[str], options: Mapping[str, Any]) -> pl.LazyFrame:
         return pl.scan_csv(
             list(paths),
@@ -115,27 +137,6 @@ class CsvFile(RawFile):
 
     def _placeholder(self) -> bytes:
         return b",".join([b'""'] * len(self.columns))
-
-
-def _record_problem(record: Record, columns: int) -> str | None:
-    text = record.text
-    if record.dropped:
-        return too_long(len(text) + record.dropped)
-    if not text.strip():
-        return "a blank line"
-    if b"\0" in text:
-        return "a NUL byte"
-    bad_bytes = utf8_problem(text)
-    if bad_bytes:
-        return bad_bytes
-    if not record.quotes_are_sound:
-        return f"a quote is opened and never closed, or stands inside of a field, beginning {excerpt(text)}"
-    if record.fields != columns:
-        return f"{record.fields} fields where the header has {columns}, beginning {excerpt(text)}"
-    if record.plain.count(b"\r") > record.plain.endswith(b"\r\n"):
-        # A line end to some parsers, and text to others.
-        return f"a carriage return that ends no line, beginning {excerpt(text)}"
-    return None
 
 
 def _column_difference(names: Sequence[str], declared: Sequence[str]) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
-from nequi_lake.formats.lines import MAX_RECORD_BYTES, Line, long_lines
+from nequi_lake.formats.lines import Line, long_lines
 
 _ENDS = (b"", b"\n", b"\r\n", b"\r")
 
@@ -41,13 +41,13 @@ class Record(NamedTuple):
         return b'"' not in self.plain
 
 
-def csv_records(content: BinaryIO) -> Iterator[Record]:
-    """The records of a CSV file in order, the header among them.
+def csv_records(content: BinaryIO, longest: int) -> Iterator[Record]:
+    """The records of a CSV file in order, the header among them; of one of more than ``longest`` bytes its beginning.
 
     A record whose quotes do not come out right ends with its first line, and the next line begins another.
     """
     held: deque[Line] = deque()
-    lines = long_lines(content)
+    lines = long_lines(content, longest)
     while True:
         line = held.popleft() if held else next(lines, None)
         if line is None:
@@ -57,7 +57,7 @@ def csv_records(content: BinaryIO) -> Iterator[Record]:
             yield Record(number, text, text, dropped)
             continue
         odd, size, used = text.count(b'"') % 2, len(text), [text]
-        if odd and size < MAX_RECORD_BYTES:
+        if odd and size < longest:
             # Lines are added while a field in quotes may still go on.
             for _, following, cut in chain(held, _holding(lines, held)):
                 if cut:
@@ -65,7 +65,7 @@ def csv_records(content: BinaryIO) -> Iterator[Record]:
                 used.append(following)
                 size += len(following)
                 odd = (odd + following.count(b'"')) % 2
-                if not odd or size >= MAX_RECORD_BYTES or not _stays_open(following):
+                if not odd or size >= longest or not _stays_open(following):
                     break
         record = text if len(used) == 1 else b"".join(used)
         plain = None if odd else _without_quoted(record)

@@ -82,12 +82,12 @@ class JsonLinesFile(RawFile):
     def validate_records(self, content: BinaryIO) -> Iterator[ValidatedRecord]:
         """Yield each line, decoded against the exact type of its record."""
         problem_of = _Validator(self.schema)
-        for number, text, dropped in long_lines(content):
-            reason = too_long(len(text) + dropped) if dropped else problem_of(text)
+        for number, text, dropped in long_lines(content, self.max_record_bytes):
+            reason = too_long(len(text) + dropped, self.max_record_bytes) if dropped else problem_of(text)
             yield ValidatedRecord(number - 1, number, text, reason, dropped)
 
     def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, Line]]:  # noqa: ARG002
-        return enumerate(long_lines(content))
+        return enumerate(long_lines(content, self.max_record_bytes))
 
     def _inspect(self, path: Path, beginning: bytes) -> Structure:
         if beginning.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import mmap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-MAX_RECORD_BYTES = 2**24
-"""A record that is longer has a quote that was never closed, or no line ends; it is put aside as one record."""
 _HELD_BYTES = 2**16
-"""What is held of it."""
+"""What is held of a line that is too long."""
 
 
 class Line(NamedTuple):
@@ -26,24 +26,44 @@ class Line(NamedTuple):
     dropped: int = 0
 
 
-def long_lines(content: BinaryIO) -> Iterator[Line]:
-    """The lines of a file, however long they are. A byte order mark at its beginning belongs to none of them."""
+def long_lines(content: BinaryIO, longest: int) -> Iterator[Line]:
+    """The lines of a file. A byte order mark at its beginning belongs to none of them.
+
+    Args:
+        content: the file.
+        longest: bytes of a line that is held whole.
+    """
     number = 0
-    while text := content.readline(MAX_RECORD_BYTES + 1):
+    while text := content.readline(longest + 1):
         number += 1
-        is_whole = len(text) <= MAX_RECORD_BYTES
+        is_whole = len(text) <= longest
         if number == 1:
             text = text.removeprefix(codecs.BOM_UTF8)
         if is_whole:
             yield Line(number, text)
             continue
         length, last = len(text), text
-        while not last.endswith(b"\n") and (last := content.readline(MAX_RECORD_BYTES)):
+        while not last.endswith(b"\n") and (last := content.readline(longest)):
             length += len(last)
-        held = text[: min(_HELD_BYTES, MAX_RECORD_BYTES)]
+        held = text[: min(_HELD_BYTES, longest)]
         yield Line(number, held, length - len(held))
 
 
-def too_long(line_bytes: int) -> str:
-    """What is wrong with a record of so many bytes."""
-    return f"a record of {line_bytes:,} bytes, where one may have {MAX_RECORD_BYTES:,}"
+def has_longer_line(path: Path, longest: int) -> bool:
+    """Whether a line of a local file has more bytes; looks at the ends of lines that are about as long only."""
+    with path.open("rb") as stream:
+        size, start = path.stat().st_size, 0
+        if size <= longest:
+            return False
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            while size - start > longest:
+                end = content.rfind(b"\n", start, start + longest)
+                if end < 0:
+                    return True
+                start = end + 1
+    return False
+
+
+def too_long(line_bytes: int, longest: int) -> str:
+    """What is wrong with a record of so many bytes, where it may have so many."""
+    return f"a record of {line_bytes:,} bytes, where one may have {longest:,}"

@@ -6,25 +6,21 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from nequi_lake.formats import CsvFile, JsonLinesFile
-from nequi_lake.formats import lines as of_lines
+from nequi_lake.formats.lines import has_longer_line
 
-CSV = CsvFile(name="notes.csv", description="Notes.", columns=("id", "text"))
-JSON = JsonLinesFile(name="notes.json", description="Notes.", schema={"id": pl.Int64, "text": pl.String})
 LIMIT = 1_000
 GIB = 2**30
-
-
-@pytest.fixture(autouse=True)
-def limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records may have a thousand bytes."""
-    for module in (of_lines, sys.modules["nequi_lake.formats.csv_records"], sys.modules["nequi_lake.formats.csv"]):
-        monkeypatch.setattr(module, "MAX_RECORD_BYTES", LIMIT)
+CSV = CsvFile(name="notes.csv", description="Notes.", columns=("id", "text"), max_record_bytes=LIMIT)
+JSON = JsonLinesFile(
+    name="notes.json", description="Notes.", schema={"id": pl.Int64, "text": pl.String}, max_record_bytes=LIMIT
+)
 
 
 @pytest.mark.parametrize("file", [CSV, JSON], ids=["csv", "json"])
@@ -63,33 +59,62 @@ def test_a_file_that_is_one_line_is_no_header(tmp_path: Path) -> None:
     assert problem.reason == f"the first line has {10 * LIMIT:,} bytes, which is no header"
 
 
-def test_a_header_of_many_columns_is_refused_at_once_and_in_few_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.undo()
+def test_a_header_of_many_columns_is_refused_at_once_and_in_few_words(tmp_path: Path) -> None:
     path = tmp_path / CSV.name
     path.write_text(",".join(f"column{number}" for number in range(100_000)) + "\n")
     began = time.monotonic()
-    (problem,) = CSV.inspect(path).problems
+    (problem,) = replace(CSV, max_record_bytes=2**24).inspect(path).problems
     assert time.monotonic() - began < 10
     assert "and 99,990 more" in problem.reason
     assert len(problem.reason) < 400
 
 
-def test_memory_does_not_follow_the_longest_line_of_json(tmp_path: Path) -> None:
-    path = tmp_path / JSON.name
+@pytest.mark.parametrize(
+    ("lengths", "limit", "found"),
+    [
+        ([5, 5], 6, False),
+        ([6, 5], 6, True),
+        ([5, 6], 6, True),
+        ([], 6, False),
+        ([3] * 50, 6, False),
+        ([3] * 50 + [7], 6, True),
+    ],
+)
+def test_a_line_that_is_too_long_is_found(tmp_path: Path, lengths: list[int], limit: int, found: bool) -> None:
+    path = tmp_path / "lines"
+    path.write_text("".join("x" * length + "\n" for length in lengths))
+    assert has_longer_line(path, limit) is found
+
+
+CODE = """
+import resource, sys
+from pathlib import Path
+import polars as pl
+from nequi_lake.formats import CsvFile, JsonLinesFile
+
+csv = CsvFile(name="notes.csv", description="N.", columns=("id", "text"))
+json = JsonLinesFile(name="notes.json", description="N.", schema={"id": pl.Int64, "text": pl.String})
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert (csv if sys.argv[1].endswith("csv") else json).inspect(Path(sys.argv[1])).damaged == 1
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "begin", "end"),
+    [
+        ("notes.csv", b"id,text\n1,", b"\n2,b\n"),
+        ("notes.csv", b'id,text\n1,"', b'"\n2,b\n'),
+        ("notes.json", b'{"id": 1, "text": "', b'"}\n{"id": 2, "text": "b"}\n'),
+    ],
+    ids=["csv", "quoted", "json"],
+)
+def test_memory_does_not_follow_the_longest_line(tmp_path: Path, name: str, begin: bytes, end: bytes) -> None:
+    path = tmp_path / name
     with path.open("wb") as stream:
-        stream.write(b'{"id": 1, "text": "')
+        stream.write(begin)
         for _ in range(600):
             stream.write(b"x" * 2**20)
-        stream.write(b'"}\n{"id": 2, "text": "b"}\n')
-    script = (
-        "import resource, sys; from pathlib import Path; import polars as pl;"
-        "from nequi_lake.formats import JsonLinesFile;"
-        "f = JsonLinesFile(name='notes.json', description='N.', schema={'id': pl.Int64, 'text': pl.String});"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
-        "found = f.inspect(Path(sys.argv[1])); assert found.damaged == 1;"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
-    )
-    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+        stream.write(end)
+    done = subprocess.run([sys.executable, "-c", CODE, str(path)], capture_output=True, text=True, check=True)
     assert int(done.stdout) * 1024 < GIB / 4
