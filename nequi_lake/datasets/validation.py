@@ -162,8 +162,6 @@ def file_problems(file: RawFile, tables: Sequence[Table]) -> Iterator[str]:
     for name in file.raw_schema:
         if name in _ENGINE_COLUMNS or any(name.startswith(typed_name(table.name, "")) for table in tables):
             yield f"the lake itself calls a column {name}; a raw file that has it cannot be read"
-    if file.max_record_bytes < 1:
-        yield f"max_record_bytes is a number of bytes, not {file.max_record_bytes}"
     yield from _session_problems(file, tables)
     yield from file.problems()
     for name in file.dropped:

@@ -68,11 +68,10 @@ def repaired_copies(
     unreadable = [(file, part) for file in read for part in files[file.name].parts if file.needs_repair(part.structure)]
     copies: dict[str, dict[str, RepairedFile]] = {}
     for number, (file, part) in enumerate(unreadable):
-        damaged = f"{part.structure.damaged:,}"
-        log.info("%s: copying %s without %s damaged records", files[file.name].dataset, part.name, damaged)
+        log.info("%s: copying %s as the engine reads it", files[file.name].dataset, part.name)
         with storage.open_lines(files[file.name].path_of(part)) as content:
             path = folder / f"{number}{PurePosixPath(part.name).suffix}"
-            copies.setdefault(file.name, {})[part.name] = file.repair(content, part.size_bytes, path)
+            copies.setdefault(file.name, {})[part.name] = file.repair(content, part.structure, path)
     return copies
 
 
@@ -86,12 +85,15 @@ def damaged_records(kept: RawFileVersion, copies: Copies) -> pl.DataFrame:
 
 
 def _scan_parts(file: RawFile, kept: RawFileVersion, copies: Copies, storage: StorageBackend) -> pl.LazyFrame:
-    """The raw records of all parts, numbered through. Consecutive parts that need no copy share one scan."""
+    """The raw records of all parts, numbered through. Consecutive parts that are read alike share one scan."""
     scans = []
-    for is_repaired, parts in groupby(kept.parts, key=lambda part: part.name in copies):
+    for (is_repaired, _), parts in groupby(
+        kept.parts, key=lambda part: (part.name in copies, file.layout(part.structure))
+    ):
         group = list(parts)
         paths = [str(copies[part.name].path) if is_repaired else kept.path_of(part) for part in group]
-        frame = file.scan(paths, {} if is_repaired else storage.polars_scan())
+        options = {} if is_repaired else storage.polars_scan()
+        frame = file.scan(paths, group[0].structure, options, is_copy=is_repaired)
         scans.append(frame.with_columns(pl.col(RECORD) + kept.offsets[group[0].name]))
     return pl.concat(scans)
 

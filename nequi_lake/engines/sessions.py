@@ -22,7 +22,7 @@ from nequi_lake.formats import PLACE_IS_UNCERTAIN, POSITION_IN_SESSION, RECORD, 
 
 _LOOKED_BACK = 5
 """How many blocks may stand between two of one session that belong together."""
-_VALUE, _IS_HEADER = "value", "is_header"
+_VALUE = "value"
 _WITHIN_ANOTHER = "it stands within another session"
 _ELSEWHERE = "its session stands elsewhere in the file"
 
@@ -53,7 +53,7 @@ class Sessions:
     Attributes:
         blocks: one for each session, in the file's order.
         uncertain: for each of them, whether records before it may be its own, so that its places are uncertain.
-        placeless: numbers of records that are none: blank lines and repeated headers.
+        placeless: numbers of records that are blank lines.
         misplaced: what is wrong with records that name a session and are not in it → (first, one more than the last).
     """
 
@@ -112,26 +112,23 @@ def read_sessions(dataset: Dataset, file: RawFile, records: pl.LazyFrame, count:
     changes = _changes(dataset, file, records, fast=True)
     if changes[_VALUE].has_nulls():
         changes = _changes(dataset, file, records, fast=False)
-    headers = changes.filter(_IS_HEADER)[RECORD]
-    placeless = np.union1d(headers.to_numpy(), np.array(sorted(blank), dtype=np.int64))
+    placeless = np.array(sorted(blank), dtype=np.int64)
     return sessions_of(_blocks(changes, count, placeless), placeless)
 
 
 def _changes(dataset: Dataset, file: RawFile, records: pl.LazyFrame, *, fast: bool) -> pl.DataFrame:
-    """The records whose value is another than that of the record before, and those that repeat the header."""
+    """The records whose value is another than that of the record before."""
     table = session_table(dataset, file)
     assert file.session_by is not None
     column = table.columns[file.session_by]
-    assert column.source is not None
     name = typed_name(table.name, column.name)
     typed = typed_columns(table, file, fast_cast=fast)[column.name].alias(name)
     of_column = [rule.keeps for rule in rules_of(table, file, only=column.name)]
     value = pl.when(pl.all_horizontal(of_column).fill_null(True)).then(pl.col(name))
-    raw = file.raw_value(column.source).cast(pl.String)
-    values = records.with_columns(typed).select(RECORD, value.alias(_VALUE), (raw == column.source).alias(_IS_HEADER))
+    values = records.with_columns(typed).select(RECORD, value.alias(_VALUE))
     is_first = pl.col(RECORD) == 0
     changed = pl.col(_VALUE).ne_missing(pl.col(_VALUE).shift(1))
-    return values.filter(is_first | changed | pl.col(_IS_HEADER)).collect(engine="streaming")
+    return values.filter(is_first | changed).collect(engine="streaming")
 
 
 def _blocks(changes: pl.DataFrame, count: int, placeless: Numbers) -> Iterator[Block]:

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 from nequi_lake.formats.base import (
     FOUND,
-    HEADER,
     PLACE_IS_UNCERTAIN,
     POSITION_IN_SESSION,
     RECORD,
     RawFile,
     RepairedFile,
-    ValidatedRecord,
 )
 from nequi_lake.formats.csv import NULL_TOKENS, CsvFile
 from nequi_lake.formats.json_lines import JsonLinesFile
-from nequi_lake.formats.limit import ShareLimit
+from nequi_lake.formats.limit import ShareLimit, UnpackLimits
 from nequi_lake.formats.opaque import OpaqueFile
 from nequi_lake.formats.structure import Problem, Structure
+from nequi_lake.formats.text import TextFile, ValidatedRecord
 
 __all__ = [
     "FOUND",
-    "HEADER",
     "NULL_TOKENS",
     "PLACE_IS_UNCERTAIN",
     "POSITION_IN_SESSION",
@@ -36,5 +34,7 @@ __all__ = [
     "RepairedFile",
     "ShareLimit",
     "Structure",
+    "TextFile",
+    "UnpackLimits",
     "ValidatedRecord",
 ]

@@ -1,156 +1,285 @@
-"""CSV: comma-separated values under a header line."""
+"""CSV: values with a separator between them, a record a line or in quotes over several, mostly under a header."""
 
 from __future__ import annotations
 
 import codecs
-import csv
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import polars as pl
 import polars.exceptions
 
-from nequi_lake.formats.base import HEADER, RECORD, RawFile, ValidatedRecord, excerpt, utf8_problem
-from nequi_lake.formats.csv_records import Record, csv_records
-from nequi_lake.formats.lines import Line, has_longer_line, long_lines, too_long
+from nequi_lake.formats.base import RECORD
+from nequi_lake.formats.csv_dialect import Dialect, Record
+from nequi_lake.formats.csv_header import Header, header_problem, ignored_columns, names_of
+from nequi_lake.formats.lines import Line, blank_lines_at_end, has_longer_line, long_lines, too_long
 from nequi_lake.formats.structure import Structure
-from nequi_lake.formats.words import listed
+from nequi_lake.formats.text import (
+    ABOVE,
+    BELOW,
+    BLANK_END,
+    HEADER,
+    NO_RECORD,
+    REPEATED,
+    RefusedError,
+    TextFile,
+    ValidatedRecord,
+    excerpt,
+    utf8_problem,
+    without_end,
+)
 from nequi_lake.progress import bar, watched
 
-_MAX_HEADER_BYTES = 2**23
 NULL_TOKENS = ("", " ")
 """Fields, quoted or not, that the engine reads as missing values."""
+_PLAIN = Dialect(",", '"')
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CsvFile(RawFile):
-    """Comma-separated values under a header line that has exactly ``columns``, in this order."""
+class CsvFile(TextFile):
+    """Records of values with a separator between them. Its columns are found by their names, in any order.
+
+    Attributes:
+        columns: the columns; of a file without a header, in the file's order.
+        separator: what stands between two values: one character or more.
+        quote: what stands around a value with separators, line ends or, doubled, quotes in it; None where none does.
+        escape: what stands before a quote, or itself, that is part of a value; None where nothing does.
+        skip_lines: lines above the header that are no records.
+        header_lines: lines of the header; a column of several has their texts, with a space between, for a name.
+        footer_lines: lines below the records that are none.
+        ends_in_separator: whether each line has a separator more at its end.
+        null_tokens: values that mean that there is none.
+        optional: columns that a file may lack: their values are missing.
+        renamed: column → the name that it has in some files.
+        extra: what to do about a column that is not declared: ``refuse`` the file, or ``ignore`` it with a warning.
+    """
 
     columns: tuple[str, ...]
+    separator: str = ","
+    quote: str | None = '"'
+    escape: str | None = None
+    skip_lines: int = 0
+    header_lines: int = 1
+    footer_lines: int = 0
+    ends_in_separator: bool = False
+    null_tokens: tuple[str, ...] = NULL_TOKENS
+    optional: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    extra: Literal["refuse", "ignore"] = "refuse"
 
     @property
     def field_paths(self) -> tuple[str, ...]:
         return self.columns
 
-    def merge_structures(self, parts: Mapping[str, Structure]) -> Structure:
-        """Return the structure of the whole file, which must have a record; a part of it may have none."""
-        merged = super().merge_structures(parts)
-        if merged.is_sound and not merged.records:
-            return Structure.refused("the file has a header and no records")
-        return merged
+    @cached_property
+    def dialect(self) -> Dialect:
+        """How it is written."""
+        return Dialect(self.separator, self.quote, self.escape)
 
-    def validate_records(self, content: BinaryIO) -> Iterator[ValidatedRecord]:
-        """Yield the header, then each record."""
-        for number, record in enumerate(csv_records(content, self.max_record_bytes), HEADER):
-            reason = None if number == HEADER else self._record_problem(record)
-            yield ValidatedRecord(number, record.line, record.text, reason, record.dropped)
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        if not self.separator:
+            yield "a separator has a character or more"
+        if self.quote is not None and len(self.quote) != 1:
+            yield f"a quote is one character, not {self.quote!r}"
+        if self.escape is not None and (len(self.escape) != 1 or self.quote is None):
+            yield f"an escape is one character before a quote, not {self.escape!r}"
+        for name, count in (("skip", self.skip_lines), ("header", self.header_lines), ("footer", self.footer_lines)):
+            if count < 0:
+                yield f"{name}_lines is a number of lines, not {count}"
+        named = {"optional": self.optional, "renamed": tuple(self.renamed)}
+        for what, names in named.items():
+            yield from (f"{what}= names {name}, which is no column" for name in names if name not in self.columns)
+        if not self.header_lines and (self.optional or self.renamed):
+            yield "a file without a header has no optional or renamed columns"
+
+    def needs_repair(self, structure: Structure) -> bool:
+        return super().needs_repair(structure) or not self._is_plain
+
+    def layout(self, structure: Structure) -> object:
+        return structure.columns
+
+    @property
+    def _reads_lines(self) -> bool:
+        """Whether the engine reads a sound record as it is written."""
+        return self.dialect.is_of_engine and not self.ends_in_separator
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether the engine reads a sound file as it is."""
+        return self._reads_lines and self.header_lines <= 1
+
+    def validate_records(self, content: BinaryIO, structure: Structure) -> Iterator[ValidatedRecord]:
+        names = structure.columns or self.columns
+        number = 0
+        for record, kind in self._records(content, names):
+            if kind:
+                yield ValidatedRecord(NO_RECORD, record.line, record.text, None, record.dropped, kind)
+            else:
+                reason = self._record_problem(record, len(names))
+                yield ValidatedRecord(number, record.line, record.text, reason, record.dropped)
+                number += 1
+
+    def _records(self, content: BinaryIO, names: Sequence[str]) -> Iterator[tuple[Record, str | None]]:
+        """All of the text, each record with None, and what is no record with what it is."""
+        lines = long_lines(content, self.max_record_bytes)
+        for line in islice(lines, self.skip_lines):
+            yield Record(line.number, line.text, line.text, 0, is_sound=False, dropped=line.dropped), ABOVE
+        records = self.dialect.records(lines, self.max_record_bytes)
+        header = Header(names, self.dialect) if self.header_lines else None
+        text = b""
+        for record in islice(records, self.header_lines):
+            text = record.text.rstrip(b"\r\n")
+            yield record, HEADER
+        for record, kind in without_end(records, _is_blank, self.footer_lines):
+            if not kind and header and header.is_repeated_by(record):
+                if record.text.rstrip(b"\r\n") != text:
+                    raise RefusedError("another table begins here, with its header written in another way", record.line)
+                kind = REPEATED
+            yield record, kind
 
     def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, Line]]:
-        if structure.lines - structure.records <= 1:
+        if self._is_plain and not structure.passed_over and structure.lines - structure.records == self.header_lines:
             # No record spans lines.
-            return enumerate(long_lines(content, self.max_record_bytes), HEADER)
-        records = csv_records(content, self.max_record_bytes)
-        return enumerate((Line(record.line, record.text, record.dropped) for record in records), HEADER)
+            yield from enumerate(long_lines(content, self.max_record_bytes), -self.header_lines)
+            return
+        number = 0
+        for record, kind in self._records(content, structure.columns or self.columns):
+            yield NO_RECORD if kind else number, Line(record.line, record.text, record.dropped)
+            number += not kind
 
     def _inspect(self, path: Path, beginning: bytes) -> Structure:
-        with path.open("rb") as stream:
-            header = next(csv_records(stream, self.max_record_bytes))
-        problem = self._header_problem(header)
-        if problem:
-            return Structure.refused(problem, line=1)
-        has_bom = beginning.startswith(codecs.BOM_UTF8)
-        return self._count_sound_records(path, has_bom) or self._inspect_records(path, has_bom)
+        names: Sequence[str] = self.columns
+        if self.header_lines:
+            with path.open("rb") as stream:
+                lines = islice(long_lines(stream, self.max_record_bytes), self.skip_lines, None)
+                header = list(islice(self.dialect.records(lines, self.max_record_bytes), self.header_lines))
+            problem = header_problem(self, header, beginning)
+            if problem:
+                return Structure.refused(problem, line=self.skip_lines + 1)
+            names = names_of(self, header)
+        known = Structure(
+            has_bom=beginning.startswith(codecs.BOM_UTF8),
+            columns=tuple(names) if list(names) != list(self.columns) else (),
+            notes=tuple(ignored_columns(self, names, beginning)),
+        )
+        return self._count_sound_records(path, known) or self._inspect_records(path, known)
 
-    def _count_sound_records(self, path: Path, has_bom: bool) -> Structure | None:
+    def _count_sound_records(self, path: Path, known: Structure) -> Structure | None:
         """Return the structure of a file of which every line is a sound record; None for any other.
 
         Several times faster than to split the file into records, and the usual case.
         """
-        field = r'(?:[^",\r\x00]*|"(?:[^"\x00]|"")*")'
-        sound = rf"\A{field}(?:,{field}){{{len(self.columns) - 1}}}\z"
-        if has_longer_line(path, self.max_record_bytes):
+        above = self.skip_lines + self.header_lines
+        if not self._reads_lines or self.footer_lines or has_longer_line(path, self.max_record_bytes):
             return None
-        lines = pl.scan_lines(path, name="line", glob=False)
+        names = known.columns or self.columns
+        line = pl.col("line")
+        good = line.str.contains(self.dialect.pattern(len(names)))
+        if self.header_lines:
+            good &= ~line.str.contains(Header(names, self.dialect).pattern)
+        blank = blank_lines_at_end(path)
+        lines = pl.scan_lines(path, name="line", glob=False).slice(above)
         try:
             with bar(f"checking {self.name}", None, "rows") as progress:
-                count, good = (
-                    watched(lines.select(pl.col("line").str.contains(sound)), progress.update)
-                    .select(pl.len(), pl.col("line").sum().alias("good"))
+                count, sound = (
+                    watched(lines.select(good.alias("good")), progress.update)
+                    .select(pl.len(), pl.col("good").sum())
                     .collect(engine="streaming")
                     .row(0)
                 )
         except polars.exceptions.PolarsError:
             # Bytes that are not UTF-8.
             return None
-        return Structure(records=count - 1, lines=count, has_bom=has_bom) if count == good else None
+        if count - sound != blank:
+            return None
+        passed_over = {ABOVE: self.skip_lines, BLANK_END: blank}
+        return replace(
+            known,
+            records=sound,
+            lines=above + count,
+            passed_over={kind: number for kind, number in passed_over.items() if number},
+        )
 
-    def _header_problem(self, header: Record) -> str | None:
-        text = header.text
-        if header.dropped or len(text) > _MAX_HEADER_BYTES:
-            return f"the first line has {len(text) + header.dropped:,} bytes, which is no header"
-        if text.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return "the file is in UTF-16; UTF-8 is expected"
-        if b"\r" in text.removesuffix(b"\r\n").removesuffix(b"\r"):
-            return "lines end in a carriage return alone"
-        bad_bytes = utf8_problem(text)
-        if bad_bytes:
-            return bad_bytes
-        if not header.quotes_are_sound:
-            return f"quotes in the header do not come out right: {text[:60].decode(errors='ignore').strip()}"
-        try:
-            return _column_difference(next(csv.reader([text.decode()]), []), self.columns)
-        except csv.Error as error:
-            return f"the header cannot be read: {error}"
+    def _copies_lines(self, structure: Structure) -> bool:
+        return self._reads_lines and REPEATED not in structure.passed_over
 
-    def _record_problem(self, record: Record) -> str | None:
-        text, columns = record.text, len(self.columns)
+    def _span(self, structure: Structure) -> tuple[int, int]:
+        below = structure.passed_over.get(BELOW, 0) + structure.passed_over.get(BLANK_END, 0)
+        return self.skip_lines + self.header_lines, structure.lines - below
+
+    def _record_problem(self, record: Record, columns: int) -> str | None:
+        text = record.text
         if record.dropped:
             return too_long(len(text) + record.dropped, self.max_record_bytes)
-        if not text.strip():
+        if _is_blank(record):
             return "a blank line"
         if b"\0" in text:
             return "a NUL byte"
-        bad_bytes = utf8_problem(text)
+        bad_bytes = utf8_problem(text, self.encoding)
         if bad_bytes:
             return bad_bytes
-        if not record.quotes_are_sound:
+        if not record.is_sound:
             return f"a quote is opened and never closed, or stands inside of a field, beginning {excerpt(text)}"
-        if record.fields != columns:
-            return f"{record.fields} fields where the header has {columns}, beginning {excerpt(text)}"
+        fields = record.fields
+        if self.ends_in_separator:
+            if not record.plain.rstrip(b"\r\n").endswith(self.separator.encode()):
+                return f"no separator at its end, beginning {excerpt(text)}"
+            fields -= 1
+        if fields != columns:
+            if not self.header_lines:
+                return f"{fields} fields where {columns} are declared, beginning {excerpt(text)}"
+            return f"{fields} fields where the header has {columns}, beginning {excerpt(text)}"
         if record.plain.count(b"\r") > record.plain.endswith(b"\r\n"):
             # A line end to some parsers, and text to others.
             return f"a carriage return that ends no line, beginning {excerpt(text)}"
         return None
 
-    def _scan(self, paths: Sequence[str], options: Mapping[str, Any]) -> pl.LazyFrame:
-        return pl.scan_csv(
+    def _scan(
+        self, paths: Sequence[str], structure: Structure, options: Mapping[str, Any], *, is_copy: bool
+    ) -> pl.LazyFrame:
+        names = structure.columns or self.columns
+        frame = pl.scan_csv(
             list(paths),
-            schema=dict.fromkeys(self.columns, pl.String()),
-            null_values=list(NULL_TOKENS),
+            schema=dict.fromkeys(names, pl.String()),
+            has_header=not is_copy and self.header_lines > 0,
+            separator=self._copy_dialect.separator,
+            quote_char=self._copy_dialect.quote,
+            null_values=list(self.null_tokens),
             row_index_name=RECORD,
             glob=False,
             **options,
         )
+        if not structure.columns:
+            return frame
+        found = {name: name for name in names} | {new: old for new, old in self.renamed.items() if old in names}
+        columns = (
+            pl.col(found[name]).alias(name) if name in found else pl.lit(None, pl.String()).alias(name)
+            for name in self.columns
+        )
+        return frame.select(RECORD, *columns)
 
-    def _placeholder(self) -> bytes:
-        return b",".join([b'""'] * len(self.columns))
+    @property
+    def _copy_dialect(self) -> Dialect:
+        """How the engine gets the records."""
+        return self.dialect if self._reads_lines else _PLAIN
+
+    def _copied(self, record: ValidatedRecord, structure: Structure) -> bytes:
+        if record.reason:
+            missing = [(self._copy_dialect.quote or "") * 2] * len(structure.columns or self.columns)
+            return self._copy_dialect.separator.join(missing).encode()
+        text = record.text.removesuffix(b"\n").removesuffix(b"\r")
+        if self._reads_lines:
+            return text
+        values = self.dialect.values(text.decode())
+        if self.ends_in_separator:
+            values.pop()
+        return _PLAIN.line(values).encode()
 
 
-def _column_difference(names: Sequence[str], declared: Sequence[str]) -> str | None:
-    """Return how the columns of a header differ from the declared ones; None where they do not."""
-    if list(names) == list(declared):
-        return None
-    given, wanted = set(names), set(declared)
-    missing = [name for name in declared if name not in given]
-    extra = [name for name in names if name not in wanted]
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    found = [
-        *([f"missing columns {listed(missing)}"] if missing else []),
-        *([f"unexpected columns {listed(extra)}"] if extra else []),
-        *([f"columns that stand twice: {listed(twice)}"] if twice else []),
-    ] or [f"the columns in another order: {listed(names)}"]
-    count = f"{len(names)} columns where {len(declared)} are declared: " if len(names) != len(declared) else ""
-    return count + "; ".join(found)
+def _is_blank(record: Record) -> bool:
+    return not record.dropped and not record.text.strip()

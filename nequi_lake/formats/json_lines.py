@@ -17,21 +17,27 @@ import polars as pl
 from polars._typing import PolarsDataType
 
 from nequi_lake.errors import DeclarationError
-from nequi_lake.formats.base import RECORD, RawFile, ValidatedRecord, excerpt, utf8_problem
+from nequi_lake.formats.base import RECORD
+from nequi_lake.formats.json_documents import documents, layout_of
 from nequi_lake.formats.lines import Line, long_lines, too_long
 from nequi_lake.formats.structure import Structure
+from nequi_lake.formats.text import NO_RECORD, TextFile, ValidatedRecord, excerpt, utf8_problem, without_end
 from nequi_lake.formats.types import integer_bounds, json_type
 
 _LINE = "__line"
 _SPACED = (b'" ', b'"\t', b'"\r')
+_LINE_END = re.compile(rb"[\r\n]+")
 _SPACED_KEY = re.compile(rb'"\s+:')
 _SURELY_READ = 1e38
 """Up to here the engine reads each number. Beyond, it does not read whole ones that are written out in full."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class JsonLinesFile(RawFile):
-    """One JSON object per line, with exactly the keys of ``schema``; the contract says which values may be null."""
+class JsonLinesFile(TextFile):
+    """JSON objects with exactly the keys of ``schema``; the contract says which values may be null.
+
+    They stand one on a line, or, which its beginning shows, in an array, or one after the other over any lines.
+    """
 
     schema: Mapping[str, PolarsDataType]
 
@@ -40,6 +46,7 @@ class JsonLinesFile(RawFile):
         return tuple(".".join(keys) for keys in _leaves(self.schema))
 
     def problems(self) -> Iterator[str]:
+        yield from super().problems()
         for keys in _leaves(self.schema):
             dtype = self.raw_type(".".join(keys))
             try:
@@ -76,33 +83,58 @@ class JsonLinesFile(RawFile):
         return {".".join(keys): keys for keys in _leaves(self.schema)}
 
     def needs_repair(self, structure: Structure) -> bool:
-        """Whether a record is damaged, or a byte order mark would be read as part of the first record."""
-        return structure.damaged > 0 or structure.has_bom
+        """As of any text; a byte order mark would be read as part of the first record, too."""
+        return super().needs_repair(structure) or structure.has_bom or bool(structure.layout)
 
-    def validate_records(self, content: BinaryIO) -> Iterator[ValidatedRecord]:
-        """Yield each line, decoded against the exact type of its record."""
-        problem_of = _Validator(self.schema)
-        for number, text, dropped in long_lines(content, self.max_record_bytes):
+    def validate_records(self, content: BinaryIO, structure: Structure) -> Iterator[ValidatedRecord]:
+        """Yield each object, decoded against the exact type of its record."""
+        problem_of = _Validator(self.schema, self.encoding)
+        for number, ((line, text, dropped), kind) in enumerate(self._records(content, structure)):
+            if kind:
+                yield ValidatedRecord(NO_RECORD, line, text, None, dropped, kind)
+                continue
             reason = too_long(len(text) + dropped, self.max_record_bytes) if dropped else problem_of(text)
-            yield ValidatedRecord(number - 1, number, text, reason, dropped)
+            yield ValidatedRecord(number, line, text, reason, dropped)
 
-    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, Line]]:  # noqa: ARG002
-        return enumerate(long_lines(content, self.max_record_bytes))
+    def _records(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[Line, str | None]]:
+        if structure.layout:
+            return ((document, None) for document in documents(content, self.max_record_bytes, structure.layout))
+        return without_end(long_lines(content, self.max_record_bytes), _is_blank)
+
+    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, Line]]:
+        for number, (record, kind) in enumerate(self._records(content, structure)):
+            yield NO_RECORD if kind else number, record
 
     def _inspect(self, path: Path, beginning: bytes) -> Structure:
-        if beginning.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
-            return Structure.refused("the file is one JSON array; one JSON object a line is expected", line=1)
-        return self._inspect_records(path, has_bom=beginning.startswith(codecs.BOM_UTF8))
+        known = Structure(has_bom=beginning.startswith(codecs.BOM_UTF8), layout=layout_of(beginning))
+        return self._inspect_records(path, known)
 
-    def _scan(self, paths: Sequence[str], options: Mapping[str, Any]) -> pl.LazyFrame:
+    def _copies_lines(self, structure: Structure) -> bool:
+        return not structure.layout
+
+    def _scan(
+        self,
+        paths: Sequence[str],
+        structure: Structure,  # noqa: ARG002
+        options: Mapping[str, Any],
+        *,
+        is_copy: bool,  # noqa: ARG002
+    ) -> pl.LazyFrame:
         return (
             pl.scan_lines(list(paths), name=_LINE, row_index_name=RECORD, glob=False, **options)
             .with_columns(pl.col(_LINE).str.json_decode(pl.Struct(dict(self.schema))))
             .unnest(_LINE)
         )
 
-    def _placeholder(self) -> bytes:
-        return b"{}"
+    def _copied(self, record: ValidatedRecord, structure: Structure) -> bytes:
+        if record.reason:
+            return b"{}"
+        text = record.text.removesuffix(b"\n").removesuffix(b"\r")
+        return _LINE_END.sub(b" ", text) if structure.layout else text
+
+
+def _is_blank(line: Line) -> bool:
+    return not line.dropped and not line.text.strip()
 
 
 def _leaves(schema: Mapping[str, PolarsDataType], *above: str) -> Iterator[tuple[str, ...]]:
@@ -117,7 +149,8 @@ def _leaves(schema: Mapping[str, PolarsDataType], *above: str) -> Iterator[tuple
 class _Validator:
     """Says why a line is no record of a schema; None where it is one."""
 
-    def __init__(self, schema: Mapping[str, PolarsDataType]) -> None:
+    def __init__(self, schema: Mapping[str, PolarsDataType], encoding: str) -> None:
+        self._encoding = encoding
         self._dtype = pl.Struct(dict(schema))
         self._shape = _shape(schema)
         self._within_bounds: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct("Record", schema, _SURELY_READ))
@@ -141,7 +174,7 @@ class _Validator:
             return "a blank line"
         if line.startswith(codecs.BOM_UTF8):
             return "a byte order mark, which belongs at the beginning of the file"
-        bad_bytes = utf8_problem(line)
+        bad_bytes = utf8_problem(line, self._encoding)
         if bad_bytes:
             return bad_bytes
         try:

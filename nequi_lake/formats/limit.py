@@ -38,3 +38,39 @@ class ShareLimit:
         if not self.share:
             return "none may be"
         return f"at most {self.allowed(count):,} may be ({100 * self.share:.4g}%)"
+
+
+class UnpackLimitError(ValueError):
+    """A file unpacks to more than it may; the text says how far, and which setting has the limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnpackLimits:
+    """What a compressed file may unpack to.
+
+    Attributes:
+        max_bytes: bytes.
+        max_ratio: as a multiple of its own size.
+        max_members: files in a zip.
+    """
+
+    max_bytes: int
+    max_ratio: float
+    max_members: int
+
+    def check(self, unpacked_bytes: int, packed_bytes: int) -> None:
+        """Refuse so many bytes of a file of so many.
+
+        Raises:
+            UnpackLimitError: it is too much.
+        """
+        if unpacked_bytes > self.max_bytes:
+            raise UnpackLimitError(
+                f"unpacks to more than {self.max_bytes:,} bytes; if it is what you expect, raise "
+                "NEQUI_LAKE_ZIP_MAX_BYTES"
+            )
+        if unpacked_bytes > self.max_ratio * packed_bytes:
+            raise UnpackLimitError(
+                f"unpacks to more than {self.max_ratio:,.0f} times its size; if it is what you expect, raise "
+                "NEQUI_LAKE_ZIP_MAX_RATIO"
+            )

@@ -64,6 +64,19 @@ def has_longer_line(path: Path, longest: int) -> bool:
     return False
 
 
+def blank_lines_at_end(path: Path) -> int:
+    """How many lines at the end of a local file are nothing but white space."""
+    end = b""
+    with path.open("rb") as stream:
+        at = path.stat().st_size
+        while at and not end.strip():
+            start = max(0, at - _HELD_BYTES)
+            stream.seek(start)
+            end, at = stream.read(at - start) + end, start
+    blank = end[len(end.rstrip()) :].partition(b"\n")[2] if end.strip() else end
+    return blank.count(b"\n") + bool(blank and not blank.endswith(b"\n"))
+
+
 def too_long(line_bytes: int, longest: int) -> str:
     """What is wrong with a record of so many bytes, where it may have so many."""
     return f"a record of {line_bytes:,} bytes, where one may have {longest:,}"

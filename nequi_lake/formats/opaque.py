@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,9 +10,12 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from nequi_lake.errors import StageError
-from nequi_lake.formats.base import RawFile, ValidatedRecord
-from nequi_lake.formats.lines import Line
+from nequi_lake.formats.base import RawFile, RepairedFile
+from nequi_lake.formats.limit import UnpackLimits
+from nequi_lake.formats.magic import no_content
 from nequi_lake.formats.structure import Structure
+
+_BEGINNING_BYTES = 1024
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,20 +36,29 @@ class OpaqueFile(RawFile):
     def field_paths(self) -> tuple[str, ...]:
         return ()
 
-    def validate_records(self, content: BinaryIO) -> Iterator[ValidatedRecord]:  # noqa: ARG002
-        """Yield nothing."""
-        return iter(())
+    def inspect(self, path: Path, limits: UnpackLimits | None = None) -> Structure:  # noqa: ARG002
+        with path.open("rb") as stream:
+            problem = no_content(stream.read(_BEGINNING_BYTES))
+        return Structure.refused(problem) if problem else Structure()
 
-    def _split(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[int, Line]]:  # noqa: ARG002
+    def repair(self, content: BinaryIO, structure: Structure, path: Path) -> RepairedFile:  # noqa: ARG002
         raise self._is_not_read()
 
-    def _inspect(self, path: Path, beginning: bytes) -> Structure:  # noqa: ARG002
-        return Structure()
-
-    def _scan(self, paths: Sequence[str], options: Mapping[str, Any]) -> pl.LazyFrame:  # noqa: ARG002
+    def find_records(
+        self,
+        content: BinaryIO,  # noqa: ARG002
+        structure: Structure,  # noqa: ARG002
+    ) -> Callable[[pl.Series], pl.DataFrame]:
         raise self._is_not_read()
 
-    def _placeholder(self) -> bytes:
+    def _scan(
+        self,
+        paths: Sequence[str],  # noqa: ARG002
+        structure: Structure,  # noqa: ARG002
+        options: Mapping[str, Any],  # noqa: ARG002
+        *,
+        is_copy: bool,  # noqa: ARG002
+    ) -> pl.LazyFrame:
         raise self._is_not_read()
 
     def _is_not_read(self) -> StageError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from nequi_lake.formats.limit import ShareLimit
@@ -43,6 +44,12 @@ class Structure:
         problem_count: all problems found. Where it is more than ``damaged``, something is wrong with the file as a
             whole, and the file is unreadable.
         has_bom: whether the file begins with a byte order mark.
+        codec: how it is compressed; empty where it is not.
+        ends_in_cr: whether its lines end in a carriage return alone.
+        layout: how its records stand in it, where the format has several ways.
+        columns: the columns that its header has, in order.
+        passed_over: what is no record, such as lines above the header → how many lines.
+        notes: what a person should know of it, although it can be read.
     """
 
     records: int = 0
@@ -51,6 +58,12 @@ class Structure:
     problems: tuple[Problem, ...] = ()
     problem_count: int = 0
     has_bom: bool = False
+    codec: str = ""
+    ends_in_cr: bool = False
+    layout: str = ""
+    columns: tuple[str, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def refused(cls, reason: str, line: int | None = None) -> Structure:
@@ -81,4 +94,6 @@ def merge_structures(parts: Mapping[str, Structure]) -> Structure:
         problems=tuple(islice(problems, PROBLEMS_SHOWN)),
         problem_count=sum(part.problem_count for part in parts.values()),
         has_bom=any(part.has_bom for part in parts.values()),
+        notes=tuple(dict.fromkeys(note for part in parts.values() for note in part.notes)),
+        passed_over=dict(sum((Counter(part.passed_over) for part in parts.values()), Counter())),
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import AuditError, UsageError
 from nequi_lake.formats import RawFile
+from nequi_lake.formats.limit import UnpackLimits
 from nequi_lake.lake.catalog.housekeeping import remove_temporary_files
 from nequi_lake.lake.check import Check, refusals
 from nequi_lake.lake.layout import ensure_identity
@@ -23,7 +24,7 @@ from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart, content_version, sha256_of
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.quality.structure import structure_check
-from nequi_lake.sources import Source
+from nequi_lake.sources import Source, unpack_limits
 from nequi_lake.sources.delivery import refuse_repeats
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def fetched_files(lake: Lake, dataset: Dataset, source: Source) -> Iterator[list
         if source.is_sample and not lake.settings.sample_replaces:
             _refuse_sample(dataset, zone)
         remove_temporary_files(dataset, lake.storage)
-        yield fetch_dataset(dataset, source, zone, folder)
+        yield fetch_dataset(dataset, source, zone, folder, unpack_limits(lake.settings))
 
 
 def _refuse_sample(dataset: Dataset, zone: RawZone) -> None:
@@ -74,7 +75,9 @@ def fetch_and_keep(lake: Lake, dataset: Dataset, source: Source) -> list[RawFile
         return kept
 
 
-def fetch_dataset(dataset: Dataset, source: Source, zone: RawZone, folder: Path) -> list[RawFileVersion]:
+def fetch_dataset(
+    dataset: Dataset, source: Source, zone: RawZone, folder: Path, limits: UnpackLimits | None = None
+) -> list[RawFileVersion]:
     """Return the files of the source's version of a dataset, in the order of their declaration.
 
     They are in the raw zone where it has the version already, otherwise in ``folder``, an empty one of this machine.
@@ -83,7 +86,7 @@ def fetch_dataset(dataset: Dataset, source: Source, zone: RawZone, folder: Path)
         SourceError: the source cannot deliver a file.
         TransientError: the source broke off, or could not be reached.
     """
-    return already_kept(dataset, source, zone) or receive(dataset, source, folder)
+    return already_kept(dataset, source, zone) or receive(dataset, source, folder, limits)
 
 
 def already_kept(dataset: Dataset, source: Source, zone: RawZone) -> list[RawFileVersion]:
@@ -95,10 +98,10 @@ def already_kept(dataset: Dataset, source: Source, zone: RawZone) -> list[RawFil
     return list(kept.values())
 
 
-def receive(dataset: Dataset, source: Source, folder: Path) -> list[RawFileVersion]:
+def receive(dataset: Dataset, source: Source, folder: Path, limits: UnpackLimits | None = None) -> list[RawFileVersion]:
     """Fetch a dataset's files into ``folder``, hash and inspect them, and return which version they are."""
     log.info("%s: fetching from %s", dataset.name, source.describe())
-    parts = _described(dataset, source.fetch(dataset, folder), folder)
+    parts = _described(dataset, source.fetch(dataset, folder), folder, limits)
     refuse_repeats(dataset, parts)
     source_version = next((part.source_version for part in parts if part.source_version), None)
     version = source_version or content_version({part.name: part.sha256 for part in parts})
@@ -140,13 +143,13 @@ def structure_checks(dataset: Dataset, files: Iterable[RawFileVersion]) -> dict[
     return checks
 
 
-def _described(dataset: Dataset, parts: list[RawPart], folder: Path) -> list[RawPart]:
+def _described(dataset: Dataset, parts: list[RawPart], folder: Path, limits: UnpackLimits | None) -> list[RawPart]:
     """Return parts that a source has written into ``folder``, with hash, size, structure and licence."""
     declared = {file.name: file for file in dataset.files}
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Hashing keeps one core busy, and the structure pass another.
         hashing = [pool.submit(sha256_of, folder / part.name) for part in parts]
-        structures = [declared[part.file].inspect(folder / part.name) for part in parts]
+        structures = [declared[part.file].inspect(folder / part.name, limits) for part in parts]
         return [
             replace(
                 part,

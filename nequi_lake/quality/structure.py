@@ -27,15 +27,19 @@ def structure_check(subject: str, structure: Structure, limit: ShareLimit) -> Ch
         share = structure.damaged / structure.records
         found = f"{structure.damaged:,} of {structure.records:,} records ({share:.2%}) cannot be read"
         found += " and go to the quarantine" if is_readable else f"; {limit.words(structure.records)}"
+    if structure.passed_over:
+        found += "; no records are " + ", ".join(f"{count:,} {kind}" for kind, count in structure.passed_over.items())
+    if structure.notes:
+        found += "; " + "; ".join(structure.notes)
     if structure.problems:
         shown = "; ".join(map(str, structure.problems))
         more = structure.problem_count - len(structure.problems)
-        found = (f"{found}: " if structure.damaged else "") + shown + (f"; and {more:,} more" if more else "")
+        found = (f"{found}: " if structure.records else "") + shown + (f"; and {more:,} more" if more else "")
     return Check(
         name=FILE_STRUCTURE,
         subject=subject,
-        passed=structure.is_sound,
-        warns=is_readable and not structure.is_sound,
+        passed=structure.is_sound and not structure.notes,
+        warns=is_readable and not (structure.is_sound and not structure.notes),
         found=found,
         numbers={
             "records": structure.records,

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from nequi_lake.errors import needs_extra
+from nequi_lake.formats.limit import UnpackLimits
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources.base import Source
 from nequi_lake.sources.folder import FolderSource
 from nequi_lake.sources.sample import SampleSource
-from nequi_lake.sources.unzip import Limits
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Source", "open_source", "unpack_limits"]
+
+
+def unpack_limits(settings: Settings) -> UnpackLimits:
+    """What a compressed file may unpack to."""
+    return UnpackLimits(
+        max_bytes=settings.zip_max_bytes, max_ratio=settings.zip_max_ratio, max_members=settings.zip_max_members
+    )
 
 
 def open_source(settings: Settings) -> Source:
@@ -20,9 +27,7 @@ def open_source(settings: Settings) -> Source:
     """
     if settings.source == "sample":
         return SampleSource(scale=settings.sample_scale, seed=settings.sample_seed)
-    limits = Limits(
-        max_bytes=settings.zip_max_bytes, max_ratio=settings.zip_max_ratio, max_members=settings.zip_max_members
-    )
+    limits = unpack_limits(settings)
     if settings.source == "kaggle":
         with needs_extra("kaggle"):
             from nequi_lake.sources.kaggle import KaggleSource

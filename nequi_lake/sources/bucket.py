@@ -20,12 +20,13 @@ import botocore.exceptions
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import NequiLakeError, SourceError, StorageError, TransientError, UsageError
+from nequi_lake.formats.limit import UnpackLimits
 from nequi_lake.lake.raw_file import RawPart, content_version, sha256_of
 from nequi_lake.lake.storage.aws import access, translate_error
 from nequi_lake.progress import bar
 from nequi_lake.sources.base import no_file
 from nequi_lake.sources.delivery import COMPLETE, Contents, Pick, look_at, plan
-from nequi_lake.sources.unzip import Limits, members, unzip
+from nequi_lake.sources.unzip import members, unzip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class BucketSource:
         limits: of what a zip may unpack to.
     """
 
-    def __init__(self, uri: str, *, limits: Limits) -> None:
+    def __init__(self, uri: str, *, limits: UnpackLimits) -> None:
         self._uri = uri
         self._bucket, _, self._prefix = uri.removeprefix("s3://").partition("/")
         self._limits = limits

@@ -12,11 +12,12 @@ from typing import IO
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
 from nequi_lake.formats import RawFile
+from nequi_lake.formats.limit import UnpackLimits
 from nequi_lake.lake.raw_file import RawPart, sha256_of
 from nequi_lake.progress import blocks
 from nequi_lake.sources.delivery import Pick, look_at, plan
 from nequi_lake.sources.tree import found_below
-from nequi_lake.sources.unzip import Limits, members, unzip
+from nequi_lake.sources.unzip import members, unzip
 
 _DROPPED_BYTES = 8 * 2**20
 
@@ -30,7 +31,7 @@ class FolderSource:
         follows_links: whether to take files that a link leads to out of the folder.
     """
 
-    def __init__(self, folder: str, *, limits: Limits, follows_links: bool = False) -> None:
+    def __init__(self, folder: str, *, limits: UnpackLimits, follows_links: bool = False) -> None:
         self._folder = Path(folder)
         self._follows_links = follows_links
         self._limits = limits

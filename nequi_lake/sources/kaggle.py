@@ -30,12 +30,13 @@ from urllib3 import Retry
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError, TransientError, UsageError
 from nequi_lake.formats import OpaqueFile, RawFile
+from nequi_lake.formats.limit import UnpackLimits
 from nequi_lake.lake.raw_file import RawPart, sha256_of
 from nequi_lake.progress import bar
 from nequi_lake.redaction import remember
 from nequi_lake.sources.delivery import Contents, log_unread, look_at
 from nequi_lake.sources.names import listed
-from nequi_lake.sources.unzip import Limits, unzip
+from nequi_lake.sources.unzip import unzip
 
 _BLOCK_BYTES = 2**16
 """What a cut connection loses at most."""
@@ -74,7 +75,7 @@ class KaggleSource:
     def __init__(
         self,
         *,
-        limits: Limits,
+        limits: UnpackLimits,
         attempts: int = 5,
         wait_s: float = 1,
         max_wait_s: int = 60,

@@ -9,13 +9,13 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 from typing import cast
 
 from nequi_lake.errors import SourceError
 from nequi_lake.formats import RawFile
+from nequi_lake.formats.limit import UnpackLimits
 from nequi_lake.progress import blocks
 from nequi_lake.sources.base import select
 from nequi_lake.sources.zip_directory import count_members
@@ -24,16 +24,7 @@ _ENCRYPTED = 1
 """The bit of a member's flags that says that it is encrypted."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """The limits of what a zip may unpack to: in bytes, as a multiple of the zip's size, and in members."""
-
-    max_bytes: int
-    max_ratio: float
-    max_members: int
-
-
-def members(archive: Path, limits: Limits) -> list[str]:
+def members(archive: Path, limits: UnpackLimits) -> list[str]:
     """Return the names of the files in a zip.
 
     Raises:
@@ -43,7 +34,7 @@ def members(archive: Path, limits: Limits) -> list[str]:
         return _names(opened)
 
 
-def unzip(archive: Path, file: RawFile, into: Path, limits: Limits) -> dict[str, Path]:
+def unzip(archive: Path, file: RawFile, into: Path, limits: UnpackLimits) -> dict[str, Path]:
     """Write the member that is ``file``, or those that are its parts, into a folder.
 
     Returns:
@@ -77,7 +68,7 @@ def _names(opened: zipfile.ZipFile) -> list[str]:
 
 
 @contextmanager
-def _opened(archive: Path, limits: Limits, written: Mapping[str, Path]) -> Iterator[zipfile.ZipFile]:
+def _opened(archive: Path, limits: UnpackLimits, written: Mapping[str, Path]) -> Iterator[zipfile.ZipFile]:
     """Open a zip whose members are within the limits; what was ``written`` goes where it turns out to be damaged."""
     try:
         if count_members(archive, limits.max_members) > limits.max_members:
@@ -113,7 +104,7 @@ def _damaged(archive: Path, written: Mapping[str, Path], damage: Exception | str
     )
 
 
-def _check(archive: Path, members: Collection[zipfile.ZipInfo], limits: Limits) -> None:
+def _check(archive: Path, members: Collection[zipfile.ZipInfo], limits: UnpackLimits) -> None:
     for member in members:
         path = PurePosixPath(member.filename.replace("\\", "/"))
         is_link = stat.S_ISLNK(member.external_attr >> 16)

@@ -17,18 +17,18 @@ from nequi_lake.defs import failures as failures_module
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run, run_recorded
 from nequi_lake.errors import SourceError, TransientError
+from nequi_lake.formats.limit import UnpackLimits
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources.base import Source
 from nequi_lake.sources.folder import FolderSource
-from nequi_lake.sources.unzip import Limits
 from nequi_lake_tests.aws import Mailbox
 from nequi_lake_tests.conftest import motor_rows, only, write_motor
 
 MOTOR = "electric_motor"
 
-LIMITS = Limits(max_bytes=1, max_ratio=1, max_members=1)
+LIMITS = UnpackLimits(max_bytes=1, max_ratio=1, max_members=1)
 
 
 @dataclass

@@ -41,7 +41,7 @@ DAMAGED_FILES: dict[str, tuple[Damage, str]] = {
         "unexpected columns note",
     ),
     "empty file": (lambda inbox: write_motor(inbox, [], "").write_bytes(b""), "the file is empty"),
-    "header alone": (lambda inbox: write_motor(inbox, []), "a header and no records"),
+    "header alone": (lambda inbox: write_motor(inbox, []), "the file has no records"),
     "Git LFS pointer": (
         lambda inbox: write_motor(inbox, ["oid sha256:00", "size 1"], "version https://git-lfs.github.com/spec/v1"),
         "Git LFS pointer",

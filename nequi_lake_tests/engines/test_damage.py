@@ -54,7 +54,7 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("place", [0, 1, 150, 299], ids="place {}".format)
+@pytest.mark.parametrize("place", [0, 1, 150, 298], ids="place {}".format)
 @pytest.mark.parametrize(("record", "reason"), DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_record_is_put_aside_with_line_reason_and_bytes(
     record: bytes, reason: str, place: int, tmp_path: Path, storage: StorageBackend
@@ -103,7 +103,7 @@ def test_a_huge_damaged_record_is_quarantined_in_part(tmp_path: Path, storage: S
 def test_a_damaged_file_is_scanned_once_and_in_bounded_memory(tmp_path: Path, storage: StorageBackend) -> None:
     kept = kept_notes(tmp_path, SOUND + b"\n\0\n")
     with Path(kept.path).open("rb") as content:
-        repaired = FILE.repair(content, kept.size_bytes, tmp_path / "repaired.csv")
+        repaired = FILE.repair(content, kept.parts[0].structure, tmp_path / "repaired.csv")
     assert repaired.damaged["record"].to_list() == [300, 301]
     frame = read_records(NOTES, FILE, kept, storage, {FILE.name: repaired}).frame
     assert frame.explain().count("SCAN [") == 1

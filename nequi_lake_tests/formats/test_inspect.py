@@ -116,11 +116,10 @@ def test_a_sound_csv_is_whole_and_its_records_and_lines_are_counted(
         ("id,text,price,cost", "4 columns where 3 are declared: unexpected columns cost"),
         ("id,text,price,price", "columns that stand twice: price"),
         ("id,text,text", "missing columns price; columns that stand twice: text"),
-        ("id,price,text", "the columns in another order: id, price, text"),
         ("ID,text,price", "missing columns id; unexpected columns ID"),
         ("id;text;price", "1 columns where 3 are declared"),
     ],
-    ids=["missing", "renamed", "extra", "twice", "twice for another", "reordered", "other case", "other separator"],
+    ids=["missing", "renamed", "extra", "twice", "twice for another", "other case", "other separator"],
 )
 def test_another_header_is_refused_with_the_difference(path: Path, header: str, words: str) -> None:
     line, reason = only_problem(look(path, CSV, f"{header}\n1,a,2\n"))
@@ -130,7 +129,7 @@ def test_another_header_is_refused_with_the_difference(path: Path, header: str, 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_header_alone_is_refused(path: Path, end: str) -> None:
-    assert only_problem(look(path, CSV, HEADER.rstrip() + end)) == (None, "the file has a header and no records")
+    assert only_problem(look(path, CSV, HEADER.rstrip() + end)) == (None, "the file has no records")
 
 
 @pytest.mark.parametrize(
@@ -281,13 +280,6 @@ def test_bytes_that_are_not_utf8_are_reported_with_their_json_line(path: Path) -
     assert "utf-8" in reason.lower()
 
 
-@pytest.mark.parametrize("content", ["[" + SOUND.rstrip() + ",\n" + SOUND + "]\n", " [\n" + SOUND + "]\n", "[]"])
-def test_a_file_that_is_one_json_array_is_refused_as_a_whole(path: Path, content: str) -> None:
-    line, reason = only_problem(look(path, LINES, content))
-    assert line == 1
-    assert "one JSON array" in reason
-
-
 def test_bad_json_lines_are_counted_and_the_first_of_them_shown(path: Path) -> None:
     found = look(path, LINES, (SOUND + "{}\n") * 7)
     assert (found.records, found.lines, found.problem_count) == (14, 14, 7)
@@ -308,15 +300,13 @@ def test_what_is_wrong_with_the_whole_file_is_no_damaged_record(path: Path, cont
 ROW = "1,some words to fill a line,2\n"
 
 
-@pytest.mark.parametrize(
-    ("content", "line"), [(HEADER + "1,a,2\n\n1,a,2\n", 3), (HEADER + "1,a,2\n\n", 3), (HEADER + "\n", 2)]
-)
+@pytest.mark.parametrize(("content", "line"), [(HEADER + "1,a,2\n\n1,a,2\n", 3), (HEADER + "\n1,a,2\n", 2)])
 def test_a_blank_line_is_reported_with_its_line(path: Path, content: str, line: int) -> None:
     assert only_problem(look(path, CSV, content)) == (line, "a blank line")
 
 
 def test_a_header_alone_without_a_line_end(path: Path) -> None:
-    assert only_problem(look(path, CSV, HEADER.rstrip())) == (None, "the file has a header and no records")
+    assert only_problem(look(path, CSV, HEADER.rstrip())) == (None, "the file has no records")
 
 
 def test_a_bad_byte_near_the_beginning_is_reported_with_its_line(path: Path) -> None:
@@ -349,10 +339,6 @@ def test_a_second_byte_order_mark_is_part_of_the_first_column_s_name(path: Path)
 def test_quotes_that_do_not_come_out_right_in_a_header(path: Path) -> None:
     _, reason = only_problem(look(path, CSV, '""' + HEADER + ROW))
     assert "quotes in the header do not come out right: " in reason
-
-
-def test_old_mac_line_ends(path: Path) -> None:
-    assert not look(path, CSV, (HEADER + ROW * 3).replace("\n", "\r")).is_sound
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nequi_lake.formats import JsonLinesFile
+from nequi_lake.formats import JsonLinesFile, Structure
 
 ITEM = pl.Struct({"name": pl.String, "price": pl.Float64})
 FILE = JsonLinesFile(
@@ -31,7 +31,7 @@ NOTES = (None, "plain", '":', '":":":', " : ")
 def problems(*lines: str) -> list[str | None]:
     """What is wrong with each line."""
     content = io.BytesIO("".join(f"{line}\n" for line in lines).encode())
-    return [record.reason for record in FILE.validate_records(content)]
+    return [record.reason for record in FILE.validate_records(content, Structure())]
 
 
 def order(note: str | None, to: Any, items: Any) -> str:

@@ -34,14 +34,14 @@ def test_a_long_record_is_one_damaged_record(file: CsvFile | JsonLinesFile, leng
     structure = file.inspect(path)
     assert (structure.records, structure.damaged, structure.lines) == (3, 1, 3 + len(header))
     with path.open("rb") as content:
-        repaired = file.repair(content, path.stat().st_size, tmp_path / "copy")
+        repaired = file.repair(content, structure, tmp_path / "copy")
     (bad,) = repaired.damaged.to_dicts()
     assert (bad["record"], bad["line"]) == (1, 2 + len(header))
     assert bad["rule"] == f"a record of {len(long) + 1:,} bytes, where one may have {LIMIT:,}"
     raw = json.loads(bad["raw"])
     assert raw["size_bytes"] - len(long) in (0, 1)
     assert long.startswith(raw["text"][:100])
-    kept = file.scan([str(tmp_path / "copy")], {}).select("id", "text").collect()
+    kept = file.scan([str(tmp_path / "copy")], structure, {}, is_copy=True).select("id", "text").collect()
     assert kept["text"].to_list() == ["a", None, "c"]
 
 

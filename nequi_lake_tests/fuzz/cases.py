@@ -20,14 +20,15 @@ from nequi_lake.datasets.checks import ROWS_ACCOUNTED_FOR
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.engines.polars import stage
 from nequi_lake.errors import SourceError
-from nequi_lake.formats import HEADER, NULL_TOKENS
+from nequi_lake.formats import NULL_TOKENS, TextFile
+from nequi_lake.formats.limit import UnpackLimits
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.release import Release, StagedTable
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend, open_storage
 from nequi_lake.quality.audit import audit
 from nequi_lake.quality.structure import structure_check
-from nequi_lake.sources.unzip import Limits, unzip
+from nequi_lake.sources.unzip import unzip
 from nequi_lake_tests.datasets.kept import kept_file
 from nequi_lake_tests.datasets.notes import CARDS, NOTES
 
@@ -222,7 +223,8 @@ def is_refused_or_accounted_for(case: Case) -> None:
             assert structure_check(file.name, found, form.dataset.quarantine_limit(file, found.records)).found
             return
         event(f"{case.kind}: loaded, {one.damaged} damaged")
-        records = list(file.validate_records(io.BytesIO(case.content)))
+        assert isinstance(file, TextFile)
+        records = list(file.validate_records(io.BytesIO(case.content), one.parts[0].structure))
         assert codecs.BOM_UTF8 * case.content.startswith(codecs.BOM_UTF8) + b"".join(r.text for r in records) == (
             case.content
         )
@@ -230,7 +232,7 @@ def is_refused_or_accounted_for(case: Case) -> None:
         staged = stage(form.dataset, {file.name: one}, [table.name], release, storage)[table.name]
         aside = set(newest_quarantine(storage, form.dataset, table).collect()["record"])
         assert len(aside) == staged.accounting.quarantined
-        expected = [form.row(r.text) for r in records if r.number > HEADER and r.number not in aside]
+        expected = [form.row(r.text) for r in records if not r.passed_over and r.number not in aside]
         assert rows_of(staged, storage) == in_order(expected)
         checks = {check.name: check for check in audit(form.dataset, {table.name: staged}, {}, storage)}
         assert checks[ROWS_ACCOUNTED_FOR].passed
@@ -265,7 +267,7 @@ def a_zip_is_refused_or_gives_what_was_put_in(case: Case, packed: bool) -> None:
         into.mkdir()
         path.write_bytes(damaged)
         try:
-            there = unzip(path, file, into, Limits(max_bytes=2**20, max_ratio=200, max_members=100))
+            there = unzip(path, file, into, UnpackLimits(max_bytes=2**20, max_ratio=200, max_members=100))
         except SourceError as refused:
             told = refused
         else:

@@ -111,6 +111,12 @@ def test_the_manifest_beside_it_says_what_it_is_and_where_it_came_from(keep: Kee
                     "problems": [{"line": 3, "reason": "a NUL byte", "part": None}],
                     "problem_count": 1,
                     "has_bom": True,
+                    "codec": "",
+                    "ends_in_cr": False,
+                    "layout": "",
+                    "columns": [],
+                    "passed_over": {},
+                    "notes": [],
                 },
             }
         ],

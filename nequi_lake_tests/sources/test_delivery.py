@@ -18,10 +18,10 @@ from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.defs.build import build
 from nequi_lake.errors import SourceError
 from nequi_lake.formats import CsvFile, OpaqueFile
+from nequi_lake.formats.limit import UnpackLimits
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources.folder import FolderSource
-from nequi_lake.sources.unzip import Limits
 from nequi_lake_tests.conftest import (
     MOTOR_FILE,
     MOTOR_HEADER,
@@ -35,7 +35,7 @@ from nequi_lake_tests.conftest import (
 SHOP = dy.Int64(primary_key=True, description="Shop.", metadata=column_meta(unit="id", source="shop"))
 
 
-LIMITS = Limits(max_bytes=10**7, max_ratio=1000, max_members=100)
+LIMITS = UnpackLimits(max_bytes=10**7, max_ratio=1000, max_members=100)
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
+from nequi_lake.formats.limit import UnpackLimits
 from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.sources.folder import FolderSource
-from nequi_lake.sources.unzip import Limits
 from nequi_lake_tests.conftest import MOTOR_FILE, citation, motor_rows, write_citations, write_motor
 
 
@@ -43,7 +43,7 @@ def content(tmp_path: Path, part: RawPart) -> bytes:
 
 def source(tmp_path: Path) -> FolderSource:
     """A source over the folder ``inbox``."""
-    return FolderSource(str(tmp_path / "inbox"), limits=Limits(max_bytes=10**6, max_ratio=200, max_members=100))
+    return FolderSource(str(tmp_path / "inbox"), limits=UnpackLimits(max_bytes=10**6, max_ratio=200, max_members=100))
 
 
 def write_zip(path: Path, **members: bytes) -> Path:

@@ -11,14 +11,14 @@ import pytest
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import NequiLakeError, SourceError, TransientError, UsageError
+from nequi_lake.formats.limit import UnpackLimits
 from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources import open_source
 from nequi_lake.sources.kaggle import KaggleSource
-from nequi_lake.sources.unzip import Limits
 from nequi_lake_tests.sources.kaggle_stand_in import KEY, TOKEN, USER, Failure, KaggleStandIn
 
-LIMITS = Limits(max_bytes=10**6, max_ratio=2000, max_members=100)
+LIMITS = UnpackLimits(max_bytes=10**6, max_ratio=2000, max_members=100)
 CONTENT = b"a,b\n" + b"1,2\n" * 50_000
 
 

@@ -14,10 +14,11 @@ import pytest
 
 from nequi_lake.errors import SourceError
 from nequi_lake.formats import OpaqueFile
-from nequi_lake.sources.unzip import Limits, unzip
+from nequi_lake.formats.limit import UnpackLimits
+from nequi_lake.sources.unzip import unzip
 from nequi_lake.sources.zip_directory import count_members
 
-LIMITS = Limits(max_bytes=100_000, max_ratio=50, max_members=100)
+LIMITS = UnpackLimits(max_bytes=100_000, max_ratio=50, max_members=100)
 CONTENT = random.Random(1).randbytes(5_000)
 CENTRAL, LOCAL = b"PK\x01\x02", b"PK\x03\x04"
 
