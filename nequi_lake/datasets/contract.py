@@ -63,7 +63,7 @@ def column_meta(
         null_limit: share of rows, 0 to 1, that may have no value; required where the column is nullable.
         references: the table of the same dataset whose key this column holds.
         null_tokens: raw texts that stand for "no value".
-        format: how a date or time is written, in the directives of ``strptime``; ISO 8601 where it is not given.
+        format: how the values are written, as of :class:`~nequi_lake.datasets.reading.Reading`.
     """
     return {
         "unit": unit,

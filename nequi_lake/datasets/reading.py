@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from nequi_lake.datasets.writing import EPOCHS, NumberStyle, truth_problem, truth_words
 from nequi_lake.formats.types import integer_bounds
 
 _SPACES = " \t"
@@ -36,6 +37,12 @@ _DIRECTIVES = {
 _DIRECTIVE = re.compile(r"%[-.]?[A-Za-z%]")
 _FRACTION_DIGITS = {"ms": 3, "us": 6}
 _DATE = "%Y-%m-%d"
+_MICROSECONDS_A_DAY = 86_400_000_000
+_LAST_MICROSECOND = 2**62
+_EXACT_IN_FLOAT64, _EXACT_IN_FLOAT32 = 2**53, 2**24
+"""From there on a floating point number stands for several whole ones."""
+_NOT_WHOLE = "(?i)e|inf|nan"
+"""In the text of a number that is no whole one written out, whatever its size."""
 _DATETIME = "%Y-%m-%dT%H:%M:%S%.f"
 
 
@@ -45,7 +52,9 @@ class Reading:
 
     Attributes:
         dtype: the type.
-        format: how dates and times are written, in the directives of ``strptime``; None for ISO 8601.
+        format: how the values are written: dates and times in the directives of ``strptime``, or as ``epoch ms``;
+            numbers as an example, such as ``1.234,56``; truth values in words, such as ``yes/no``. None for ISO 8601,
+            a number as programs write it, and true or false.
     """
 
     dtype: pl.DataType
@@ -54,23 +63,24 @@ class Reading:
     @property
     def accepts(self) -> str:
         """What is accepted, in words."""
+        written = f" written as {self.format}" if self.format else ""
         match self.dtype:
             case pl.String():
                 return "any text"
             case pl.Boolean():
-                return "true or false, in any case"
+                return f"{self.format or 'true or false'}, in any case"
             case pl.Date():
                 return f"a date written as {self.format or 'YYYY-MM-DD'}"
             case pl.Datetime():
                 return f"a date and time written as {self.format or self._iso_words}"
             case pl.Decimal():
                 whole, scale = self.dtype.precision - self.dtype.scale, self.dtype.scale
-                return f"a number of at most {whole} digits before the point and {scale} after it"
+                return f"a number{written} of at most {whole} digits before the point and {scale} after it"
             case dtype if dtype.is_integer():
                 low, high = integer_bounds(dtype)
-                return f"a whole number from {low} to {high}"
+                return f"a whole number{written} from {low} to {high}"
             case dtype if dtype.is_float():
-                return "a number"
+                return f"a number{written}; a whole one of more digits than it keeps belongs into Decimal or Int64"
             case dtype:
                 return f"a value of the type {dtype}"
 
@@ -82,11 +92,18 @@ class Reading:
             fast: read numbers without looking for spaces and odd ways of writing, at half of the cost. What this
                 reads is right; it gives null for some texts that can be read.
         """
-        text = raw if fast and self.dtype.is_numeric() else raw.str.strip_chars(_SPACES)
+        is_fast = fast and self.dtype.is_numeric() and self.format is None
+        text = raw if is_fast else raw.str.strip_chars(_SPACES)
+        if self.format and self.dtype.is_numeric():
+            style = NumberStyle(self.format)
+            text = style.plain(pl.when(text.str.contains(style.pattern(self._decimals))).then(text))
+        if self.format in EPOCHS:
+            return self._since_1970(text)
         match self.dtype:
             case pl.Boolean():
                 lower = text.str.to_lowercase()
-                return pl.when(lower == "true").then(True).when(lower == "false").then(False)
+                true, false = truth_words(self.format or "true/false")
+                return pl.when(lower.is_in(true)).then(True).when(lower.is_in(false)).then(False)
             case pl.Date():
                 return self._as_written(text).str.to_date(self.format or _DATE, strict=False)
             case pl.Datetime():
@@ -94,10 +111,12 @@ class Reading:
             case pl.Decimal():
                 return self._as_written(text).cast(self.dtype, strict=False)
             case dtype if dtype.is_integer():
-                whole = text.str.strip_suffix(".0") if fast else text.str.replace(r"\.0*$", "")
+                whole = text.str.strip_suffix(".0") if is_fast else text.str.replace(r"\.0*$", "")
                 return whole.cast(dtype, strict=False)
             case dtype if dtype.is_float():
-                return text.cast(dtype, strict=False)
+                value = text.cast(dtype, strict=False)
+                is_exact = value.abs() < (_EXACT_IN_FLOAT32 if isinstance(dtype, pl.Float32) else _EXACT_IN_FLOAT64)
+                return pl.when(is_exact if is_fast else is_exact | text.str.contains(_NOT_WHOLE)).then(value)
             case dtype:
                 return raw.cast(dtype, strict=False)
 
@@ -105,8 +124,14 @@ class Reading:
         """What is wrong with the format; None where nothing is."""
         if self.format is None:
             return None
+        if isinstance(self.dtype, pl.Boolean):
+            return truth_problem(self.format)
+        if self.dtype.is_numeric():
+            return NumberStyle(self.format).problem()
         if not self.dtype.is_temporal():
-            return f"format= is for dates and times, not for {self.dtype}"
+            return f"format= is for numbers, truth values, dates and times, not for {self.dtype}"
+        if self.format in EPOCHS:
+            return None
         used = _DIRECTIVE.findall(self.format)
         if "%y" in used:
             return "%y has no century; parse a year of two digits with an expression that says which"
@@ -144,10 +169,17 @@ class Reading:
         return rf"(?:\.[0-9]{{1,{digits}}}0*)?"
 
     @property
+    def _decimals(self) -> str:
+        """What may stand behind a whole number, the point included, as a regular expression."""
+        if isinstance(self.dtype, pl.Decimal):
+            return rf"(?:.[0-9]{{0,{self.dtype.scale}}}0*)?"
+        return "(?:.0*)?" if self.dtype.is_integer() else "(?:.[0-9]*)?"
+
+    @property
     def _pattern(self) -> str:
         """The texts that can stand for a value; the engine's own parsers take more, and change what they take."""
         if isinstance(self.dtype, pl.Decimal):
-            return rf"^[+-]?[0-9]*(?:\.[0-9]{{0,{self.dtype.scale}}}0*)?$"
+            return rf"^[+-]?[0-9]*{self._decimals.replace('.', '[.]', 1)}$"
         written = self.format or (_DATE if isinstance(self.dtype, pl.Date) else _DATETIME)
         known = {**_DIRECTIVES, "%.f": self._fraction}
         parts, end = [], 0
@@ -159,6 +191,22 @@ class Reading:
             offset = f"(?:[Zz]|{known['%z']})" if self._time_zone else ""
             pattern = pattern.replace("T", "[T ]") + offset
         return f"^{pattern}$"
+
+    def _since_1970(self, text: pl.Expr) -> pl.Expr:
+        """The moment, or the day that begins then, so long after the beginning of 1970 in UTC."""
+        assert self.format is not None
+        count = pl.when(text.str.contains(r"^-?[0-9]{1,17}$")).then(text).cast(pl.Int64, strict=False)
+        one = EPOCHS[self.format]
+        count = pl.when(count.abs() < _LAST_MICROSECOND // one).then(count) * one
+        if isinstance(self.dtype, pl.Date):
+            days = count // _MICROSECONDS_A_DAY
+            return pl.when(days * _MICROSECONDS_A_DAY == count).then(days).cast(pl.Int32).cast(pl.Date)
+        assert isinstance(self.dtype, pl.Datetime)
+        moment = count.cast(pl.Datetime("us"))
+        kept = moment.cast(pl.Datetime(self.dtype.time_unit))
+        within = moment.dt.year().is_between(1, 9999) & (kept.cast(pl.Datetime("us")) == moment)
+        kept = pl.when(within).then(kept)
+        return kept.dt.replace_time_zone(self._time_zone) if self._time_zone else kept
 
     def _as_written(self, text: pl.Expr) -> pl.Expr:
         return pl.when(text.str.contains(self._pattern)).then(text)

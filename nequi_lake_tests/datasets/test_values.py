@@ -81,7 +81,11 @@ def test_the_page_has_every_type() -> None:
 @pytest.mark.parametrize(
     ("dtype", "written", "problem"),
     [
-        (pl.Int64(), "%Y", "for dates and times"),
+        (pl.String(), "%Y", "not for String"),
+        (pl.Int64(), "%Y", "one as it is written"),
+        (pl.Float64(), "1,23,456.78", "by threes"),
+        (pl.Boolean(), "yes", "the words for true and for false"),
+        (pl.Boolean(), "yes/Yes", "the words for true and for false"),
         (pl.Date(), "%y-%m-%d", "no century"),
         (pl.Date(), "%Y-%j", "%j"),
         (pl.Date(), "%Y-%m", "lacks %d"),
