@@ -15,9 +15,9 @@ import pytest
 
 import nequi_lake.datasets
 from nequi_lake import Lake
-from nequi_lake.datasets import discover
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
+from nequi_lake.lake.declared import discover
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend, open_storage
 from nequi_lake.pipeline.fetch import fetch_and_keep

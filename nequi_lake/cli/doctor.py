@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 
-from nequi_lake.datasets import declarations
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.datasets.trial import try_out
 from nequi_lake.errors import NequiLakeError, SourceError
 from nequi_lake.lake.check import Check, run_check
+from nequi_lake.lake.declared import ENTRY_POINTS, declarations, no_datasets
 from nequi_lake.lake.layout import read_identity
 from nequi_lake.lake.read.reader import Lake
+from nequi_lake.lake.settings import Settings
 from nequi_lake.sources import Source
 
 DECLARATIONS = "declarations"
@@ -21,7 +22,8 @@ _NO_LAKE = "there is no lake yet: the first run makes it"
 
 def examine(lake: Lake, source: Source) -> list[Check]:
     """Run every check, in order."""
-    return [run_check(DECLARATIONS, "nequi_lake.datasets", _declarations), *examine_surroundings(lake, source)]
+    declared = run_check(DECLARATIONS, _where(lake.settings), lambda: _declarations(lake.settings))
+    return [declared, *examine_surroundings(lake, source)]
 
 
 def examine_surroundings(lake: Lake, source: Source) -> list[Check]:
@@ -43,12 +45,20 @@ def offered(lake: Lake, source: Source) -> list[Dataset]:
     return [dataset for dataset in lake.datasets.values() if source.offers(dataset)]
 
 
-def _declarations() -> str:
-    found = declarations()
+def _where(settings: Settings) -> str:
+    """The places of declarations."""
+    places = [*(["nequi_lake.datasets"] if settings.built_in else []), f"entry points {ENTRY_POINTS}"]
+    return ", ".join([*places, *([settings.datasets] if settings.datasets else [])])
+
+
+def _declarations(settings: Settings) -> str:
+    found = declarations(settings)
     for error in found.broken.values():
         raise error
     for dataset in found.datasets.values():
         try_out(dataset)
+    if not found.datasets:
+        raise no_datasets(settings)
     return f"{len(found.datasets)} datasets are declared"
 
 

@@ -45,7 +45,7 @@ def run(
     show_log(started)
     from nequi_lake import progress
     from nequi_lake.cli.doctor import examine_surroundings, offered
-    from nequi_lake.datasets import declarations
+    from nequi_lake.lake.declared import declarations, no_datasets
     from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.settings import Settings
     from nequi_lake.sources import open_source
@@ -60,9 +60,11 @@ def run(
     )
     lake, source = Lake(settings), open_source(settings)
     say(f"Lake {settings.uri}, filled from {source.describe()}")
-    broken = declarations().broken
+    broken = declarations(settings).broken
     for error in broken.values():
         print_error(str(error), debug=False)
+    if not lake.datasets:
+        raise no_datasets(settings)
     failed = [check for check in examine_surroundings(lake, source) if not check.passed]
     if failed:
         raise UsageError(failed[0].found, where=failed[0].subject, fix=failed[0].fix)
@@ -261,9 +263,9 @@ def maintain(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Remove old releases, and the files that no kept release needs; list what nothing declares or needs."""
-    from nequi_lake.datasets import declarations
     from nequi_lake.lake.catalog.leftovers import RAW_VERSION, TABLE, leftovers, remove_leftover
     from nequi_lake.lake.catalog.maintenance import maintain_all
+    from nequi_lake.lake.declared import declarations
     from nequi_lake.lake.read.reader import Lake
 
     lake = Lake.from_env()
@@ -279,7 +281,7 @@ def maintain(
         form,
     )
     options = {TABLE: ("--remove-undeclared", remove_undeclared), RAW_VERSION: ("--remove-raw", remove_raw)}
-    for left in leftovers(lake.datasets, declarations().broken, lake.catalog, lake.storage):
+    for left in leftovers(lake.datasets, declarations(lake.settings).broken, lake.catalog, lake.storage):
         option, is_asked = options[left.kind]
         if datasets and left.dataset not in datasets:
             continue
@@ -294,11 +296,12 @@ def maintain(
 
 def dictionary(output: OutputOption = None) -> None:
     """Say what every dataset, table and column is: Markdown, or a page where --output ends in .html."""
-    from nequi_lake.datasets import discover
+    from nequi_lake.lake.declared import discover
     from nequi_lake.lake.export.output import kind_of, write_atomically
+    from nequi_lake.lake.settings import Settings
     from nequi_lake.profiling.dictionary import dictionary_markdown, dictionary_page
 
-    datasets = discover().values()
+    datasets = discover(Settings.from_env()).values()
     if output is None:
         typer.echo(dictionary_markdown(datasets), nl=False)
         return
@@ -334,10 +337,10 @@ def _named(lake: Lake, names: Sequence[str]) -> list[Dataset]:
     Raises:
         UsageError: the lake has no such dataset.
     """
-    from nequi_lake.datasets import declarations
+    from nequi_lake.lake.declared import declarations
 
     unknown = [name for name in names if name not in lake.datasets]
-    if unknown and unknown[0] in (broken := declarations().broken):
+    if unknown and unknown[0] in (broken := declarations(lake.settings).broken):
         raise broken[unknown[0]]
     if unknown:
         raise UsageError(f"There is no dataset {unknown[0]}.", fix=f"Name some of: {', '.join(lake.datasets)}.")

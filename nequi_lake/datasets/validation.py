@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -64,6 +65,14 @@ def dataset_name_problems(name: str) -> Iterator[str]:
     yield from name_problems(name)
     if name in RESERVED or name.startswith(_RESERVED_BEGINNING):
         yield f"no dataset may be called {name}: the lake, or a database that reads it, uses the name"
+
+
+def publisher_problems(slug: str, owner: str) -> Iterator[str]:
+    """What is wrong with where a dataset is published, and with who is responsible for it."""
+    if slug and not re.fullmatch(r"[\w-]+/[\w-]+", slug, re.ASCII):
+        yield f"slug= is {slug!r}, where Kaggle has owner/name"
+    if owner and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+        yield f"owner= is {owner!r}, which is no e-mail address"
 
 
 def ignored_problems(ignored: Mapping[str, str], files: Sequence[RawFile]) -> Iterator[str]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from nequi_lake.datasets import declarations
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.alerts import failure_sensor
 from nequi_lake.defs.automation import dataset_job, dataset_schedule, new_version_sensor, whole_lake_job
@@ -21,6 +20,7 @@ from nequi_lake.defs.reports import report_assets
 from nequi_lake.defs.resources import lake_resource, resources_of
 from nequi_lake.defs.tables import table_assets
 from nequi_lake.errors import DeclarationError
+from nequi_lake.lake.declared import declarations
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources import open_source
@@ -45,6 +45,7 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
     """
     settings = settings or Settings.from_env()
     lake = Lake(settings, datasets)
+    broken = declarations(settings).broken if datasets is None else {}
     source = open_source(settings)
     part = [dataset for dataset in lake.datasets.values() if settings.source != "sample" or source.offers(dataset)]
     jobs = {dataset.name: dataset_job(dataset) for dataset in part}
@@ -60,7 +61,7 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
                 ],
                 settings.reports_url,
             ),
-            *(_broken(name, error) for name, error in (declarations().broken if datasets is None else {}).items()),
+            *(_broken(name, error) for name, error in broken.items()),
         ],
         jobs=[whole_lake_job(), maintenance, *jobs.values()],
         schedules=[

@@ -26,7 +26,7 @@ def relation_spec(dataset: Dataset, table: Relation) -> dg.AssetSpec:
         table_key(dataset, table),
         skippable=True,
         deps=[dg.AssetKey([zone, dataset.name, name]) for zone, name, _ in dataset.sources_of(table)],
-        description=f"{table.description}\n\nFor: {dataset.use_case}",
+        description=table.description + (f"\n\nFor: {dataset.use_case}" if dataset.use_case else ""),
         kinds={"iceberg", "parquet", table.engine},
         metadata={
             "dagster/table_name": f"{dataset.name}.{table.name}",

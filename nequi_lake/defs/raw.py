@@ -62,16 +62,17 @@ def _not_there(dataset: Dataset, name: str) -> Check:
 
 
 def _spec(dataset: Dataset, file: RawFile) -> dg.AssetSpec:
+    on_kaggle = f"On Kaggle it is part of {dataset.title} ({dataset.slug})."
+    part_of = on_kaggle if dataset.slug else f"It is part of {dataset.title}."
     schema = dg.TableSchema(columns=[dg.TableColumn(name=leaf, type="text") for leaf in file.field_paths])
     return dg.AssetSpec(
         raw_key(dataset.name, file.name),
         skippable=True,
-        description=f"{file.description}\n\nKept byte for byte as its source delivers it. On Kaggle it is part of "
-        f"{dataset.title} ({dataset.slug}).",
+        description=f"{file.description}\n\nKept byte for byte as its source delivers it. {part_of}",
         kinds={file.kind, "file"},
         metadata={
-            "kaggle": dg.MetadataValue.url(f"https://www.kaggle.com/datasets/{dataset.slug}"),
-            "licence_on_kaggle": dataset.licence,
+            **({"kaggle": dg.MetadataValue.url(dataset.kaggle_page)} if dataset.slug else {}),
+            **({"licence": dataset.licence} if dataset.licence else {}),
             **({"dagster/column_schema": schema} if file.field_paths else {}),
         },
         **asset_attributes(dataset, RAW),

@@ -35,6 +35,9 @@ MART_RULES = 1
 _LANGUAGE = ("nequi_lake.datasets.spec", "nequi_lake.datasets.rules")
 """The modules in whose words a dataset is declared; they and what they import are covered by the numbers above."""
 
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""Folders of installed packages."""
+
 
 def release_id(dataset: Dataset, files: Iterable[RawFileVersion]) -> str:
     """Return 12 hexadecimal digits that change with a raw file, the declaration, its modules or the staging rules."""
@@ -105,7 +108,8 @@ def _sources(roots: Iterable[str], *, without: Iterable[str] = ()) -> list[str]:
     roots = [name for name in roots if name in sys.modules and name not in language]
     left_out = {*without, *language}
     tops = {name.split(".")[0] for name in roots} - {"nequi_lake"}
-    folders = {Path(file).parent for name in roots if (file := sys.modules[name].__file__)}
+    beside = {Path(file).parent for name in roots if (file := sys.modules[name].__file__)}
+    below = {Path(folder) for top in tops if top in sys.modules for folder in getattr(sys.modules[top], "__path__", ())}
 
     def is_own(name: str) -> bool:
         if name in left_out:
@@ -113,9 +117,16 @@ def _sources(roots: Iterable[str], *, without: Iterable[str] = ()) -> list[str]:
         if name.startswith("nequi_lake."):
             return name.startswith("nequi_lake.datasets.")
         file = getattr(sys.modules[name], "__file__", None)
-        return name.split(".")[0] in tops or bool(file and Path(file).parent in folders)
+        if name.split(".")[0] in tops or file is None:
+            return name.split(".")[0] in tops
+        return Path(file).parent in beside or any(_is_below(folder, Path(file)) for folder in below)
 
     return [f"{name}\n{text}" for name, text in sorted(_closure(roots, is_own).items())]
+
+
+def _is_below(folder: Path, file: Path) -> bool:
+    """Whether a file is in a folder, and not in an environment of installed packages that lies there too."""
+    return file.is_relative_to(folder) and not _INSTALLED & {*file.relative_to(folder).parts}
 
 
 def _closure(roots: Iterable[str], is_own: Callable[[str], bool]) -> Mapping[str, str]:

@@ -30,6 +30,8 @@ class Settings:
 
     Attributes:
         uri: the lake, an absolute folder or an object store URI; no slash at its end.
+        datasets: a folder of modules that declare datasets; empty where there is none.
+        built_in: whether the lake has the package's own datasets.
         source: ``sample``, ``kaggle``, or a folder or ``s3://bucket/prefix`` that holds ``<dataset>/<file>``.
         source_links: whether a folder source takes files that links lead to out of it.
         sample_scale: share of the full Kaggle size that the sample has, 0.0001 to 100.
@@ -51,6 +53,8 @@ class Settings:
     """
 
     uri: str
+    datasets: str = ""
+    built_in: bool = True
     source: str = "sample"
     source_links: bool = False
     sample_scale: float = 0.01
@@ -108,6 +112,8 @@ class Settings:
         catalog, catalog_uri = _catalog(env, uri)
         return cls(
             uri=uri,
+            datasets=_modules(env.get("NEQUI_LAKE_DATASETS", "")),
+            built_in=_matching(env, "NEQUI_LAKE_BUILT_IN", "on", "on|off", "on or off") == "on",
             source=_source(env.get("NEQUI_LAKE_SOURCE") or cls.source),
             source_links=_matching(env, "NEQUI_LAKE_SOURCE_LINKS", "refuse", "refuse|follow", "refuse or follow")
             == "follow",
@@ -180,6 +186,19 @@ def _source(value: str) -> str:
             fix=f"Set it to {' or '.join(_SOURCES)}, s3://bucket/prefix or a folder; there is none of this name here.",
         )
     return _folder(value, "NEQUI_LAKE_SOURCE")
+
+
+def _modules(value: str) -> str:
+    if not value:
+        return ""
+    folder = _folder(value, "NEQUI_LAKE_DATASETS")
+    if not Path(folder).is_dir():
+        raise UsageError(
+            f"NEQUI_LAKE_DATASETS is {value!r}, and there is no such folder.",
+            where="NEQUI_LAKE_DATASETS",
+            fix="Name the folder in which the modules of your datasets are.",
+        )
+    return folder
 
 
 def _lake(value: str) -> str:

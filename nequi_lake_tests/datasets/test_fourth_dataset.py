@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 
 from nequi_lake import Lake
-from nequi_lake.datasets import discover
 from nequi_lake.datasets.spec import Table
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import Outcome, run
+from nequi_lake.lake.declared import discover
 from nequi_lake.lake.settings import Settings
 from nequi_lake.quality.structure import FILE_STRUCTURE
 from nequi_lake_tests.conftest import declared

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pyarrow as pa
 
-from nequi_lake.datasets import discover
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.catalog.as_of import find, parse, resolve_single
+from nequi_lake.lake.declared import discover
 from nequi_lake.lake.layout import read_identity
 from nequi_lake.lake.quarantine import newest_run, quarantine_of
 from nequi_lake.lake.read.answer import Answer
@@ -64,7 +64,7 @@ class Lake:
         as_of: datetime | str | None = None,
     ) -> None:
         self.settings = where if isinstance(where, Settings) else Settings.of_lake(str(where))
-        self.datasets = dict(datasets if datasets is not None else discover())
+        self.datasets = dict(datasets if datasets is not None else discover(self.settings))
         self.storage = open_storage(self.settings)
         self.as_of = None if as_of is None else parse(as_of)
 
