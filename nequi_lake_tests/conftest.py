@@ -22,7 +22,7 @@ from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend, open_storage
 from nequi_lake.pipeline.fetch import fetch_and_keep
 from nequi_lake.pipeline.tables import publish_tables
-from nequi_lake.sources import open_source
+from nequi_lake.sources import Sources
 
 pytest_plugins = ["nequi_lake_tests.aws"]
 
@@ -99,7 +99,7 @@ def released(lake: Lake, name: str) -> str:
     Gives the release's id.
     """
     dataset = lake.datasets[name]
-    fetch_and_keep(lake, dataset, open_source(lake.settings))
+    fetch_and_keep(lake, dataset, Sources(lake.settings).of(dataset))
     (release,) = {table.release.id for table in publish_tables(lake, dataset, "test").values()}
     return release
 

@@ -44,11 +44,11 @@ def run(
     started = time.monotonic()
     show_log(started)
     from nequi_lake import progress
-    from nequi_lake.cli.doctor import examine_surroundings, offered
+    from nequi_lake.cli.ready import get_ready
     from nequi_lake.lake.declared import declarations, no_datasets
     from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.settings import Settings
-    from nequi_lake.sources import open_source
+    from nequi_lake.sources import Sources
 
     if sys.stderr.isatty():
         progress.show_on(os.fdopen(os.dup(sys.stderr.fileno()), "w"))
@@ -58,42 +58,33 @@ def run(
         sample_replaces=settings.sample_replaces or replace_with_sample,
         volume_accepted=settings.volume_accepted or accept_volume,
     )
-    lake, source = Lake(settings), open_source(settings)
-    say(f"Lake {settings.uri}, filled from {source.describe()}")
+    lake, sources = Lake(settings), Sources(settings)
     broken = declarations(settings).broken
     for error in broken.values():
         print_error(str(error), debug=False)
     if not lake.datasets:
         raise no_datasets(settings)
-    failed = [check for check in examine_surroundings(lake, source) if not check.passed]
-    if failed:
-        raise UsageError(failed[0].found, where=failed[0].subject, fix=failed[0].fix)
-    available = [dataset.name for dataset in offered(lake, source)]
-    _named(lake, datasets or ())
-    missing = [name for name in datasets or lake.datasets if name not in available]
-    if missing and datasets:
-        raise UsageError(f"The source does not have {', '.join(missing)}.", where=source.describe())
-    if missing:
-        say(f"Not in this source, left as it is: {', '.join(missing)}")
+    ready = get_ready(lake, sources, _named(lake, datasets or ()), by_name=bool(datasets))
     _dagster_home()
 
     from nequi_lake.defs.run import run_recorded
     from nequi_lake.lake.layout import REPORTS
 
-    outcome = run_recorded(settings, datasets or available)
+    outcome = run_recorded(settings, ready.datasets)
     if context.obj:
         say("\n".join(outcome.traces))
     for failure in outcome.failures:
         print_error(failure, debug=False)
-    _summary(lake, datasets or available)
+    _summary(lake, ready.datasets)
     reports = lake.storage.path(REPORTS, "index.html")
     if lake.storage.exists(reports):
         say(f"Reports: {lake.storage.link(reports)}")
     if os.environ.get("DAGSTER_HOME"):
         say(f"In the Dagster UI (make dev): run {outcome.run_id[:8]}")
-    verdict = "Done" if outcome.success and not broken else "FAILED, as said above; a dataset that failed is as it was"
+    is_done = outcome.success and not broken and ready.is_all
+    verdict = "Done" if is_done else "FAILED, as said above; a dataset that failed is as it was"
     say(f"{verdict}, in {time.monotonic() - started:.1f} s")
-    raise typer.Exit(0 if outcome.success and not broken else 1)
+    raise typer.Exit(0 if is_done else 1)
 
 
 AsOfOption = Annotated[
@@ -316,10 +307,10 @@ def doctor(form: FormatOption = Format.TABLE) -> None:
     from nequi_lake.cli.doctor import examine
     from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.settings import Settings
-    from nequi_lake.sources import open_source
+    from nequi_lake.sources import Sources
 
     settings = Settings.from_env()
-    checks = examine(Lake(settings), open_source(settings))
+    checks = examine(Lake(settings), Sources(settings))
     print_rows(
         [
             {"check": c.name, "passed": c.passed, "found": c.found, "where": c.subject, "to do": c.fix or None}

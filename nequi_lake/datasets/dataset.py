@@ -204,6 +204,8 @@ def _problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
     """(where, what) of everything that is wrong with a declaration."""
     yield from ((dataset.name, what) for what in validation.dataset_name_problems(dataset.name))
     yield from ((dataset.name, what) for what in validation.publisher_problems(dataset.slug, dataset.owner))
+    if dataset.source == "kaggle" and not dataset.slug:
+        yield dataset.name, "source= is kaggle, and slug= does not say what it is called there"
     yield from ((dataset.name, what) for what in validation.ignored_problems(dataset.ignored, dataset.files))
     for kind, names in {
         "tables or marts": [relation.name for relation in dataset.relations],

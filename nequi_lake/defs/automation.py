@@ -9,7 +9,7 @@ from nequi_lake.errors import TransientError
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
-from nequi_lake.sources import Source
+from nequi_lake.sources import Source, Sources
 
 WHOLE_LAKE = "lake"
 
@@ -44,7 +44,8 @@ def dataset_schedule(
         default_status=dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED,
         description=f"Refresh {dataset.title}.",
     )
-    def refresh(source: dg.ResourceParam[Source]) -> dg.RunRequest | dg.SkipReason:
+    def refresh(sources: dg.ResourceParam[Sources]) -> dg.RunRequest | dg.SkipReason:
+        source = sources.of(dataset)
         try:
             offered = source.offers(dataset)
         except TransientError:
@@ -72,8 +73,9 @@ def new_version_sensor(
         description=f"Ask the source whether it has a new version of {dataset.title}, and refresh the dataset if so.",
     )
     def new_version(
-        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], source: dg.ResourceParam[Source]
+        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], sources: dg.ResourceParam[Sources]
     ) -> dg.SensorResult | dg.SkipReason:
+        source = sources.of(dataset)
         try:
             if not source.offers(dataset):
                 return dg.SkipReason(_not_offered(dataset, source))

@@ -14,7 +14,7 @@ from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.pipeline.fetch import fetched_files, structure_checks
 from nequi_lake.quality.structure import FILE_STRUCTURE
-from nequi_lake.sources import Source
+from nequi_lake.sources import Sources
 
 
 def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
@@ -37,9 +37,9 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
         op_tags={"dataset": dataset.name},
     )
     def fetch(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], source: dg.ResourceParam[Source]
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], sources: dg.ResourceParam[Sources]
     ) -> Iterator[dg.MaterializeResult[RawFileVersion] | dg.AssetCheckResult]:
-        with as_failure(lake.settings.uri), fetched_files(lake, dataset, source) as files:
+        with as_failure(lake.settings.uri), fetched_files(lake, dataset, sources.of(dataset)) as files:
             checks = structure_checks(dataset, files)
             for file in files:
                 key = raw_key(dataset.name, file.file)

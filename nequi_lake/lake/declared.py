@@ -65,10 +65,14 @@ def declarations(settings: Settings | None = None) -> Declarations:
 
     Args:
         settings: which folder has modules, and whether the package's own count; the environment's by default.
+
+    Raises:
+        UsageError: the settings name the source of a dataset that is not declared.
     """
     candidates: dict[str, list[tuple[_Place, Dataset | DeclarationError]]] = {}
-    for place in _places(settings or Settings.from_env()):
-        declared = _declared(place)
+    settings = settings or Settings.from_env()
+    for place in _places(settings):
+        declared = _declared(place, settings)
         if declared is not None:
             candidates.setdefault(place.name, []).append((place, declared))
     datasets: dict[str, Dataset] = {}
@@ -79,6 +83,7 @@ def declarations(settings: Settings | None = None) -> Declarations:
             datasets[name] = declared
         else:
             broken[name] = declared
+    settings.refuse_unknown_datasets({*datasets, *broken})
     return Declarations(datasets, broken)
 
 
@@ -150,7 +155,7 @@ def _is_in(folder: str, file: str | None) -> bool:
     return bool(file) and Path(str(file)).is_relative_to(folder)
 
 
-def _declared(place: _Place) -> Dataset | DeclarationError | None:
+def _declared(place: _Place, settings: Settings) -> Dataset | DeclarationError | None:
     """The dataset that is declared there, or why it cannot be used; None where a module declares none."""
     try:
         loaded = place.load()
@@ -173,6 +178,10 @@ def _declared(place: _Place) -> Dataset | DeclarationError | None:
             where=place.where,
             fix="Call both the same.",
         )
+    try:
+        settings.source_of(dataset)
+    except UsageError as error:
+        return DeclarationError(error.what, where=place.where, fix=error.fix)
     return dataset
 
 
