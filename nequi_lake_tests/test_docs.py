@@ -27,7 +27,7 @@ from nequi_lake.lake.settings import OF_DATASET, Settings
 from nequi_lake.pipeline.mart import publish_mart
 from nequi_lake.quality.structure import FILE_STRUCTURE
 from nequi_lake.sources import Sources
-from nequi_lake_tests.conftest import declared, released
+from nequi_lake_tests.conftest import released
 from nequi_lake_tests.documents import (
     DOCS,
     DOCUMENTS,
@@ -194,17 +194,17 @@ def test_the_asset_of_a_reader_gets_its_table(sample: Lake, monkeypatch: pytest.
 def test_the_example_of_a_dataset_runs(tmp_path: Path) -> None:
     module = only_block(ADD_A_DATASET, "python", "DATASET = Dataset(")
     assert len(module.splitlines()) < 80
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "card_sales.py").write_text(module)
     file = tmp_path / "inbox" / "card_sales" / "sales.csv"
     file.parent.mkdir(parents=True)
     file.write_text(only_block(ADD_A_DATASET, "csv", "sale_id"))
-    settings = Settings.from_env(
-        {"NEQUI_LAKE_URI": str(tmp_path / "lake"), "NEQUI_LAKE_SOURCE": str(tmp_path / "inbox")}
-    )
-    run_line, sql_line = only_block(ADD_A_DATASET, "bash", "card_sales").splitlines()
-    with declared(tmp_path / "more", card_sales=module):
-        outcome = run(build(settings), [run_line.split()[-1]], instance=None)
-        assert outcome.success, outcome.failures
-        rows = Lake(settings).sql(shlex.split(sql_line)[-1]).to_pylist()
+    set_line, run_line, sql_line = only_block(ADD_A_DATASET, "bash", "card_sales").splitlines()
+    named = dict(part.split("=") for part in set_line.replace("=/data", f"={tmp_path}").split()[1:])
+    settings = Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake"), **named})
+    outcome = run(build(settings), [run_line.split()[-1]], instance=None)
+    assert outcome.success, outcome.failures
+    rows = Lake(settings).sql(shlex.split(sql_line)[-1]).to_pylist()
     printed = only_block(ADD_A_DATASET, "text", "city ").splitlines()[2:]
     assert [re.split(r"  +", line) for line in printed] == [[str(value) for value in row.values()] for row in rows]
 

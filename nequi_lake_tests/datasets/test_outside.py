@@ -136,6 +136,56 @@ def test_a_dataset_may_be_called_as_an_installed_module(outside: Outside, name: 
     assert not str(sys.modules[name].__file__).startswith(str(outside.modules))
 
 
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Installs a package of modules ``acme_…``, with these entry points."""
+
+    def install(entry_points: dict[str, str], **modules: str) -> None:
+        site = tmp_path / "site"
+        about = site / "acme-2.0.dist-info"
+        about.mkdir(parents=True)
+        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 2.0\n")
+        named = "\n".join(f"{name} = {value}" for name, value in entry_points.items())
+        (about / "entry_points.txt").write_text(f"[nequi_lake.datasets]\n{named}\n")
+        for name, text in modules.items():
+            (site / f"{name}.py").write_text(text)
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.syspath_prepend(site)
+
+    return install
+
+
+def test_an_installed_package_names_its_datasets(installed: Callable[..., None]) -> None:
+    points = {"notes": "acme_notes", "memos": "acme_memos:MEMOS", "typo": "acme_typo", "gone": "acme_gone:X"}
+    memos = notes("memos").replace("DATASET = ", "MEMOS = ")
+    installed(
+        {**points, "no_dataset": "acme_helper"},
+        acme_notes=notes(),
+        acme_memos=memos,
+        acme_typo="import polars as pl\n\npl.colum\n",
+        acme_helper=HELPER,
+    )
+    found = declarations(Settings.from_env({"NEQUI_LAKE_BUILT_IN": "off"}))
+    assert found.datasets.keys() == {"notes", "memos"}
+    assert found.broken.keys() == {"typo", "gone", "no_dataset"}
+    assert str(found.broken["typo"].where).endswith("acme_typo.py, line 3")
+    assert str(found.broken["gone"].where) == "the entry point gone = acme_gone:X of the package acme 2.0"
+    assert "acme_gone" in found.broken["gone"].what
+
+
+def test_an_installed_package_and_a_folder_may_not_declare_the_same(
+    installed: Callable[..., None], outside: Outside
+) -> None:
+    installed({"notes": "acme_notes"}, acme_notes=notes())
+    outside.write(notes=notes(), memos=notes("memos"))
+    found = declarations(outside.settings(NEQUI_LAKE_BUILT_IN="off"))
+    assert list(found.datasets) == ["memos"]
+    assert (
+        found.broken["notes"].where
+        == f"the entry point notes = acme_notes of the package acme 2.0; {outside.modules}/notes.py"
+    )
+
+
 def a_release(outside: Outside) -> str:
     """The release that no raw files would give the notes; their modules are loaded anew, as in a new process."""
     for name in [name for name in sys.modules if name.split(".")[0] in ("nequi_lake_datasets", "helper", "common")]:
