@@ -17,7 +17,7 @@ from benchmarks.bars import judge
 from benchmarks.cases import LAKE, Case, Group, groups, publish
 from benchmarks.equal import Written, differences, size_of, written_in
 from benchmarks.measure import ROOT, CommandFailedError, Run, measure, medians
-from nequi_lake.datasets import discover
+from nequi_lake.lake.declared import discover
 
 _LONG_S = 60
 """Seconds of a run from which one is enough."""

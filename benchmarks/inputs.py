@@ -13,7 +13,7 @@ from pathlib import Path
 import nequi_lake.samples
 from benchmarks.measure import ROOT
 from benchmarks.task import DATASET
-from nequi_lake.datasets import discover
+from nequi_lake.lake.declared import discover
 from nequi_lake.sources.sample import SampleSource
 
 CACHE = ROOT / ".bench"

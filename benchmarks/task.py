@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.peers.task import Column, Kind, Partition, Table, Task
-from nequi_lake.datasets import contract, discover, spec
+from nequi_lake.datasets import contract, spec
+from nequi_lake.lake.declared import discover
 
 DATASET = "credit_risk"
 FILE = "loan.csv"

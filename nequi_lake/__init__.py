@@ -20,20 +20,32 @@ os.environ.setdefault("POLARS_CSV_CHUNK_SIZE", "4000000")
 
 if TYPE_CHECKING:
     from nequi_lake.datasets.contract import column_meta, one_of
-    from nequi_lake.datasets.spec import Dataset, Mart, Partition, Table
-    from nequi_lake.formats import CsvFile, JsonLinesFile
+    from nequi_lake.datasets.spec import Dataset, Mart, Partition, Table, Volume
+    from nequi_lake.formats import (
+        PLACE_IS_UNCERTAIN,
+        POSITION_IN_SESSION,
+        RECORD,
+        CsvFile,
+        JsonLinesFile,
+        OpaqueFile,
+    )
     from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.read.table import LakeTable
 
 __all__ = [
+    "PLACE_IS_UNCERTAIN",
+    "POSITION_IN_SESSION",
+    "RECORD",
     "CsvFile",
     "Dataset",
     "JsonLinesFile",
     "Lake",
     "LakeTable",
     "Mart",
+    "OpaqueFile",
     "Partition",
     "Table",
+    "Volume",
     "column_meta",
     "one_of",
 ]
@@ -41,8 +53,10 @@ __all__ = [
 _MODULES = {
     "column_meta": "nequi_lake.datasets.contract",
     "one_of": "nequi_lake.datasets.contract",
-    "CsvFile": "nequi_lake.formats",
-    "JsonLinesFile": "nequi_lake.formats",
+    **dict.fromkeys(
+        ("PLACE_IS_UNCERTAIN", "POSITION_IN_SESSION", "RECORD", "CsvFile", "JsonLinesFile", "OpaqueFile"),
+        "nequi_lake.formats",
+    ),
     "Lake": "nequi_lake.lake.read.reader",
     "LakeTable": "nequi_lake.lake.read.table",
 }

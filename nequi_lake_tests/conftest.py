@@ -15,14 +15,14 @@ import pytest
 
 import nequi_lake.datasets
 from nequi_lake import Lake
-from nequi_lake.datasets import discover
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
+from nequi_lake.lake.declared import discover
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend, open_storage
 from nequi_lake.pipeline.fetch import fetch_and_keep
 from nequi_lake.pipeline.tables import publish_tables
-from nequi_lake.sources import open_source
+from nequi_lake.sources import Sources
 
 pytest_plugins = ["nequi_lake_tests.aws"]
 
@@ -99,7 +99,7 @@ def released(lake: Lake, name: str) -> str:
     Gives the release's id.
     """
     dataset = lake.datasets[name]
-    fetch_and_keep(lake, dataset, open_source(lake.settings))
+    fetch_and_keep(lake, dataset, Sources(lake.settings).of(dataset))
     (release,) = {table.release.id for table in publish_tables(lake, dataset, "test").values()}
     return release
 

@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 import pyarrow.dataset
 
-from nequi_lake.datasets import discover
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.engines.duckdb import make
+from nequi_lake.lake.declared import discover
 from nequi_lake.lake.release import Release, StagedTable
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend, open_storage

@@ -22,11 +22,12 @@ from nequi_lake.datasets.checks import RECORD_CHECKS, RELATION_CHECKS
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run
-from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.declared import discover
+from nequi_lake.lake.settings import OF_DATASET, Settings
 from nequi_lake.pipeline.mart import publish_mart
 from nequi_lake.quality.structure import FILE_STRUCTURE
-from nequi_lake.sources import open_source
-from nequi_lake_tests.conftest import declared, released
+from nequi_lake.sources import Sources
+from nequi_lake_tests.conftest import released
 from nequi_lake_tests.documents import (
     DOCS,
     DOCUMENTS,
@@ -113,12 +114,14 @@ def test_every_make_target_that_is_mentioned_is_there(document: Path) -> None:
 @EVERY_DOCUMENT
 def test_every_variable_that_is_mentioned_is_there(document: Path) -> None:
     of_tests = set(re.findall(r"NEQUI_LAKE_[A-Z_]+", (ROOT / "Makefile").read_text()))
-    assert set(re.findall(r"NEQUI_LAKE_[A-Z_]+", document.read_text())) <= settings_of_the_code() | of_tests
+    named = set(re.findall(r"NEQUI_LAKE_[A-Z_]+", document.read_text()))
+    of_datasets = {OF_DATASET, *(f"{OF_DATASET}{name.upper()}" for name in (*discover(), "card_sales"))}
+    assert named <= settings_of_the_code() | of_datasets | of_tests
 
 
 def test_every_setting_has_one_row_of_one_table() -> None:
     rows = [row[0] for row in rows_under(SETTINGS, "variable", "meaning", "default") if "NEQUI_LAKE_" in row[0]]
-    assert sorted(rows) == sorted(f"`{name}`" for name in settings_of_the_code())
+    assert sorted(rows) == sorted(f"`{name}`" for name in {*settings_of_the_code(), f"{OF_DATASET}<DATASET>"})
 
 
 @each([page for page in DOCUMENTS if page != SETTINGS])
@@ -191,17 +194,17 @@ def test_the_asset_of_a_reader_gets_its_table(sample: Lake, monkeypatch: pytest.
 def test_the_example_of_a_dataset_runs(tmp_path: Path) -> None:
     module = only_block(ADD_A_DATASET, "python", "DATASET = Dataset(")
     assert len(module.splitlines()) < 80
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "card_sales.py").write_text(module)
     file = tmp_path / "inbox" / "card_sales" / "sales.csv"
     file.parent.mkdir(parents=True)
     file.write_text(only_block(ADD_A_DATASET, "csv", "sale_id"))
-    settings = Settings.from_env(
-        {"NEQUI_LAKE_URI": str(tmp_path / "lake"), "NEQUI_LAKE_SOURCE": str(tmp_path / "inbox")}
-    )
-    run_line, sql_line = only_block(ADD_A_DATASET, "bash", "card_sales").splitlines()
-    with declared(tmp_path / "more", card_sales=module):
-        outcome = run(build(settings), [run_line.split()[-1]], instance=None)
-        assert outcome.success, outcome.failures
-        rows = Lake(settings).sql(shlex.split(sql_line)[-1]).to_pylist()
+    set_line, run_line, sql_line = only_block(ADD_A_DATASET, "bash", "card_sales").splitlines()
+    named = dict(part.split("=") for part in set_line.replace("=/data", f"={tmp_path}").split()[1:])
+    settings = Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake"), **named})
+    outcome = run(build(settings), [run_line.split()[-1]], instance=None)
+    assert outcome.success, outcome.failures
+    rows = Lake(settings).sql(shlex.split(sql_line)[-1]).to_pylist()
     printed = only_block(ADD_A_DATASET, "text", "city ").splitlines()[2:]
     assert [re.split(r"  +", line) for line in printed] == [[str(value) for value in row.values()] for row in rows]
 
@@ -221,7 +224,7 @@ def test_every_check_has_its_row(sample: Lake) -> None:
     of_tables = [code_in(row[0])[0] for row in rows_under(OPERATIONS, "check", "what a failure means")]
     assert list(dict.fromkeys(of_tables)) == [*RELATION_CHECKS, *RECORD_CHECKS]
     of_doctor = [code_in(row[0])[0] for row in rows_under(OPERATIONS, "check", "what it asks")]
-    assert of_doctor == [check.name for check in examine(sample, open_source(sample.settings))]
+    assert of_doctor == [check.name for check in examine(sample, Sources(sample.settings))]
     assert f"`{FILE_STRUCTURE}`" in prose(OPERATIONS)
 
 

@@ -69,6 +69,13 @@ def rooms_seen(path: Path) -> set[str]:
     return own - {room_of(path)}
 
 
+def names_defined(path: Path) -> set[str]:
+    """The names that a module gives to its classes, functions and constants."""
+    body = ast.parse(path.read_text()).body
+    assigned = {t.id for node in body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)}
+    return assigned | {node.name for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+
+
 def name_of(path: Path) -> str:
     """A module's path within the package."""
     return str(path.relative_to(PACKAGE))
@@ -139,8 +146,22 @@ def test_a_name_that_the_package_offers_loads_neither_dagster_nor_an_engine(name
     assert loaded.isdisjoint({"duckdb", "pyspark"})
 
 
+def test_a_program_that_imports_the_lake_waits_for_no_library() -> None:
+    loaded = {name.split(".")[0] for name in loaded_by("from nequi_lake import Lake")}
+    assert loaded.isdisjoint({"numpy", "polars", "pyarrow", "dataframely", "msgspec", "duckdb"})
+    assert loaded.isdisjoint({"pyiceberg", "sqlalchemy", "fsspec", "filelock", "boto3", "dagster", "jinja2"})
+
+
+def test_the_words_of_the_packages_own_datasets_are_offered() -> None:
+    own = [path for path in MODULES if path.parts[-3] == "datasets"]
+    imported_by_own = {name for path in own for name in imports_of(path) if name.startswith("nequi_lake.")}
+    words = {name.rpartition(".")[2] for name in imported_by_own} - {path.stem for path in own}
+    helpers = {word for path in own for word in names_defined(path)}
+    assert {"Table", "CsvFile", "RECORD"} <= words - helpers <= set(nequi_lake.__all__)
+
+
 def test_the_words_of_declarations_load_no_lake() -> None:
-    words = ", ".join(name for name in nequi_lake.__all__ if not name.startswith("Lake"))
+    words = ", ".join(name for name in nequi_lake.__all__ if name not in ("Lake", "LakeTable"))
     loaded = loaded_by(f"from nequi_lake import {words}")
     assert {name for name in loaded if name.startswith(("nequi_lake.lake", "nequi_lake.samples", "pyiceberg"))} == set()
 

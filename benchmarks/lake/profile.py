@@ -2,7 +2,7 @@
 
 import nequi_lake.lake.catalog.catalog  # noqa: F401 - the lake imports it, and PyIceberg with it, when first needed
 from benchmarks.clock import part
-from nequi_lake.datasets import discover
+from nequi_lake.lake.declared import discover
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.profiling.profile import profile
 from nequi_lake.profiling.report import report

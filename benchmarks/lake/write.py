@@ -6,7 +6,7 @@ import rich.console  # noqa: F401 - PyIceberg imports it as it first publishes
 
 import nequi_lake.lake.catalog.catalog  # noqa: F401 - the lake imports it, and PyIceberg with it, when first needed
 from benchmarks.clock import part, timed
-from nequi_lake.datasets import discover
+from nequi_lake.lake.declared import discover
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
 from nequi_lake.pipeline import tables

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from nequi_lake.errors import NequiLakeError
+
 if TYPE_CHECKING:
     from nequi_lake.datasets.spec import Dataset
 
@@ -25,6 +27,10 @@ def _tables() -> Iterator[str]:
 
 
 def _declared() -> Mapping[str, Dataset]:
-    from nequi_lake.datasets import discover
+    from nequi_lake.lake.declared import discover
 
-    return discover()
+    try:
+        return discover()
+    except NequiLakeError:
+        # A setting is wrong, which the command itself says.
+        return {}

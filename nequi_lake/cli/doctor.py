@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Sequence
+from functools import partial
 
-from nequi_lake.datasets import declarations
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.datasets.trial import try_out
-from nequi_lake.errors import NequiLakeError, SourceError
+from nequi_lake.errors import NequiLakeError, UsageError
 from nequi_lake.lake.check import Check, run_check
+from nequi_lake.lake.declared import ENTRY_POINTS, declarations, no_datasets
 from nequi_lake.lake.layout import read_identity
 from nequi_lake.lake.read.reader import Lake
-from nequi_lake.sources import Source
+from nequi_lake.lake.settings import Settings
+from nequi_lake.sources import Sources
 
 DECLARATIONS = "declarations"
 """The check of the modules of datasets. One that fails costs its own dataset, and stops no run of the others."""
@@ -19,36 +22,51 @@ MIN_FREE_BYTES = 1_000_000_000
 _NO_LAKE = "there is no lake yet: the first run makes it"
 
 
-def examine(lake: Lake, source: Source) -> list[Check]:
+def examine(lake: Lake, sources: Sources) -> list[Check]:
     """Run every check, in order."""
-    return [run_check(DECLARATIONS, "nequi_lake.datasets", _declarations), *examine_surroundings(lake, source)]
+    declared = run_check(DECLARATIONS, _where(lake.settings), lambda: _declarations(lake.settings))
+    return [declared, *examine_surroundings(lake), *examine_sources(lake.datasets.values(), sources)]
 
 
-def examine_surroundings(lake: Lake, source: Source) -> list[Check]:
+def examine_surroundings(lake: Lake) -> list[Check]:
     """Run the checks of what a run of any dataset needs, in order."""
     return [
         run_check("storage_access", lake.settings.uri, lake.storage.check_access),
         run_check("storage_writable", lake.settings.uri, lake.storage.check_writable),
         run_check("lake_format", lake.settings.uri, lambda: _format(lake)),
         run_check("free_disk_space", lake.settings.uri, lambda: _free_space(lake)),
-        run_check("source_access", source.describe(), lambda: f"as {source.account()}"),
-        run_check("source_datasets", source.describe(), lambda: _offered(lake, source)),
         run_check("catalog_access", lake.settings.catalog_shown or lake.settings.catalog, lambda: _catalog(lake)),
         run_check("table_files", lake.settings.uri, lambda: _in_place(lake)),
     ]
 
 
-def offered(lake: Lake, source: Source) -> list[Dataset]:
-    """The declared datasets that the source has."""
-    return [dataset for dataset in lake.datasets.values() if source.offers(dataset)]
+def examine_sources(datasets: Iterable[Dataset], sources: Sources) -> list[Check]:
+    """Run the checks of each source that the datasets have."""
+    found = []
+    for place, those in sources.places(datasets).items():
+        found += [check_access(place, sources), run_check("source_datasets", place, partial(_offered, those, sources))]
+    return found
 
 
-def _declarations() -> str:
-    found = declarations()
+def check_access(place: str, sources: Sources) -> Check:
+    """Check that a source can be opened and asked."""
+    return run_check("source_access", place, lambda: f"as {sources.at(place).account()}")
+
+
+def _where(settings: Settings) -> str:
+    """The places of declarations."""
+    places = [*(["nequi_lake.datasets"] if settings.built_in else []), f"entry points {ENTRY_POINTS}"]
+    return ", ".join([*places, *([settings.datasets] if settings.datasets else [])])
+
+
+def _declarations(settings: Settings) -> str:
+    found = declarations(settings)
     for error in found.broken.values():
         raise error
     for dataset in found.datasets.values():
         try_out(dataset)
+    if not found.datasets:
+        raise no_datasets(settings)
     return f"{len(found.datasets)} datasets are declared"
 
 
@@ -70,15 +88,22 @@ def _free_space(lake: Lake) -> str:
     return f"{free / 1e9:.0f} GB are free"
 
 
-def _offered(lake: Lake, source: Source) -> str:
-    found = [dataset.name for dataset in offered(lake, source)]
+def _offered(datasets: Sequence[Dataset], sources: Sources) -> str:
+    found = [dataset.name for dataset in datasets if sources.of(dataset).offers(dataset)]
     if not found:
-        raise SourceError(
-            "The source has none of the datasets.",
-            where=source.describe(),
-            fix=f"Set NEQUI_LAKE_SOURCE to sample, or to a folder that holds one of: {', '.join(lake.datasets)}.",
-        )
+        raise no_delivery(datasets, sources)
     return ", ".join(found)
+
+
+def no_delivery(datasets: Sequence[Dataset], sources: Sources) -> UsageError:
+    """The error of datasets of which no source has any."""
+    names = ", ".join(dataset.name for dataset in datasets)
+    return UsageError(
+        f"The source has none of the datasets {names}." if len(datasets) > 1 else f"The source does not have {names}.",
+        where=", ".join(sources.places(datasets)),
+        fix="Put the files of one into a folder of its name there, or set NEQUI_LAKE_SOURCE, or "
+        "NEQUI_LAKE_SOURCE_<DATASET> for one alone. Of Kaggle, a dataset is what slug= of its declaration says.",
+    )
 
 
 def _catalog(lake: Lake) -> str:

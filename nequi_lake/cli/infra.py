@@ -34,15 +34,19 @@ def template(
     """Print the CloudFormation template, with the declared datasets, for ``aws cloudformation deploy``."""
     with needs_extra("aws"):
         from nequi_lake.cloud.template import MAX_TEMPLATE_BYTES, render, template_path
-    from nequi_lake.datasets import discover
+    from nequi_lake.lake.declared import discover
     from nequi_lake.lake.export.output import check_folder, write_atomically
+    from nequi_lake.lake.settings import Settings
 
     if without and part is not Part.LAKE:
         raise UsageError(
             f"The template of the {part.value} has no databases.", where="--without", fix="Leave the option out."
         )
     path = template_path(part.value)
-    text = render(path, discover().values(), without or ()) if part is Part.LAKE else path.read_text(encoding="utf-8")
+    if part is Part.LAKE:
+        text = render(path, discover(Settings.from_env()).values(), without or ())
+    else:
+        text = path.read_text(encoding="utf-8")
     if output is None:
         typer.echo(text)
     else:
@@ -61,10 +65,11 @@ def check(
     """Check credentials, stack, bucket and databases of a deployment. Changes nothing; exit code 1 if a check fails."""
     with needs_extra("aws"):
         from nequi_lake.cloud.deployment import check_deployment
-    from nequi_lake.datasets import discover
+    from nequi_lake.lake.declared import discover
     from nequi_lake.lake.settings import Settings
 
-    checks = check_deployment(Settings.from_env().uri, discover(), stack)
+    settings = Settings.from_env()
+    checks = check_deployment(settings.uri, discover(settings), stack)
     print_rows(
         [
             {

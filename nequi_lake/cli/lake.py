@@ -44,11 +44,11 @@ def run(
     started = time.monotonic()
     show_log(started)
     from nequi_lake import progress
-    from nequi_lake.cli.doctor import examine_surroundings, offered
-    from nequi_lake.datasets import declarations
+    from nequi_lake.cli.ready import get_ready
+    from nequi_lake.lake.declared import declarations, no_datasets
     from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.settings import Settings
-    from nequi_lake.sources import open_source
+    from nequi_lake.sources import Sources
 
     if sys.stderr.isatty():
         progress.show_on(os.fdopen(os.dup(sys.stderr.fileno()), "w"))
@@ -58,40 +58,33 @@ def run(
         sample_replaces=settings.sample_replaces or replace_with_sample,
         volume_accepted=settings.volume_accepted or accept_volume,
     )
-    lake, source = Lake(settings), open_source(settings)
-    say(f"Lake {settings.uri}, filled from {source.describe()}")
-    broken = declarations().broken
+    lake, sources = Lake(settings), Sources(settings)
+    broken = declarations(settings).broken
     for error in broken.values():
         print_error(str(error), debug=False)
-    failed = [check for check in examine_surroundings(lake, source) if not check.passed]
-    if failed:
-        raise UsageError(failed[0].found, where=failed[0].subject, fix=failed[0].fix)
-    available = [dataset.name for dataset in offered(lake, source)]
-    _named(lake, datasets or ())
-    missing = [name for name in datasets or lake.datasets if name not in available]
-    if missing and datasets:
-        raise UsageError(f"The source does not have {', '.join(missing)}.", where=source.describe())
-    if missing:
-        say(f"Not in this source, left as it is: {', '.join(missing)}")
+    if not lake.datasets:
+        raise no_datasets(settings)
+    ready = get_ready(lake, sources, _named(lake, datasets or ()), by_name=bool(datasets))
     _dagster_home()
 
     from nequi_lake.defs.run import run_recorded
     from nequi_lake.lake.layout import REPORTS
 
-    outcome = run_recorded(settings, datasets or available)
+    outcome = run_recorded(settings, ready.datasets)
     if context.obj:
         say("\n".join(outcome.traces))
     for failure in outcome.failures:
         print_error(failure, debug=False)
-    _summary(lake, datasets or available)
+    _summary(lake, ready.datasets)
     reports = lake.storage.path(REPORTS, "index.html")
     if lake.storage.exists(reports):
         say(f"Reports: {lake.storage.link(reports)}")
     if os.environ.get("DAGSTER_HOME"):
         say(f"In the Dagster UI (make dev): run {outcome.run_id[:8]}")
-    verdict = "Done" if outcome.success and not broken else "FAILED, as said above; a dataset that failed is as it was"
+    is_done = outcome.success and not broken and ready.is_all
+    verdict = "Done" if is_done else "FAILED, as said above; a dataset that failed is as it was"
     say(f"{verdict}, in {time.monotonic() - started:.1f} s")
-    raise typer.Exit(0 if outcome.success and not broken else 1)
+    raise typer.Exit(0 if is_done else 1)
 
 
 AsOfOption = Annotated[
@@ -245,6 +238,9 @@ def rollback(
             f"  to do: make them of it: dagster asset materialize -m nequi_lake.definitions "
             f"--select 'key:\"marts/{dataset}/*\"'"
         )
+    reading = [f"{d.name}.{m.name}" for d in lake.datasets.values() for m in d.marts if dataset in m.other_datasets]
+    if reading and done.changed:
+        say(f"Made from another release of {dataset} until the next run of their datasets: {', '.join(reading)}")
     _summary(lake, [dataset])
 
 
@@ -260,9 +256,9 @@ def maintain(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Remove old releases, and the files that no kept release needs; list what nothing declares or needs."""
-    from nequi_lake.datasets import declarations
     from nequi_lake.lake.catalog.leftovers import RAW_VERSION, TABLE, leftovers, remove_leftover
     from nequi_lake.lake.catalog.maintenance import maintain_all
+    from nequi_lake.lake.declared import declarations
     from nequi_lake.lake.read.reader import Lake
 
     lake = Lake.from_env()
@@ -278,7 +274,7 @@ def maintain(
         form,
     )
     options = {TABLE: ("--remove-undeclared", remove_undeclared), RAW_VERSION: ("--remove-raw", remove_raw)}
-    for left in leftovers(lake.datasets, declarations().broken, lake.catalog, lake.storage):
+    for left in leftovers(lake.datasets, declarations(lake.settings).broken, lake.catalog, lake.storage):
         option, is_asked = options[left.kind]
         if datasets and left.dataset not in datasets:
             continue
@@ -293,11 +289,12 @@ def maintain(
 
 def dictionary(output: OutputOption = None) -> None:
     """Say what every dataset, table and column is: Markdown, or a page where --output ends in .html."""
-    from nequi_lake.datasets import discover
+    from nequi_lake.lake.declared import discover
     from nequi_lake.lake.export.output import kind_of, write_atomically
+    from nequi_lake.lake.settings import Settings
     from nequi_lake.profiling.dictionary import dictionary_markdown, dictionary_page
 
-    datasets = discover().values()
+    datasets = discover(Settings.from_env()).values()
     if output is None:
         typer.echo(dictionary_markdown(datasets), nl=False)
         return
@@ -312,10 +309,10 @@ def doctor(form: FormatOption = Format.TABLE) -> None:
     from nequi_lake.cli.doctor import examine
     from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.settings import Settings
-    from nequi_lake.sources import open_source
+    from nequi_lake.sources import Sources
 
     settings = Settings.from_env()
-    checks = examine(Lake(settings), open_source(settings))
+    checks = examine(Lake(settings), Sources(settings))
     print_rows(
         [
             {"check": c.name, "passed": c.passed, "found": c.found, "where": c.subject, "to do": c.fix or None}
@@ -333,10 +330,10 @@ def _named(lake: Lake, names: Sequence[str]) -> list[Dataset]:
     Raises:
         UsageError: the lake has no such dataset.
     """
-    from nequi_lake.datasets import declarations
+    from nequi_lake.lake.declared import declarations
 
     unknown = [name for name in names if name not in lake.datasets]
-    if unknown and unknown[0] in (broken := declarations().broken):
+    if unknown and unknown[0] in (broken := declarations(lake.settings).broken):
         raise broken[unknown[0]]
     if unknown:
         raise UsageError(f"There is no dataset {unknown[0]}.", fix=f"Name some of: {', '.join(lake.datasets)}.")

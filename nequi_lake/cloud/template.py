@@ -106,7 +106,7 @@ def _database(dataset: Dataset) -> dict[str, Any]:
             "CatalogId": {"Ref": "AWS::AccountId"},
             "DatabaseInput": {
                 "Name": dataset.name,
-                "Description": f"{dataset.title}. {dataset.use_case}",
+                "Description": dataset.summary,
                 "LocationUri": {"Fn::Sub": f"s3://${{BucketName}}/${{LakePrefix}}/processed/{dataset.name}"},
             },
         },

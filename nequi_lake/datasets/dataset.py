@@ -19,7 +19,7 @@ class ColumnOrigin(NamedTuple):
 
     Attributes:
         zone: the zone of the raw file or relation that has it.
-        name: the name of that file or relation within the dataset.
+        name: the name of that file or relation within the dataset; ``<dataset>.<table>`` of another one's table.
         column: its name there; dotted for a nested field of a raw file.
     """
 
@@ -51,9 +51,10 @@ class Dataset:
     """The declaration of a dataset.
 
     Attributes:
-        name: its name in the lake.
-        slug: ``owner/name`` on Kaggle.
-        title: its title in full.
+        name: its name in the lake, and the name of its module or entry point.
+        slug: ``owner/name`` on Kaggle, where it is there.
+        source: where its files come from, in the words of ``NEQUI_LAKE_SOURCE``; as that says where it is empty.
+        title: its title in full; made of the name where it is empty.
         licence: under which its publisher offers it.
         use_case: what it is used for.
         owner: e-mail of the team that is responsible for it.
@@ -66,19 +67,22 @@ class Dataset:
     """
 
     name: str
-    slug: str
-    title: str
-    licence: str
-    use_case: str
+    slug: str = ""
+    source: str = ""
+    title: str = ""
+    licence: str = ""
+    use_case: str = ""
     files: tuple[RawFile, ...]
     tables: tuple[Table, ...]
     marts: tuple[Mart, ...] = ()
     ignored: Mapping[str, str] = field(default_factory=dict)
-    owner: str = "data-platform@nequi.com"
+    owner: str = ""
     schedule: str = "0 6 * * *"
     fresh_for_h: int = 36
 
     def __post_init__(self) -> None:
+        if not self.title:
+            object.__setattr__(self, "title", self.name.replace("_", " ").capitalize())
         found = list(_all_problems(self))
         if found:
             listed = found[0][1] if len(found) == 1 else "".join(f"\n    {where}: {what}" for where, what in found)
@@ -87,6 +91,16 @@ class Dataset:
                 where=found[0][0],
                 fix="Fix the module.",
             )
+
+    @property
+    def summary(self) -> str:
+        """What it is, in a sentence or two: its title, and what it is used for where that is declared."""
+        return f"{self.title}. {self.use_case}".rstrip()
+
+    @property
+    def kaggle_page(self) -> str:
+        """The address of its page on Kaggle; empty where it has none."""
+        return f"https://www.kaggle.com/datasets/{self.slug}" if self.slug else ""
 
     @property
     def relations(self) -> tuple[Relation, ...]:
@@ -190,6 +204,9 @@ def _all_problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
 def _problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
     """(where, what) of everything that is wrong with a declaration."""
     yield from ((dataset.name, what) for what in validation.dataset_name_problems(dataset.name))
+    yield from ((dataset.name, what) for what in validation.publisher_problems(dataset.slug, dataset.owner))
+    if dataset.source == "kaggle" and not dataset.slug:
+        yield dataset.name, "source= is kaggle, and slug= does not say what it is called there"
     yield from ((dataset.name, what) for what in validation.ignored_problems(dataset.ignored, dataset.files))
     for kind, names in {
         "tables or marts": [relation.name for relation in dataset.relations],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -65,6 +66,14 @@ def dataset_name_problems(name: str) -> Iterator[str]:
     yield from name_problems(name)
     if name in RESERVED or name.startswith(_RESERVED_BEGINNING):
         yield f"no dataset may be called {name}: the lake, or a database that reads it, uses the name"
+
+
+def publisher_problems(slug: str, owner: str) -> Iterator[str]:
+    """What is wrong with where a dataset is published, and with who is responsible for it."""
+    if slug and not re.fullmatch(r"[\w-]+/[\w-]+", slug, re.ASCII):
+        yield f"slug= is {slug!r}, where Kaggle has owner/name"
+    if owner and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+        yield f"owner= is {owner!r}, which is no e-mail address"
 
 
 def ignored_problems(ignored: Mapping[str, str], files: Sequence[RawFile]) -> Iterator[str]:
@@ -141,10 +150,14 @@ def _parse_problems(table: Table, file: RawFile) -> Iterator[str]:
 def mart_problems(mart: Mart, relations: Mapping[str, Relation]) -> Iterator[str]:
     """What is wrong with a mart that may be made from, and refer to, ``relations``."""
     yield from _relation_problems(mart, relations)
+    if mart.upstream and not any(name in relations for name in mart.upstream):
+        yield "it reads no table of its dataset; a mart is declared with one of those that it reads"
     for name, column in mart.columns.items():
         if column.source:
             yield f"column {name} has source=, where a mart's column has derived_from="
         for relation, origin in column.table_columns:
+            if relation in mart.of_others:
+                continue
             if relation not in relations or origin not in relations[relation].columns:
                 yield f"column {name} comes from {relation}.{origin}, which is no column of the dataset's tables"
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from nequi_lake.datasets.spec import Dataset
+from nequi_lake.defs.names import table_key
 from nequi_lake.errors import TransientError
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
-from nequi_lake.sources import Source
+from nequi_lake.sources import Source, Sources
 
 WHOLE_LAKE = "lake"
 
 
-def dataset_job(dataset: Dataset) -> dg.UnresolvedAssetJobDefinition:
-    """The job that refreshes a dataset: raw files, tables, reports."""
+def dataset_job(dataset: Dataset, others: Iterable[Dataset]) -> dg.UnresolvedAssetJobDefinition:
+    """The job that refreshes a dataset: raw files, tables, marts, those of the other datasets that read it, reports."""
+    reading = [
+        table_key(other, mart) for other in others for mart in other.marts if dataset.name in mart.other_datasets
+    ]
+    own = dg.AssetSelection.groups(dataset.name)
     return dg.define_asset_job(
         dataset.name,
-        selection=dg.AssetSelection.groups(dataset.name),
-        description=f"Refresh {dataset.title}: raw files, tables and reports.",
+        selection=own | dg.AssetSelection.assets(*reading).downstream() if reading else own,
+        description=f"Refresh {dataset.title}: raw files, tables, marts and reports.",
         tags={"dataset": dataset.name},
     )
 
@@ -44,7 +51,8 @@ def dataset_schedule(
         default_status=dg.DefaultScheduleStatus.RUNNING if settings.automation else dg.DefaultScheduleStatus.STOPPED,
         description=f"Refresh {dataset.title}.",
     )
-    def refresh(source: dg.ResourceParam[Source]) -> dg.RunRequest | dg.SkipReason:
+    def refresh(sources: dg.ResourceParam[Sources]) -> dg.RunRequest | dg.SkipReason:
+        source = sources.of(dataset)
         try:
             offered = source.offers(dataset)
         except TransientError:
@@ -72,8 +80,9 @@ def new_version_sensor(
         description=f"Ask the source whether it has a new version of {dataset.title}, and refresh the dataset if so.",
     )
     def new_version(
-        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], source: dg.ResourceParam[Source]
+        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], sources: dg.ResourceParam[Sources]
     ) -> dg.SensorResult | dg.SkipReason:
+        source = sources.of(dataset)
         try:
             if not source.offers(dataset):
                 return dg.SkipReason(_not_offered(dataset, source))

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from nequi_lake.datasets import declarations
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.alerts import failure_sensor
 from nequi_lake.defs.automation import dataset_job, dataset_schedule, new_version_sensor, whole_lake_job
@@ -21,9 +20,10 @@ from nequi_lake.defs.reports import report_assets
 from nequi_lake.defs.resources import lake_resource, resources_of
 from nequi_lake.defs.tables import table_assets
 from nequi_lake.errors import DeclarationError
+from nequi_lake.lake.declared import declarations
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
-from nequi_lake.sources import open_source
+from nequi_lake.sources import Sources
 
 
 def _broken(module: str, error: DeclarationError) -> dg.AssetSpec:
@@ -41,13 +41,19 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
 
     Args:
         settings: where the lake is and what fills it; the environment's by default.
-        datasets: what it holds; all that are declared by default. A sample lake has those of them with a sample.
+        datasets: what it holds; all that are declared by default. Those that are to be samples count where there is a
+            sample of them.
     """
     settings = settings or Settings.from_env()
     lake = Lake(settings, datasets)
-    source = open_source(settings)
-    part = [dataset for dataset in lake.datasets.values() if settings.source != "sample" or source.offers(dataset)]
-    jobs = {dataset.name: dataset_job(dataset) for dataset in part}
+    broken = declarations(settings).broken if datasets is None else {}
+    sources = Sources(settings)
+    part = [
+        dataset
+        for dataset in lake.datasets.values()
+        if settings.source_of(dataset) != "sample" or sources.of(dataset).offers(dataset)
+    ]
+    jobs = {dataset.name: dataset_job(dataset, part) for dataset in part}
     maintenance = maintenance_job()
     return dg.Definitions(
         assets=[
@@ -60,7 +66,7 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
                 ],
                 settings.reports_url,
             ),
-            *(_broken(name, error) for name, error in (declarations().broken if datasets is None else {}).items()),
+            *(_broken(name, error) for name, error in broken.items()),
         ],
         jobs=[whole_lake_job(), maintenance, *jobs.values()],
         schedules=[
@@ -74,8 +80,8 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
         ],
         resources={
             **resources_of(lake.storage),
-            "lake": lake_resource(lake, [dataset.name for dataset in part]),
-            "source": source,
+            "lake": lake_resource(lake, part),
+            "sources": sources,
             IO_RAW: RawFileIOManager(lake),
             IO_TABLES: IcebergIOManager(lake),
             IO_REPORTS: ReportIOManager(lake),

@@ -48,7 +48,7 @@ class RawFileIOManager(dg.IOManager):
                 "records": kept.records,
                 "damaged_records": kept.damaged,
                 "source": kept.source,
-                "licence": kept.licence,
+                **({"licence": kept.licence} if kept.licence else {}),
                 "fetched_at": kept.fetched_at,
             }
         )

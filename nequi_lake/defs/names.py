@@ -68,7 +68,7 @@ def asset_attributes(dataset: Dataset, zone: str) -> AssetAttributes:
     """Group, owner, tags and expected freshness of an asset of ``zone``."""
     return {
         "group_name": dataset.name,
-        "owners": [dataset.owner],
+        "owners": [dataset.owner] if dataset.owner else [],
         "tags": {"zone": zone, "dataset": dataset.name},
         "freshness_policy": dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=dataset.fresh_for_h)),
     }

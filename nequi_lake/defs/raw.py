@@ -14,7 +14,7 @@ from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.pipeline.fetch import fetched_files, structure_checks
 from nequi_lake.quality.structure import FILE_STRUCTURE
-from nequi_lake.sources import Source
+from nequi_lake.sources import Sources
 
 
 def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
@@ -37,9 +37,9 @@ def raw_assets(dataset: Dataset) -> dg.AssetsDefinition:
         op_tags={"dataset": dataset.name},
     )
     def fetch(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], source: dg.ResourceParam[Source]
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], sources: dg.ResourceParam[Sources]
     ) -> Iterator[dg.MaterializeResult[RawFileVersion] | dg.AssetCheckResult]:
-        with as_failure(lake.settings.uri), fetched_files(lake, dataset, source) as files:
+        with as_failure(lake.settings.uri), fetched_files(lake, dataset, sources.of(dataset)) as files:
             checks = structure_checks(dataset, files)
             for file in files:
                 key = raw_key(dataset.name, file.file)
@@ -62,16 +62,17 @@ def _not_there(dataset: Dataset, name: str) -> Check:
 
 
 def _spec(dataset: Dataset, file: RawFile) -> dg.AssetSpec:
+    on_kaggle = f"On Kaggle it is part of {dataset.title} ({dataset.slug})."
+    part_of = on_kaggle if dataset.slug else f"It is part of {dataset.title}."
     schema = dg.TableSchema(columns=[dg.TableColumn(name=leaf, type="text") for leaf in file.field_paths])
     return dg.AssetSpec(
         raw_key(dataset.name, file.name),
         skippable=True,
-        description=f"{file.description}\n\nKept byte for byte as its source delivers it. On Kaggle it is part of "
-        f"{dataset.title} ({dataset.slug}).",
+        description=f"{file.description}\n\nKept byte for byte as its source delivers it. {part_of}",
         kinds={file.kind, "file"},
         metadata={
-            "kaggle": dg.MetadataValue.url(f"https://www.kaggle.com/datasets/{dataset.slug}"),
-            "licence_on_kaggle": dataset.licence,
+            **({"kaggle": dg.MetadataValue.url(dataset.kaggle_page)} if dataset.slug else {}),
+            **({"licence": dataset.licence} if dataset.licence else {}),
             **({"dagster/column_schema": schema} if file.field_paths else {}),
         },
         **asset_attributes(dataset, RAW),

@@ -36,6 +36,9 @@ MART_RULES = 1
 _LANGUAGE = ("nequi_lake.datasets.spec", "nequi_lake.datasets.rules")
 """The modules in whose words a dataset is declared; they and what they import are covered by the numbers above."""
 
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""Folders of installed packages."""
+
 
 def release_id(dataset: Dataset, files: Iterable[RawFileVersion]) -> str:
     """Return 12 hexadecimal digits that change with a raw file, the declaration, its modules or the staging rules."""
@@ -51,14 +54,21 @@ def release_id(dataset: Dataset, files: Iterable[RawFileVersion]) -> str:
     return _digest([*parts, *_sources(roots, without=of_marts - roots)])
 
 
-def mart_release_id(mart: Mart, source_release: str) -> str:
-    """Return 12 hexadecimal digits that change with the tables' release, the mart's SQL, contract and rules.
+def mart_release_id(mart: Mart, source_release: str, others: Iterable[str] = ()) -> str:
+    """Return 12 hexadecimal digits that change with the tables' releases, the mart's SQL, contract and rules.
 
     Args:
         mart: the mart.
-        source_release: the id of the release that it is made from.
+        source_release: the id of the release of its dataset that it is made from.
+        others: dataset and id of the releases of other datasets.
     """
-    parts = [f"mart {MART_RULES}", source_release, without_sql_comments(sql_of(mart)), *_relation(mart)]
+    parts = [
+        f"mart {MART_RULES}",
+        source_release,
+        *sorted(others),
+        without_sql_comments(sql_of(mart)),
+        *_relation(mart),
+    ]
     return _digest([*parts, *_sources({mart.contract.__module__})])
 
 
@@ -118,7 +128,8 @@ def _sources(roots: Iterable[str], *, without: Iterable[str] = ()) -> list[str]:
     roots = [name for name in roots if name in sys.modules and name not in language]
     left_out = {*without, *language}
     tops = {name.split(".")[0] for name in roots} - {"nequi_lake"}
-    folders = {Path(file).parent for name in roots if (file := sys.modules[name].__file__)}
+    beside = {Path(file).parent for name in roots if (file := sys.modules[name].__file__)}
+    below = {Path(folder) for top in tops if top in sys.modules for folder in getattr(sys.modules[top], "__path__", ())}
 
     def is_own(name: str) -> bool:
         if name in left_out:
@@ -126,9 +137,16 @@ def _sources(roots: Iterable[str], *, without: Iterable[str] = ()) -> list[str]:
         if name.startswith("nequi_lake."):
             return name.startswith("nequi_lake.datasets.")
         file = getattr(sys.modules[name], "__file__", None)
-        return name.split(".")[0] in tops or bool(file and Path(file).parent in folders)
+        if name.split(".")[0] in tops or file is None:
+            return name.split(".")[0] in tops
+        return Path(file).parent in beside or any(_is_below(folder, Path(file)) for folder in below)
 
     return [f"{name}\n{text}" for name, text in sorted(_closure(roots, is_own).items())]
+
+
+def _is_below(folder: Path, file: Path) -> bool:
+    """Whether a file is in a folder, and not in an environment of installed packages that lies there too."""
+    return file.is_relative_to(folder) and not _INSTALLED & {*file.relative_to(folder).parts}
 
 
 def _closure(roots: Iterable[str], is_own: Callable[[str], bool]) -> Mapping[str, str]:

@@ -8,15 +8,20 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
 from nequi_lake.errors import UsageError
 from nequi_lake.redaction import remember_url, show_url
 
+if TYPE_CHECKING:
+    from nequi_lake.datasets.spec import Dataset
+
 GIB = 2**30
 PREFIX = "NEQUI_LAKE_"
 """The beginning of the names of all settings."""
+OF_DATASET = f"{PREFIX}SOURCE_"
+"""The beginning of the names of settings that say the source of one dataset."""
 _SOURCES = ("sample", "kaggle")
 _OF_ONE_LAKE = ("NEQUI_LAKE_CATALOG", "NEQUI_LAKE_CATALOG_URI")
 """Variables that say something of the lake of ``NEQUI_LAKE_URI`` alone."""
@@ -30,7 +35,10 @@ class Settings:
 
     Attributes:
         uri: the lake, an absolute folder or an object store URI; no slash at its end.
+        datasets: a folder of modules that declare datasets; empty where there is none.
+        built_in: whether the lake has the package's own datasets.
         source: ``sample``, ``kaggle``, or a folder or ``s3://bucket/prefix`` that holds ``<dataset>/<file>``.
+        sources: dataset → its own source in place of that one.
         source_links: whether a folder source takes files that links lead to out of it.
         sample_scale: share of the full Kaggle size that the sample has, 0.0001 to 100.
         sample_seed: seed of the sample.
@@ -51,7 +59,10 @@ class Settings:
     """
 
     uri: str
+    datasets: str = ""
+    built_in: bool = True
     source: str = "sample"
+    sources: Mapping[str, str] = field(default_factory=dict)
     source_links: bool = False
     sample_scale: float = 0.01
     sample_seed: int = 1
@@ -77,6 +88,30 @@ class Settings:
     def catalog_shown(self) -> str:
         """The catalog's address for people, logs and messages: without its password."""
         return show_url(self.catalog_uri)
+
+    def source_of(self, dataset: Dataset) -> str:
+        """Where the files of a dataset come from: as its own setting says, or its declaration, or the lake's.
+
+        Raises:
+            UsageError: the declaration names no source.
+        """
+        declared = _source(dataset.source, f"source= of {dataset.name}") if dataset.source else ""
+        return self.sources.get(dataset.name) or declared or self.source
+
+    def refuse_unknown_datasets(self, known: Collection[str]) -> None:
+        """Check that each source of a dataset is that of a known one.
+
+        Raises:
+            UsageError: one is not.
+        """
+        variables = {f"{OF_DATASET}{name.upper()}" for name in known}
+        for name in sorted(f"{OF_DATASET}{dataset.upper()}" for dataset in self.sources):
+            if name not in variables:
+                raise UsageError(
+                    f"{name} is the source of no dataset.{_did_you_mean(name, variables | VARIABLES)}",
+                    where=f"the environment variable {name}",
+                    fix=f"Name it {OF_DATASET}<DATASET>, or unset it. The datasets: {', '.join(sorted(known))}.",
+                )
 
     @classmethod
     def of_lake(cls, where: str, env: Mapping[str, str] | None = None) -> Settings:
@@ -108,7 +143,14 @@ class Settings:
         catalog, catalog_uri = _catalog(env, uri)
         return cls(
             uri=uri,
-            source=_source(env.get("NEQUI_LAKE_SOURCE") or cls.source),
+            datasets=_modules(env.get("NEQUI_LAKE_DATASETS", "")),
+            built_in=_matching(env, "NEQUI_LAKE_BUILT_IN", "on", "on|off", "on or off") == "on",
+            source=_source(env.get("NEQUI_LAKE_SOURCE") or cls.source, "NEQUI_LAKE_SOURCE"),
+            sources={
+                name.removeprefix(OF_DATASET).lower(): _source(value, name)
+                for name, value in env.items()
+                if _is_of_dataset(name) and value
+            },
             source_links=_matching(env, "NEQUI_LAKE_SOURCE_LINKS", "refuse", "refuse|follow", "refuse or follow")
             == "follow",
             sample_scale=_number(env, "NEQUI_LAKE_SAMPLE_SCALE", cls.sample_scale, float, 0.0001, 100),
@@ -149,13 +191,21 @@ class Settings:
 
 
 VARIABLES = frozenset(
-    f"{PREFIX}{'POLL_SECONDS' if setting.name == 'poll_s' else setting.name.upper()}" for setting in fields(Settings)
+    f"{PREFIX}{'POLL_SECONDS' if setting.name == 'poll_s' else setting.name.upper()}"
+    for setting in fields(Settings)
+    if setting.name != "sources"
 )
-"""The environment variables that are settings."""
+"""The environment variables that are settings, but for those of one dataset."""
+
+
+def _is_of_dataset(name: str) -> bool:
+    return name.startswith(OF_DATASET) and name not in VARIABLES
 
 
 def _refuse_unknown(env: Mapping[str, str]) -> None:
     for name in sorted(name for name in env if name.startswith(PREFIX) and name not in VARIABLES):
+        if _is_of_dataset(name):
+            continue
         raise UsageError(
             f"{name} is no setting of the lake.{_did_you_mean(name, VARIABLES)}",
             where=f"the environment variable {name}",
@@ -168,18 +218,31 @@ def _did_you_mean(given: str, known: Collection[str]) -> str:
     return f" Did you mean {close[0]}?" if close else ""
 
 
-def _source(value: str) -> str:
+def _source(value: str, name: str) -> str:
     if value in _SOURCES:
         return value
     if value.startswith("s3://"):
-        return _bucket(value, "NEQUI_LAKE_SOURCE")
+        return _bucket(value, name)
     if not re.search(r"[/\\]|^[.~]", value) and not Path(value).is_dir():
         raise UsageError(
-            f"NEQUI_LAKE_SOURCE is {value!r}, which is no source.{_did_you_mean(value, _SOURCES)}",
-            where="NEQUI_LAKE_SOURCE",
+            f"{name} is {value!r}, which is no source.{_did_you_mean(value, _SOURCES)}",
+            where=name,
             fix=f"Set it to {' or '.join(_SOURCES)}, s3://bucket/prefix or a folder; there is none of this name here.",
         )
-    return _folder(value, "NEQUI_LAKE_SOURCE")
+    return _folder(value, name)
+
+
+def _modules(value: str) -> str:
+    if not value:
+        return ""
+    folder = _folder(value, "NEQUI_LAKE_DATASETS")
+    if not Path(folder).is_dir():
+        raise UsageError(
+            f"NEQUI_LAKE_DATASETS is {value!r}, and there is no such folder.",
+            where="NEQUI_LAKE_DATASETS",
+            fix="Name the folder in which the modules of your datasets are.",
+        )
+    return folder
 
 
 def _lake(value: str) -> str:

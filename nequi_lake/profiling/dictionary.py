@@ -91,10 +91,6 @@ class _DatasetEntry:
     entities: Sequence[Relation]
 
     @property
-    def kaggle(self) -> str:
-        return f"https://www.kaggle.com/datasets/{self.dataset.slug}"
-
-    @property
     def references(self) -> list[diagram.Reference]:
         return diagram.references(self.entities)
 
@@ -235,9 +231,12 @@ def _grid(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def _dataset_lines(entry: _DatasetEntry) -> Iterator[str]:
     dataset = entry.dataset
-    yield from ("", f"## {dataset.name}", "", f"{dataset.title}. {dataset.use_case}", "")
-    yield f"[`{dataset.slug}`]({entry.kaggle}) on Kaggle, licence {dataset.licence}."
-    yield ""
+    yield from ("", f"## {dataset.name}", "", dataset.summary, "")
+    published = [f"[`{dataset.slug}`]({dataset.kaggle_page}) on Kaggle"] if dataset.slug else []
+    published += [f"licence {dataset.licence}"] if dataset.licence else []
+    if published:
+        said = ", ".join(published)
+        yield from (f"{said[0].upper()}{said[1:]}.", "")
     yield from _grid(
         ("raw file", "format", "what it is", "read"),
         ([f[k] for k in ("file", "format", "what", "read")] for f in entry.files),

@@ -95,9 +95,9 @@ def loose_names(names: Iterable[str]) -> list[str]:
 
 def no_file(dataset: Dataset, file: RawFile, where: str) -> SourceError:
     """The error of a dataset's folder that lacks a file."""
+    whole = zip_of(dataset) + (f" as Kaggle gives it for {dataset.slug}" if dataset.slug else " with it")
     return SourceError(
         f"{dataset.name} has no file {file.name}.",
         where=where,
-        fix=f"Put {' or '.join((file.name, *file.aliases))} there, or {zip_of(dataset)} as Kaggle gives it for "
-        f"{dataset.slug}.",
+        fix=f"Put {' or '.join((file.name, *file.aliases))} there, or {whole}.",
     )

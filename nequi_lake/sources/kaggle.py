@@ -249,6 +249,12 @@ class KaggleSource:
 
     def _get(self, client: Any, dataset: Dataset) -> Any:
         request = ApiGetDatasetRequest()
+        if not dataset.slug:
+            raise SourceError(
+                f"The declaration of {dataset.name} does not say what it is called on Kaggle.",
+                where=dataset.name,
+                fix="Give it slug=, or another source.",
+            )
         request.owner_slug, request.dataset_slug = dataset.slug.split("/")
         return self._call(dataset.slug, client.datasets.dataset_api_client.get_dataset, request)
 

@@ -50,8 +50,8 @@ def could_be(dataset: Dataset, path: str, part_folders: Mapping[str, RawFile]) -
 
 
 def zip_of(dataset: Dataset) -> str:
-    """The name of the zip that Kaggle gives for a dataset."""
-    return f"{dataset.slug.rsplit('/', 1)[-1]}.zip"
+    """The name of the zip that Kaggle gives for a dataset; of one that is not there, the dataset's own name."""
+    return f"{dataset.slug.rsplit('/', 1)[-1] or dataset.name}.zip"
 
 
 def is_copy(name: str) -> bool:

@@ -20,7 +20,7 @@ from moto.s3.responses import S3Response
 
 from nequi_lake.cli import main
 from nequi_lake.cloud.template import render, template_path
-from nequi_lake.datasets import discover
+from nequi_lake.lake.declared import discover
 from nequi_lake.lake.storage.aws import access
 
 # The stand-in makes no resources of these types, and says so by a warning.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nequi_lake.cloud.template import render, template_path
-from nequi_lake.datasets import discover
+from nequi_lake.lake.declared import discover
 from nequi_lake_tests.conftest import declared
 
 

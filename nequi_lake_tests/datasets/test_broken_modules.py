@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 
 from nequi_lake.cli import main
-from nequi_lake.datasets import declarations, discover
 from nequi_lake.defs.build import build
+from nequi_lake.lake.declared import declarations, discover
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.conftest import declared
 

@@ -13,13 +13,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from nequi_lake.datasets import declarations, discover
 from nequi_lake.datasets.constraints import Constraint, Kind
 from nequi_lake.datasets.contract import Column, arrow_schema, column_meta, columns, one_of
 from nequi_lake.datasets.spec import Dataset, Mart, Partition, Relation, Table
 from nequi_lake.engines.duckdb import sql_of
 from nequi_lake.errors import DeclarationError
 from nequi_lake.formats import CsvFile
+from nequi_lake.lake.declared import declarations, discover
 from nequi_lake_tests.conftest import declared
 
 Declared = Mapping[str, Dataset]

@@ -1,8 +1,7 @@
-"""One new module among the datasets, and no other edit, is a dataset of the lake: assets, job, tables and reports."""
+"""One module in a folder, and no edit, is a dataset of the lake beside its own: assets, job, tables and reports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,13 +11,12 @@ import polars as pl
 import pytest
 
 from nequi_lake import Lake
-from nequi_lake.datasets import discover
 from nequi_lake.datasets.spec import Table
 from nequi_lake.defs.build import build
 from nequi_lake.defs.run import Outcome, run
+from nequi_lake.lake.declared import discover
 from nequi_lake.lake.settings import Settings
 from nequi_lake.quality.structure import FILE_STRUCTURE
-from nequi_lake_tests.conftest import declared
 
 MODULE = '''\
 """Cups of coffee sold by a few shops, for forecasts of demand."""
@@ -26,9 +24,7 @@ MODULE = '''\
 import dataframely as dy
 import polars as pl
 
-from nequi_lake.datasets.contract import column_meta, one_of
-from nequi_lake.datasets.spec import Dataset, Partition, Table
-from nequi_lake.formats import CsvFile
+from nequi_lake import CsvFile, Dataset, Partition, Table, column_meta, one_of
 
 
 class Shops(dy.Schema):
@@ -112,21 +108,28 @@ class Fourth:
 
 
 @pytest.fixture(scope="module")
-def fourth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fourth]:
+def fourth(tmp_path_factory: pytest.TempPathFactory) -> Fourth:
     """The lake after a run of the new dataset, filled from a folder."""
     folder = tmp_path_factory.mktemp("fourth")
     file = folder / "inbox" / "coffee" / "sales.csv"
     file.parent.mkdir(parents=True)
     file.write_text(SALES)
-    settings = Settings.from_env({"NEQUI_LAKE_URI": str(folder / "lake"), "NEQUI_LAKE_SOURCE": str(folder / "inbox")})
-    with declared(folder / "more", coffee=MODULE):
-        definitions = build(settings)
-        outcome = run(definitions, ["coffee"], instance=None)
-        yield Fourth(definitions, outcome, Lake(settings))
+    modules = folder / "datasets"
+    modules.mkdir()
+    (modules / "coffee.py").write_text(MODULE)
+    settings = Settings.from_env(
+        {
+            "NEQUI_LAKE_URI": str(folder / "lake"),
+            "NEQUI_LAKE_SOURCE": str(folder / "inbox"),
+            "NEQUI_LAKE_DATASETS": str(modules),
+        }
+    )
+    definitions = build(settings)
+    return Fourth(definitions, run(definitions, ["coffee"], instance=None), Lake(settings))
 
 
 def test_it_is_found_among_the_others(fourth: Fourth) -> None:
-    assert {"coffee", "electric_motor", "cite_sum"} <= discover().keys()
+    assert {"coffee", "electric_motor", "cite_sum"} <= discover(fourth.lake.settings).keys()
 
 
 def test_it_has_assets_in_a_group_of_its_own(fourth: Fourth) -> None:

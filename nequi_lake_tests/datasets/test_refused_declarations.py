@@ -203,7 +203,7 @@ def test_every_name_of_the_lake_in_python_is_reserved(tmp_path: object) -> None:
 
 def test_no_thread_of_the_engine_begins_with_a_declaration() -> None:
     # A process that forks, as servers do, must not have them.
-    script = "import os, nequi_lake.datasets as d; print(len(os.listdir('/proc/self/task'))); d.discover(); "
+    script = "import os, nequi_lake.lake.declared as d; print(len(os.listdir('/proc/self/task'))); d.discover(); "
     script += "print(len(os.listdir('/proc/self/task')))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     before, after = done.stdout.split()

@@ -67,7 +67,7 @@ class Publisher(Source):
 def publisher(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> Publisher:
     """The source of every lake that the test builds."""
     source = Publisher(inbox)
-    monkeypatch.setattr("nequi_lake.defs.build.open_source", lambda settings: source)
+    monkeypatch.setattr("nequi_lake.sources.open_source", lambda settings, place: source)
     monkeypatch.setattr(failures_module, "RETRY_WAIT_S", 0.0)
     return source
 

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from nequi_lake import Lake
-from nequi_lake.datasets import discover
 from nequi_lake.defs.build import build
+from nequi_lake.lake.declared import discover
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.conftest import Materialize, citation, failures, write_citations
 

@@ -14,7 +14,6 @@ import pytest
 
 from nequi_lake import Lake
 from nequi_lake.cli.entry import main
-from nequi_lake.datasets import discover
 from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.defs.build import build
 from nequi_lake.engines import fingerprint
@@ -22,6 +21,7 @@ from nequi_lake.engines.duckdb import sql_of
 from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.catalog.maintenance import RetentionPolicy, maintain
 from nequi_lake.lake.catalog.rollback import roll_back
+from nequi_lake.lake.declared import discover
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.chaos.lakes import leftovers
 from nequi_lake_tests.conftest import citation, failed_checks, failures, only, write_citations

@@ -13,11 +13,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nequi_lake.datasets import discover
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.engines import fingerprint
 from nequi_lake.engines.fingerprint import normalised, release_id, without_sql_comments
 from nequi_lake.engines.polars import stage
+from nequi_lake.lake.declared import discover
 from nequi_lake.lake.release import Release
 from nequi_lake.lake.storage import StorageBackend
 from nequi_lake_tests.datasets.kept import kept_file

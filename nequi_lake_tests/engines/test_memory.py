@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nequi_lake.datasets import discover
+from nequi_lake.lake.declared import discover
 from nequi_lake_tests.conftest import MOTOR_HEADER
 from nequi_lake_tests.datasets.kept import kept_file
 
@@ -19,7 +19,7 @@ SESSIONS, ROWS = 100, 2_000
 STAGE = """
 import pickle, re, sys
 from pathlib import Path
-from nequi_lake.datasets import discover
+from nequi_lake.lake.declared import discover
 from nequi_lake.engines.polars import stage
 from nequi_lake.lake.release import Release
 from nequi_lake.lake.settings import Settings

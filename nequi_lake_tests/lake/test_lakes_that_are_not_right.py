@@ -14,7 +14,7 @@ from nequi_lake.cli.doctor import examine
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.settings import Settings
 from nequi_lake.pipeline.tables import publish_tables
-from nequi_lake.sources import open_source
+from nequi_lake.sources import Sources
 from nequi_lake_tests.conftest import Materialize, citation, write_citations
 
 
@@ -70,7 +70,7 @@ def test_a_lake_of_another_format_has_to_be_made_anew(
             attempt()
         assert said in str(refusal.value)
         assert "Make it again" in str(refusal.value)
-    answers = {check.name: check for check in examine(other, open_source(lake.settings))}
+    answers = {check.name: check for check in examine(other, Sources(lake.settings))}
     assert not answers["lake_format"].passed
     assert said in answers["lake_format"].found
     assert every_file(lake) == before

@@ -18,7 +18,7 @@ from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.catalog.maintenance import maintain
 from nequi_lake.lake.catalog.rollback import roll_back
 from nequi_lake.pipeline.tables import publish_tables
-from nequi_lake.sources import open_source
+from nequi_lake.sources import Sources
 from nequi_lake_tests.conftest import citation, released, write_citations
 
 
@@ -63,7 +63,7 @@ def is_refused(lake: Lake, said: str) -> None:
         with pytest.raises(CatalogError, match=said) as refusal:
             attempt()
         assert "NEQUI_LAKE_CATALOG_URI" in str(refusal.value), name
-    answers = {check.name: check for check in examine(lake, open_source(lake.settings))}
+    answers = {check.name: check for check in examine(lake, Sources(lake.settings))}
     assert not answers["catalog_access"].passed
     assert files(lake) == before
 

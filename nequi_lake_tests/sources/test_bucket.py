@@ -18,7 +18,7 @@ from nequi_lake.errors import SourceError, TransientError, UsageError
 from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage.aws import access
-from nequi_lake.sources import Source, open_source
+from nequi_lake.sources import Source, Sources, open_source
 from nequi_lake.sources.bucket import BucketSource
 from nequi_lake_tests.conftest import MOTOR_FILE, MOTOR_HEADER, citation, motor_rows, only, released
 from nequi_lake_tests.sources.test_folder import write_zip
@@ -71,7 +71,7 @@ def test_a_lake_is_filled_from_a_bucket(put: Put, tmp_path: Path) -> None:
     settings = Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake"), "NEQUI_LAKE_SOURCE": f"{INBOX}/"})
     lake, of = Lake(settings, only("electric_motor")), open_source(settings)
     assert isinstance(of, BucketSource)
-    checks = {check.name: check for check in examine(lake, of)}
+    checks = {check.name: check for check in examine(lake, Sources(settings))}
     assert (checks["source_access"].passed, checks["source_datasets"].found) == (True, "electric_motor")
     first = released(lake, "electric_motor")
     assert len(lake["electric_motor"]["measurements"]) == 6

@@ -95,14 +95,14 @@ def python(code: str) -> set[str]:
 
 
 def test_declarations_load_no_sample() -> None:
-    loaded = python("import nequi_lake.datasets; assert nequi_lake.datasets.discover()")
+    loaded = python("from nequi_lake.lake.declared import discover; assert discover()")
     assert "nequi_lake.datasets.credit_risk" in loaded
     assert {name for name in loaded if name.startswith("nequi_lake.samples")} == set()
 
 
 def test_to_ask_whether_there_is_a_sample_loads_none() -> None:
     loaded = python(
-        "from nequi_lake.datasets import discover\n"
+        "from nequi_lake.lake.declared import discover\n"
         "from nequi_lake.sources.sample import SampleSource\n"
         "assert all(map(SampleSource(scale=1, seed=1).offers, discover().values()))"
     )

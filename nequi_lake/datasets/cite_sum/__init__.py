@@ -146,6 +146,7 @@ DATASET = Dataset(
     title="CiteSum: citation text as summary",
     licence="CC BY-NC 4.0",
     use_case="Language models that summarise, and analysis of publications by field and venue.",
+    owner="data-platform@nequi.com",
     schedule="30 6 * * *",
     files=(_split("train"), _split("validation", "val.json"), _split("test")),
     tables=(

@@ -57,6 +57,7 @@ DATASET = Dataset(
     title="Credit risk: LendingClub loans",
     licence="GPL 2",
     use_case="Arrears, probability of default, utilisation, portfolio status and vintages of consumer loans.",
+    owner="data-platform@nequi.com",
     files=(
         CsvFile(
             name="loan.csv",

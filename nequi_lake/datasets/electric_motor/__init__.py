@@ -155,6 +155,7 @@ DATASET = Dataset(
     title="Electric motor temperature",
     licence="CC BY-SA 4.0",
     use_case="Time series of a motor under load: failure forecasts and predictive maintenance.",
+    owner="data-platform@nequi.com",
     schedule="15 6 * * *",
     files=(
         CsvFile(

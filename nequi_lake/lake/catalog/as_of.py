@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import CatalogError, UsageError
-from nequi_lake.lake.release import ReleaseState
 
 if TYPE_CHECKING:
+    from nequi_lake.datasets.spec import Dataset
     from nequi_lake.lake.catalog.catalog import LakeCatalog
+    from nequi_lake.lake.release import ReleaseState
 
 SHORTEST = 6
 """Characters of a release's id that name it, at least."""

@@ -328,7 +328,7 @@ class LakeCatalog:
 
     def _ensure_namespace(self, dataset: Dataset) -> None:
         with suppress(NamespaceAlreadyExistsError, IntegrityError):
-            self._catalog.create_namespace(dataset.name, {"Description": f"{dataset.title}. {dataset.use_case}"})
+            self._catalog.create_namespace(dataset.name, {"Description": dataset.summary})
 
     def _creation(self, table: Relation, dataset: Dataset, release: Release) -> Transaction:
         """A change that creates the table, to which its first snapshot can be added."""
@@ -342,15 +342,18 @@ class LakeCatalog:
 
     def _properties(self, dataset: Dataset, table: Relation, release: Release) -> dict[str, str]:
         """Return the properties of a table's catalog entry, which Athena and Glue show."""
+        of_publisher = {
+            "nequi.kaggle": dataset.slug,
+            "nequi.licence": SAMPLE_LICENCE if release.is_sample else dataset.licence,
+            "nequi.use-case": dataset.use_case,
+        }
         return {
             **_NO_RETRY,
             **({LAKE_ID: self._lake_id} if self._lake_id else {}),
             "Description": table.description,
             "nequi.dataset": dataset.title,
-            "nequi.kaggle": dataset.slug,
-            "nequi.licence": SAMPLE_LICENCE if release.is_sample else dataset.licence,
+            **{name: value for name, value in of_publisher.items() if value},
             "nequi.source": release.source,
-            "nequi.use-case": dataset.use_case,
             "nequi.sources": ", ".join(source.name for source in dataset.sources_of(table)),
             "nequi.key": ", ".join(table.key),
             "nequi.foreign-keys": ", ".join(f"{column} -> {parent}" for column, parent in table.foreign_keys.items()),

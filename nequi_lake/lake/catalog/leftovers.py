@@ -96,7 +96,8 @@ def _undeclared_tables(
         there.setdefault((dataset, table), set())
     for (dataset, table), folders in sorted(there.items()):
         declared = datasets.get(dataset)
-        if dataset in broken or (declared and table in {relation.name for relation in declared.relations}):
+        # A module that cannot be loaded may be that of any dataset without a declaration.
+        if (broken and not declared) or (declared and table in {relation.name for relation in declared.relations}):
             continue
         yield Leftover(
             kind=TABLE,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from nequi_lake.datasets.spec import Dataset
-from nequi_lake.lake.read.table import LakeTable
+if TYPE_CHECKING:
+    from nequi_lake.datasets.spec import Dataset
+    from nequi_lake.lake.read.table import LakeTable
 
 
 class LakeOfDataset(Protocol):

@@ -1,4 +1,8 @@
-"""The lake for reading: its tables, and SQL over all of them. Only whole releases are seen."""
+"""The lake for reading: its tables, and SQL over all of them. Only whole releases are seen.
+
+The module itself loads no library: each function imports those that it needs, so that ``from nequi_lake import Lake``
+takes no time.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +15,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-import pyarrow as pa
-
-from nequi_lake.datasets import discover
-from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.catalog.as_of import find, parse, resolve_single
-from nequi_lake.lake.layout import read_identity
-from nequi_lake.lake.quarantine import BrokenRule, broken_rules, newest_run, quarantine_of, quarantined_records
-from nequi_lake.lake.read.answer import Answer
 from nequi_lake.lake.read.dataset import LakeDataset
-from nequi_lake.lake.read.notebook import lake_html
 from nequi_lake.lake.read.query import Parameters, asks_for_tables, connect, parse_question
-from nequi_lake.lake.read.table import LakeTable, history_frame, suggest
-from nequi_lake.lake.release import PublishedTable, Release
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import open_storage
 
 if TYPE_CHECKING:
     import duckdb
+    import polars as pl
+    import pyarrow as pa
 
+    from nequi_lake.datasets.spec import Dataset, Relation
     from nequi_lake.lake.catalog.catalog import LakeCatalog
+    from nequi_lake.lake.quarantine import BrokenRule
+    from nequi_lake.lake.read.answer import Answer
+    from nequi_lake.lake.read.table import LakeTable
+    from nequi_lake.lake.release import PublishedTable, Release
+    from nequi_lake.lake.storage import StorageBackend
 
 BATCH_ROWS = 65_536
 """Rows that :meth:`Lake.batches` gives at a time."""
@@ -63,9 +63,12 @@ class Lake:
         *,
         as_of: datetime | str | None = None,
     ) -> None:
+        from nequi_lake.lake.declared import discover
+        from nequi_lake.lake.storage import open_storage
+
         self.settings = where if isinstance(where, Settings) else Settings.of_lake(str(where))
-        self.datasets = dict(datasets if datasets is not None else discover())
-        self.storage = open_storage(self.settings)
+        self.datasets = dict(datasets if datasets is not None else discover(self.settings))
+        self.storage: StorageBackend = open_storage(self.settings)
         self.as_of = None if as_of is None else parse(as_of)
 
     @classmethod
@@ -81,6 +84,8 @@ class Lake:
 
     def html(self, datasets: Collection[str]) -> str:
         """What a notebook shows of the published tables of these datasets."""
+        from nequi_lake.lake.read.notebook import lake_html
+
         title = f"Lake {self.settings.uri}" + (f", as of {self.as_of}" if self.as_of else "")
         return lake_html(
             title, lambda: [(t.table, t.published) for t in self.tables() if t.published.dataset in datasets]
@@ -98,6 +103,8 @@ class Lake:
         if "." in name:
             return self.table(name)
         if name not in self.datasets:
+            from nequi_lake.lake.read.table import suggest
+
             raise CatalogError(f"There is no dataset {name}.", fix=suggest(name, list(self.datasets)))
         return LakeDataset(self, self.datasets[name])
 
@@ -116,7 +123,6 @@ class Lake:
     @cached_property
     def catalog(self) -> LakeCatalog:
         """The lake's catalog."""
-        # It brings PyIceberg with it, which a query that reads no table need not wait for.
         from nequi_lake.lake.catalog.catalog import LakeCatalog
 
         return LakeCatalog(self.settings, self.storage)
@@ -138,6 +144,8 @@ class Lake:
         Raises:
             CatalogError: one of ``names`` was never published.
         """
+        from nequi_lake.lake.read.table import LakeTable
+
         published = self.published(dataset, names)
         for missing in (name for name in names or () if name not in published):
             if self.as_of is not None:
@@ -186,6 +194,8 @@ class Lake:
         Raises:
             CatalogError: no dataset declares it.
         """
+        from nequi_lake.lake.read.table import suggest
+
         for dataset in self.datasets.values():
             for table in dataset.relations:
                 if f"{dataset.name}.{table.name}" == name:
@@ -202,6 +212,8 @@ class Lake:
         Raises:
             CatalogError: no dataset declares the table.
         """
+        from nequi_lake.lake.read.table import history_frame
+
         dataset, table = self.declared(name)
         return history_frame(self.catalog.history(dataset, table.name))
 
@@ -223,6 +235,8 @@ class Lake:
 
     def quarantine_scan(self, name: str, *, run: str | None = None) -> pl.LazyFrame:
         """As :meth:`quarantine`, as a lazy frame."""
+        from nequi_lake.lake.quarantine import quarantine_of
+
         dataset, table = self.declared(name)
         return quarantine_of(self.storage, dataset, table, run or self._quarantine_run(dataset, table.name))
 
@@ -236,6 +250,8 @@ class Lake:
         Raises:
             CatalogError: no dataset declares the table.
         """
+        from nequi_lake.lake.quarantine import broken_rules, quarantined_records
+
         dataset, table = self.declared(name)
         found = run or self._quarantine_run(dataset, table.name)
         if found is None:
@@ -247,6 +263,10 @@ class Lake:
 
     def unpublished_quarantine(self, name: str) -> tuple[str, int] | None:
         """The newest run and how many records it quarantined of the table, where readers see another run's release."""
+        import polars as pl
+
+        from nequi_lake.lake.quarantine import newest_run, quarantine_of
+
         dataset, table = self.declared(name)
         newest = newest_run(self.storage, dataset.name)
         if newest is None or newest == self._quarantine_run(dataset, table.name):
@@ -256,11 +276,15 @@ class Lake:
 
     def _quarantine_run(self, dataset: Dataset, table: str) -> str | None:
         """The run that staged what readers see of a table; the newest run where nothing of it is published."""
+        from nequi_lake.lake.quarantine import newest_run
+
         published = self.published(dataset, [table]).get(table) if self._is_there else None
         return published.release.run_id if published else newest_run(self.storage, dataset.name)
 
     @property
     def _is_there(self) -> bool:
+        from nequi_lake.lake.layout import read_identity
+
         return read_identity(self.storage) is not None
 
     def sql(self, query: str, params: Parameters | None = None) -> Answer:
@@ -275,6 +299,8 @@ class Lake:
         Raises:
             CatalogError: the query is wrong, its parameters are others, or it reads a table that does not exist.
         """
+        from nequi_lake.lake.read.answer import Answer
+
         with self._asked(query, params) as answer:
             return Answer(answer.to_arrow_table())
 
@@ -287,6 +313,8 @@ class Lake:
         Raises:
             CatalogError: as :meth:`sql`; what goes wrong within the data, when it is read.
         """
+        import pyarrow as pa
+
         with self._asked(query, params) as answer:
             reader = answer.to_arrow_reader(rows)
             yield pa.RecordBatchReader.from_batches(reader.schema, _read(reader))
@@ -349,6 +377,8 @@ class Lake:
 
 
 def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
     while True:
         try:
             batch = reader.read_next_batch()
