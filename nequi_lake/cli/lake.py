@@ -239,6 +239,9 @@ def rollback(
             f"  to do: make them of it: dagster asset materialize -m nequi_lake.definitions "
             f"--select 'key:\"marts/{dataset}/*\"'"
         )
+    reading = [f"{d.name}.{m.name}" for d in lake.datasets.values() for m in d.marts if dataset in m.other_datasets]
+    if reading and done.changed:
+        say(f"Made from another release of {dataset} until the next run of their datasets: {', '.join(reading)}")
     _summary(lake, [dataset])
 
 

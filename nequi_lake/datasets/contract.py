@@ -59,7 +59,8 @@ def column_meta(
         unit: unit of measure, or what the values are ("text", "code", "count", "id").
         source: the raw column that it is parsed from, dotted for a nested JSON field.
         derived_from: the raw columns that the table's transform makes it from, where there is no ``source``; of a
-            mart's column, the ``<table>.<column>`` that its SQL makes it from.
+            mart's column, the ``<table>.<column>``, or ``<dataset>.<table>.<column>`` of another dataset, that its
+            SQL makes it from.
         null_limit: share of rows, 0 to 1, that may have no value; required where the column is nullable.
         references: the table of the same dataset whose key this column holds.
         null_tokens: raw texts that stand for "no value".
@@ -126,8 +127,8 @@ class Column:
 
     @property
     def table_columns(self) -> tuple[tuple[str, str], ...]:
-        """(table, column) of all that a mart's column is made from."""
-        return tuple((table, column) for table, _, column in (name.partition(".") for name in self.derived_from))
+        """(table, column) of all that a mart's column is made from; the table of another dataset with its dataset."""
+        return tuple((table, column) for table, _, column in (name.rpartition(".") for name in self.derived_from))
 
     @cached_property
     def constraints(self) -> tuple[Constraint, ...]:

@@ -19,7 +19,7 @@ class ColumnOrigin(NamedTuple):
 
     Attributes:
         zone: the zone of the raw file or relation that has it.
-        name: the name of that file or relation within the dataset.
+        name: the name of that file or relation within the dataset; ``<dataset>.<table>`` of another one's table.
         column: its name there; dotted for a nested field of a raw file.
     """
 

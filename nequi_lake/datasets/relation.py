@@ -68,12 +68,18 @@ class Volume:
     blocks: bool = False
 
 
+def in_dataset(own: str, name: str) -> tuple[str, str]:
+    """Dataset and table of a name that a mart of the dataset ``own`` reads."""
+    dataset, _, table = name.rpartition(".")
+    return dataset or own, table
+
+
 class Source(NamedTuple):
     """A raw file or relation that a relation is made from.
 
     Attributes:
         zone: the zone of the lake in which it is.
-        name: its name within the dataset.
+        name: its name within the dataset; ``<dataset>.<table>`` of another one's table.
         columns: its columns; those of a raw file dotted where they are nested.
     """
 
@@ -233,10 +239,11 @@ class Table(Relation):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mart(Relation):
-    """A relation for one use, made by SQL of its dataset's tables as they are published.
+    """A relation for one use, made by SQL of tables as they are published: of its dataset's, and of other datasets'.
 
     The SQL is one query of DuckDB's, in the file ``<name>.sql`` next to the module of the contract. It gives exactly
-    the contract's columns; each column says in ``derived_from`` of which ``<table>.<column>`` it is made.
+    the contract's columns; each column says in ``derived_from`` of which ``<table>.<column>`` it is made, or of which
+    ``<dataset>.<table>.<column>`` of another dataset.
     """
 
     zone: ClassVar[str] = "marts"
@@ -254,12 +261,29 @@ class Mart(Relation):
     def upstream(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for column in self.columns.values() for name, _ in column.table_columns))
 
+    @cached_property
+    def of_others(self) -> Mapping[str, tuple[str, ...]]:
+        """``<dataset>.<table>`` of the other datasets' tables that it reads → their columns that it names."""
+        named = {read: None for column in self.columns.values() for read in column.table_columns if "." in read[0]}
+        tables = dict.fromkeys(table for table, _ in named)
+        return MappingProxyType({table: tuple(name for of, name in named if of == table) for table in tables})
+
+    @property
+    def other_datasets(self) -> tuple[str, ...]:
+        """The names of the other datasets that it reads."""
+        return tuple(sorted({name.partition(".")[0] for name in self.of_others}))
+
     def source_tables(self, relations: Mapping[str, Relation]) -> tuple[Table, ...]:
-        tables = (table for name in self.upstream for table in relations[name].source_tables(relations))
-        return tuple(dict.fromkeys(tables))
+        own = (name for name in self.upstream if name not in self.of_others)
+        return tuple(dict.fromkeys(table for name in own for table in relations[name].source_tables(relations)))
 
     def sources(self, _files: Sequence[RawFile], relations: Mapping[str, Relation]) -> tuple[Source, ...]:
-        return tuple(Source(relations[name].zone, name, tuple(relations[name].columns)) for name in self.upstream)
+        return tuple(
+            Source(Table.zone, name, self.of_others[name])
+            if name in self.of_others
+            else Source(relations[name].zone, name, tuple(relations[name].columns))
+            for name in self.upstream
+        )
 
     def columns_read(self, column: Column, source: Source) -> tuple[str, ...]:
         return tuple(name for relation, name in column.table_columns if relation == source.name)

@@ -145,10 +145,14 @@ def _parse_problems(table: Table, file: RawFile) -> Iterator[str]:
 def mart_problems(mart: Mart, relations: Mapping[str, Relation]) -> Iterator[str]:
     """What is wrong with a mart that may be made from, and refer to, ``relations``."""
     yield from _relation_problems(mart, relations)
+    if mart.upstream and not any(name in relations for name in mart.upstream):
+        yield "it reads no table of its dataset; a mart is declared with one of those that it reads"
     for name, column in mart.columns.items():
         if column.source:
             yield f"column {name} has source=, where a mart's column has derived_from="
         for relation, origin in column.table_columns:
+            if relation in mart.of_others:
+                continue
             if relation not in relations or origin not in relations[relation].columns:
                 yield f"column {name} comes from {relation}.{origin}, which is no column of the dataset's tables"
 

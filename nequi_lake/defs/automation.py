@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from nequi_lake.datasets.spec import Dataset
+from nequi_lake.defs.names import table_key
 from nequi_lake.errors import TransientError
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.read.reader import Lake
@@ -14,12 +17,16 @@ from nequi_lake.sources import Source, Sources
 WHOLE_LAKE = "lake"
 
 
-def dataset_job(dataset: Dataset) -> dg.UnresolvedAssetJobDefinition:
-    """The job that refreshes a dataset: raw files, tables, reports."""
+def dataset_job(dataset: Dataset, others: Iterable[Dataset]) -> dg.UnresolvedAssetJobDefinition:
+    """The job that refreshes a dataset: raw files, tables, marts, those of the other datasets that read it, reports."""
+    reading = [
+        table_key(other, mart) for other in others for mart in other.marts if dataset.name in mart.other_datasets
+    ]
+    own = dg.AssetSelection.groups(dataset.name)
     return dg.define_asset_job(
         dataset.name,
-        selection=dg.AssetSelection.groups(dataset.name),
-        description=f"Refresh {dataset.title}: raw files, tables and reports.",
+        selection=own | dg.AssetSelection.assets(*reading).downstream() if reading else own,
+        description=f"Refresh {dataset.title}: raw files, tables, marts and reports.",
         tags={"dataset": dataset.name},
     )
 

@@ -53,7 +53,7 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
         for dataset in lake.datasets.values()
         if settings.source_of(dataset) != "sample" or sources.of(dataset).offers(dataset)
     ]
-    jobs = {dataset.name: dataset_job(dataset) for dataset in part}
+    jobs = {dataset.name: dataset_job(dataset, part) for dataset in part}
     maintenance = maintenance_job()
     return dg.Definitions(
         assets=[

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from nequi_lake.datasets.contract import Column
-from nequi_lake.datasets.spec import Dataset, Relation
+from nequi_lake.datasets.relation import in_dataset
+from nequi_lake.datasets.spec import RAW_ZONE, Dataset, Relation
 from nequi_lake.defs.failures import as_markdown, check_result
-from nequi_lake.defs.names import IO_TABLES, asset_attributes, table_key
+from nequi_lake.defs.names import IO_TABLES, asset_attributes, raw_key, table_key
 from nequi_lake.formats.types import sql_type
 from nequi_lake.pipeline.publish import PendingCommit, Selection, StagedGroup
 
@@ -25,7 +26,7 @@ def relation_spec(dataset: Dataset, table: Relation) -> dg.AssetSpec:
     return dg.AssetSpec(
         table_key(dataset, table),
         skippable=True,
-        deps=[dg.AssetKey([zone, dataset.name, name]) for zone, name, _ in dataset.sources_of(table)],
+        deps=[_source_key(dataset, zone, name) for zone, name, _ in dataset.sources_of(table)],
         description=table.description + (f"\n\nFor: {dataset.use_case}" if dataset.use_case else ""),
         kinds={"iceberg", "parquet", table.engine},
         metadata={
@@ -98,13 +99,16 @@ def _column(column: Column) -> dg.TableColumn:
     )
 
 
+def _source_key(dataset: Dataset, zone: str, name: str) -> dg.AssetKey:
+    """The key of what a relation of the dataset is made from."""
+    return raw_key(dataset.name, name) if zone == RAW_ZONE else dg.AssetKey([zone, *in_dataset(dataset.name, name)])
+
+
 def column_lineage(dataset: Dataset, table: Relation) -> dg.TableColumnLineage:
     """The raw columns that each column comes from; of a mart's columns, those of the tables that it reads."""
     return dg.TableColumnLineage(
         {
-            column: [
-                dg.TableColumnDep(dg.AssetKey([zone, dataset.name, name]), origin) for zone, name, origin in origins
-            ]
+            column: [dg.TableColumnDep(_source_key(dataset, zone, name), origin) for zone, name, origin in origins]
             for column, origins in dataset.column_lineage(table).items()
         }
     )

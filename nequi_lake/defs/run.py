@@ -63,7 +63,7 @@ def run(
     run_id: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Materialize the named datasets in one run.
+    """Materialize what the jobs of the named datasets do, in one run.
 
     Args:
         definitions: the lake's.
@@ -76,10 +76,8 @@ def run(
         KeyboardInterrupt: the person at the terminal stopped it.
     """
     job = definitions.resolve_job_def(WHOLE_LAKE)
-    graph = job.asset_layer.asset_graph
-    selection = [
-        key for key in graph.materializable_asset_keys if not datasets or graph.get(key).group_name in datasets
-    ]
+    of_datasets = [definitions.resolve_job_def(name).asset_layer for name in datasets] or [job.asset_layer]
+    selection = sorted({key for layer in of_datasets for key in layer.executable_asset_keys})
     result = job.execute_in_process(
         instance=instance,
         run_id=run_id,

@@ -14,6 +14,7 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from nequi_lake.datasets.contract import arrow_schema
+from nequi_lake.datasets.relation import in_dataset
 from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.engines.files import TableWriter, prefix
 from nequi_lake.errors import DeclarationError, StageError
@@ -64,7 +65,8 @@ def make(
     Args:
         dataset: whose mart it is.
         mart: what to make.
-        tables: table name → its content, all of one release; at least those that the mart reads.
+        tables: table name, with its dataset where that is another one → its content, all of a dataset of one release;
+            at least those that the mart reads.
         release: what the staged mart will be.
         storage: where the lake is.
         memory_limit: of DuckDB's own memory.
@@ -75,7 +77,7 @@ def make(
         StageError: the query cannot be run, or gives other columns or types than the contract, misses values that it
             must have, or has too many partitions.
     """
-    content = {(dataset.name, name): tables[name] for name in mart.upstream}
+    content = {in_dataset(dataset.name, name): tables[name] for name in mart.upstream}
     where = str(sql_path(mart))
     writer = TableWriter(storage, max_partitions=max_partitions)
     with storage.scratch(dataset.name) as folder:

@@ -53,14 +53,21 @@ def release_id(dataset: Dataset, files: Iterable[RawFileVersion]) -> str:
     return _digest([*parts, *_sources(roots, without=of_marts - roots)])
 
 
-def mart_release_id(mart: Mart, source_release: str) -> str:
-    """Return 12 hexadecimal digits that change with the tables' release, the mart's SQL, contract and rules.
+def mart_release_id(mart: Mart, source_release: str, others: Iterable[str] = ()) -> str:
+    """Return 12 hexadecimal digits that change with the tables' releases, the mart's SQL, contract and rules.
 
     Args:
         mart: the mart.
-        source_release: the id of the release that it is made from.
+        source_release: the id of the release of its dataset that it is made from.
+        others: dataset and id of the releases of other datasets.
     """
-    parts = [f"mart {MART_RULES}", source_release, without_sql_comments(sql_of(mart)), *_relation(mart)]
+    parts = [
+        f"mart {MART_RULES}",
+        source_release,
+        *sorted(others),
+        without_sql_comments(sql_of(mart)),
+        *_relation(mart),
+    ]
     return _digest([*parts, *_sources({mart.contract.__module__})])
 
 

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 import nequi_lake.datasets
+from nequi_lake.datasets.relation import in_dataset
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import DeclarationError, UsageError
 from nequi_lake.lake.settings import Settings
@@ -83,6 +84,15 @@ def declarations(settings: Settings | None = None) -> Declarations:
             datasets[name] = declared
         else:
             broken[name] = declared
+    for dataset in list(datasets.values()):
+        problems = list(_unknown_tables(dataset, datasets))
+        if problems:
+            broken[dataset.name] = DeclarationError(
+                f"The declaration of {dataset.name} cannot be used: {'; '.join(problems)}.",
+                where=", ".join(sorted({mart.contract.__module__ for mart in dataset.marts if mart.of_others})),
+                fix="Correct derived_from= of the mart, or declare what it reads.",
+            )
+    datasets = {name: dataset for name, dataset in datasets.items() if name not in broken}
     settings.refuse_unknown_datasets({*datasets, *broken})
     return Declarations(datasets, broken)
 
@@ -183,6 +193,25 @@ def _declared(place: _Place, settings: Settings) -> Dataset | DeclarationError |
     except UsageError as error:
         return DeclarationError(error.what, where=place.where, fix=error.fix)
     return dataset
+
+
+def _unknown_tables(dataset: Dataset, datasets: Mapping[str, Dataset]) -> Iterator[str]:
+    """What the marts of a dataset read of other datasets, and is not there."""
+    for mart in dataset.marts:
+        for name, columns in mart.of_others.items():
+            of, table = in_dataset(dataset.name, name)
+            tables = {each.name: each for each in datasets[of].tables} if of in datasets else {}
+            if of == dataset.name or name.count(".") > 1:
+                yield f"the mart {mart.name} reads {name}, where <table> or <dataset>.<table> of another one stands"
+            elif of not in datasets:
+                yield f"the mart {mart.name} reads {name}, and there is no dataset {of}"
+            elif table not in tables:
+                yield f"the mart {mart.name} reads {name}, which is no table of {of}"
+            else:
+                unknown = [column for column in columns if column not in tables[table].columns]
+                yield from (
+                    f"the mart {mart.name} reads {column} of {name}, which has no such column" for column in unknown
+                )
 
 
 def _clash(name: str, places: list[str]) -> DeclarationError:

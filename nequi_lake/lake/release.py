@@ -19,6 +19,7 @@ class Release:
         raw_version: the raw zone's version that it comes from.
         tables: the names of the relations that are released together; the release is complete when each has it.
         source_release: for a mart, the id of the release of the dataset's tables that it comes from.
+        other_releases: for a mart that reads tables of other datasets, "<dataset> <id>" of their releases.
         sequence: its place in the history of its release group, from 1, given under the dataset's lock. Readers take
             the highest; no clock decides. 0 until it is given.
         source: where its raw files came from, human-readable.
@@ -30,6 +31,7 @@ class Release:
     raw_version: str
     tables: tuple[str, ...]
     source_release: str | None = None
+    other_releases: tuple[str, ...] = ()
     sequence: int = 0
     source: str = ""
     is_sample: bool = False
@@ -201,6 +203,7 @@ def to_properties(staged: StagedTable) -> dict[str, str]:
         "source": staged.release.source,
         "is_sample": str(staged.release.is_sample).lower(),
         **({"source_release": staged.release.source_release} if staged.release.source_release else {}),
+        **({"other_releases": json.dumps(staged.release.other_releases)} if staged.release.other_releases else {}),
         "raw_files": json.dumps({n: [f.records, f.quarantined] for n, f in staged.accounting.files.items()}),
         "accepted": str(staged.accounting.accepted),
         "merged": str(staged.accounting.merged),
@@ -225,6 +228,7 @@ def from_properties(properties: Mapping[str, str]) -> tuple[Release, Accounting]
             raw_version=facts["raw_version"],
             tables=tuple(json.loads(facts["tables"])),
             source_release=facts.get("source_release"),
+            other_releases=tuple(json.loads(facts.get("other_releases", "[]"))),
             sequence=int(facts["sequence"]),
             source=facts.get("source", ""),
             is_sample=facts.get("is_sample") == "true",
