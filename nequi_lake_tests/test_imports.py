@@ -19,7 +19,7 @@ FLOORS = (
     ("formats",),
     ("datasets",),
     ("lake",),
-    ("quality", "profiling", "sources", "cloud"),
+    ("quality", "profiling", "sources", "cloud", "drafting"),
     ("engines",),
     ("pipeline",),
     ("defs",),

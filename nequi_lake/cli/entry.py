@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from nequi_lake.cli import catalog, infra, lake, serve
+from nequi_lake.cli import catalog, draft, infra, lake, serve
 from nequi_lake.cli.show import print_error, ready
 from nequi_lake.cli.stop import INTERRUPTED, STOPPED, was_asked
 from nequi_lake.errors import NequiLakeError, UsageError
@@ -36,8 +36,10 @@ for command in (
     lake.dictionary,
     serve.serve,
     lake.doctor,
+    draft.draft,
 ):
     app.command()(command)
+app.command("try")(draft.try_)
 app.add_typer(infra.app, name="infra")
 app.add_typer(catalog.app, name="catalog")
 

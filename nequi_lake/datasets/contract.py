@@ -57,7 +57,8 @@ def column_meta(
 
     Args:
         unit: unit of measure, or what the values are ("text", "code", "count", "id").
-        source: the raw column that it is parsed from, dotted for a nested JSON field.
+        source: the raw column that it is parsed from, dotted for a nested JSON field; ``RECORD`` for the number of the
+            record in its file, from 0, which is a key where a publisher gives none.
         derived_from: the raw columns that the table's transform makes it from, where there is no ``source``; of a
             mart's column, the ``<table>.<column>``, or ``<dataset>.<table>.<column>`` of another dataset, that its
             SQL makes it from.

@@ -13,6 +13,10 @@ from nequi_lake.datasets.rules import Rule, rules_of, typed_columns, typed_name
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.errors import DeclarationError
 from nequi_lake.formats import PLACE_IS_UNCERTAIN, POSITION_IN_SESSION, RECORD, RawFile
+from nequi_lake.formats.words import listed
+
+TODO = "TODO"
+"""Stands in a declaration for what only a person knows."""
 
 
 def try_out(dataset: Dataset) -> None:
@@ -29,6 +33,32 @@ def try_out(dataset: Dataset) -> None:
             where=", ".join(sorted({dataset.table(name).contract.__module__ for name, _ in found})),
             fix="Fix the module.",
         )
+
+
+def refuse_draft(dataset: Dataset) -> None:
+    """Refuse a declaration in which a person still has to say what things mean.
+
+    Raises:
+        DeclarationError: it has the word ``TODO`` for a description, a unit or a use.
+    """
+    found = [what for what, text in _texts(dataset) if text.startswith(TODO)]
+    if found:
+        raise DeclarationError(
+            f"The declaration of {dataset.name} is a draft, with {TODO} for {listed(found)}.",
+            where=dataset.tables[0].contract.__module__,
+            fix=f"Write what it means. Until then, nequi-lake try {dataset.name} reads the data and publishes nothing.",
+        )
+
+
+def _texts(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """What of a declaration is for people, each with its text."""
+    yield "use_case", dataset.use_case
+    yield from ((f"the description of {file.name}", file.description) for file in dataset.files)
+    for relation in dataset.relations:
+        yield f"the description of {relation.name}", relation.description
+        for name, column in relation.columns.items():
+            yield f"the description of {relation.name}.{name}", column.description
+            yield f"the unit of {relation.name}.{name}", column.unit
 
 
 def _problems(dataset: Dataset, table: Table) -> Iterator[str]:

@@ -120,7 +120,7 @@ def table_problems(
 
 def _origin_problems(table: Table, file: RawFile) -> Iterator[str]:
     """What columns are declared to come from and a file does not have."""
-    known = {*file.field_paths, *file.constants}
+    known = {*file.field_paths, *file.constants, RECORD}
     for name, column in table.columns.items():
         for raw in column.raw_columns:
             if raw not in known:

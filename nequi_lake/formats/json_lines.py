@@ -55,7 +55,7 @@ class JsonLinesFile(TextFile):
                 yield f"{'.'.join(keys)}: {error.what.removesuffix('.')} ({error.fix})"
 
     def raw_value(self, field_path: str) -> pl.Expr:
-        if field_path in self.constants:
+        if field_path in self.constants or field_path == RECORD:
             return pl.col(field_path)
         first, *nested = self._keys[field_path]
         value = pl.col(first)
@@ -64,6 +64,8 @@ class JsonLinesFile(TextFile):
         return value
 
     def raw_type(self, field_path: str) -> pl.DataType:
+        if field_path == RECORD:
+            return pl.Int64()
         if field_path in self.constants:
             return pl.String()
         dtype: pl.DataType = pl.Struct(dict(self.schema))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nequi_lake.datasets.checks import COLUMNS_AND_TYPES, FOREIGN_KEYS, UNIQUE_KEY
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.datasets.trial import try_out
+from nequi_lake.datasets.trial import refuse_draft, try_out
 from nequi_lake.engines.contradictions import find_contradictions
 from nequi_lake.engines.files import discard
 from nequi_lake.engines.fingerprint import release_id
@@ -33,7 +33,13 @@ _BUCKET = "s3://"
 
 @contextmanager
 def stage_tables(
-    lake: Lake, dataset: Dataset, run_id: str, *, selection: Selection = EVERYTHING, fetched: str | None = None
+    lake: Lake,
+    dataset: Dataset,
+    run_id: str,
+    *,
+    selection: Selection = EVERYTHING,
+    fetched: str | None = None,
+    is_trial: bool = False,
 ) -> Iterator[StagedGroup]:
     """Stage and audit a dataset's tables; holds the dataset's lock for the time of the block.
 
@@ -45,6 +51,7 @@ def stage_tables(
         run_id: the run that does it.
         selection: which of the tables to publish or check.
         fetched: the version that the run fetched, to say where a newer one is staged.
+        is_trial: whether a draft of a declaration will do.
 
     Raises:
         DeclarationError: the declaration cannot be used.
@@ -52,6 +59,8 @@ def stage_tables(
         StageError: the engine could not read or write a file.
     """
     try_out(dataset)
+    if not is_trial:
+        refuse_draft(dataset)
     ensure_identity(lake.storage)
     with lake.storage.lock(dataset.name) as lock:
         superseding = remove_orphans(dataset, lake.catalog, lake.storage)

@@ -1,0 +1,122 @@
+"""The commands that make a new dataset: draft its declaration, and try it."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nequi_lake.cli.complete import dataset_names
+from nequi_lake.cli.show import Format, FormatOption, print_error, print_rows, say
+from nequi_lake.errors import UsageError
+
+if TYPE_CHECKING:
+    from nequi_lake.datasets.spec import Dataset
+    from nequi_lake.sources import Source
+
+
+def draft(
+    name: Annotated[str, typer.Argument(help="What the dataset is to be called.")],
+    paths: Annotated[list[Path], typer.Argument(help="Its files, or a folder of them.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the module into this file.")] = None,
+    dictionary: Annotated[
+        Path | None, typer.Option(help="A CSV file of columns and what they mean, for the descriptions.")
+    ] = None,
+) -> None:
+    """Draft the declaration of a new dataset from its files."""
+    from nequi_lake.datasets.contract import name_problems
+    from nequi_lake.drafting.draft import draft as drafted
+
+    problem = next(name_problems(name), None)
+    if problem:
+        raise UsageError(f"No dataset can have that name: {problem}.")
+    if output is not None and output.exists():
+        raise UsageError("The file is there already.", where=str(output), fix="Give another, or remove it first.")
+    module = drafted(name, _files(paths), _descriptions(dictionary))
+    if output is None:
+        sys.stdout.write(module)
+        return
+    output.write_text(module, encoding="utf-8")
+    say(f"Wrote {output}")
+    say(f"To do: NEQUI_LAKE_DATASETS={output.absolute().parent} nequi-lake try {name} {paths[0]}; then write each TODO")
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    """The files, those of folders included, in order."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise UsageError("There is no such file or folder.", where=str(path))
+        found += sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    if not found:
+        raise UsageError("There are no files.", where=", ".join(map(str, paths)))
+    return found
+
+
+def _descriptions(dictionary: Path | None) -> dict[str, str]:
+    if dictionary is None:
+        return {}
+    try:
+        with dictionary.open(newline="", encoding="utf-8-sig") as stream:
+            rows = list(csv.reader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"The dictionary cannot be read: {error}.", where=str(dictionary)) from error
+    said = ((row[0].strip(), " ".join(row[1].split())) for row in rows if len(row) > 1)
+    return {column: meaning for column, meaning in said if column and meaning}
+
+
+def try_(
+    name: Annotated[str, typer.Argument(help="The dataset.", autocompletion=dataset_names)],
+    path: Annotated[
+        Path | None, typer.Argument(help="Its folder or only file; its source by default.", show_default=False)
+    ] = None,
+    first: Annotated[int | None, typer.Option(min=2, help="Read only so many lines of each file.")] = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Read a dataset's files as a run would, say what does not fit, and publish nothing."""
+    from nequi_lake.lake.declared import declarations
+    from nequi_lake.lake.settings import Settings
+    from nequi_lake.pipeline.trial import try_dataset
+
+    started = time.monotonic()
+    settings = Settings.from_env()
+    found = declarations(settings)
+    if name in found.broken:
+        raise found.broken[name]
+    if name not in found.datasets:
+        raise UsageError(f"No dataset is called {name}.", fix=f"There are {', '.join(found.datasets)}.")
+    dataset = found.datasets[name]
+    with _source(dataset, settings, path, first) as source:
+        trial = try_dataset(dataset, source)
+    if trial.broken:
+        print_rows([rule._asdict() for rule in trial.broken], form)
+    for check in trial.checks:
+        if check.refuses:
+            print_error(f"{check.subject} fails {check.name}: {check.found}\n  to do: {check.fix}", debug=False)
+        elif check.warns:
+            say(f"{check.subject}: {check.name} warns: {check.found}")
+    for table, rows in (trial.rows or {}).items():
+        say(f"{name}.{table}: {rows:,} rows")
+    verdict = "A run would publish it" if trial.would_publish else "A run would publish nothing"
+    say(f"{verdict}. Nothing was published, in {time.monotonic() - started:.1f} s")
+    raise typer.Exit(0 if trial.would_publish else 1)
+
+
+@contextmanager
+def _source(dataset: Dataset, settings: object, path: Path | None, first: int | None) -> Iterator[Source]:
+    from nequi_lake.pipeline.trial import source_at
+    from nequi_lake.sources import Sources
+
+    if path is None:
+        if first is not None:
+            raise UsageError("--first needs the path of the files.")
+        yield Sources(settings).of(dataset)  # type: ignore[arg-type]
+        return
+    with source_at(dataset, path, first) as source:
+        yield source

@@ -1,0 +1,239 @@
+"""A declaration is drafted from files of any kind, and reads every record of them; what only people know is TODO."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from nequi_lake.cli.entry import main
+from nequi_lake.datasets.spec import Dataset
+from nequi_lake.drafting.columns import draft_column
+from nequi_lake.drafting.draft import draft, names_for
+from nequi_lake.errors import DeclarationError, UsageError
+from nequi_lake.formats import CsvFile
+from nequi_lake.lake.declared import declarations
+from nequi_lake.lake.read.reader import Lake
+from nequi_lake.lake.settings import Settings
+from nequi_lake.pipeline.trial import Trial, source_at, try_dataset
+from nequi_lake_tests.conftest import released
+
+DAYS = [f"2024-{month:02}-{day:02}" for month in range(1, 13) for day in range(1, 29)]
+
+
+@pytest.fixture
+def declared(tmp_path: Path) -> Callable[[str], Dataset]:
+    """Drafts a dataset of the files in ``tmp_path``/<name>, and loads the module."""
+
+    def make(name: str) -> Dataset:
+        folder = tmp_path / "datasets"
+        folder.mkdir()
+        (folder / f"{name}.py").write_text(draft(name, sorted((tmp_path / name).iterdir()), {}))
+        found = declarations(Settings.from_env({"NEQUI_LAKE_DATASETS": str(folder)}))
+        assert not found.broken
+        return found.datasets[name]
+
+    return make
+
+
+def tried(dataset: Dataset, folder: Path) -> Trial:
+    with source_at(dataset, folder) as source:
+        return try_dataset(dataset, source)
+
+
+def written(folder: Path, name: str, content: str | bytes) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def types_of(dataset: Dataset, table: str) -> Mapping[str, tuple[str, str | None]]:
+    columns = dataset.table(table).columns.values()
+    return {column.name: (str(column.dtype), column.format) for column in columns}
+
+
+def test_an_export_of_a_spanish_desktop(declared: Callable[[str], Dataset], tmp_path: Path) -> None:
+    rows = [f"{n};{d[8:]}/{d[5:7]}/{d[:4]};Medellín;{n}.234,5{n % 10};sí" for n, d in enumerate(DAYS, 1)]
+    rows[7] = "8;15/08/2024;Bogotá;;no"
+    text = "\r\n".join(["Ventas del año", "", "Número;Fecha;Ciudad;Valor;Pagó", *rows, "Total;336", ""])
+    written(tmp_path / "ventas", "ventas.csv", text.encode("cp1252"))
+    dataset = declared("ventas")
+    (file,) = dataset.files
+    assert isinstance(file, CsvFile)
+    assert (file.separator, file.encoding, file.skip_lines, file.footer_lines) == (";", "cp1252", 2, 1)
+    assert types_of(dataset, "ventas") == {
+        "numero": ("Int64", None),
+        "fecha": ("Date", "%d/%m/%Y"),
+        "ciudad": ("String", None),
+        "valor": ("Decimal(precision=18, scale=2)", "1.234,56"),
+        "pago": ("Boolean", "si,sí/no"),
+    }
+    assert [column.name for column in dataset.table("ventas").columns.values() if column.is_key] == ["numero"]
+    trial = tried(dataset, tmp_path / "ventas")
+    assert trial.would_publish
+    assert (trial.rows, trial.broken) == ({"ventas": 336}, ())
+
+
+def test_several_files_with_references_and_keys_of_two_columns(
+    declared: Callable[[str], Dataset], tmp_path: Path
+) -> None:
+    folder = tmp_path / "shop"
+    written(folder, "orders.csv", "order_id,client_id\n" + "".join(f"a{n},{100 + n % 40}\n" for n in range(90)))
+    written(
+        folder, "items.csv", "order_id,line,price\n" + "".join(f"a{n},{k},{n}.5\n" for n in range(90) for k in (1, 2))
+    )
+    written(folder, "clients.csv", "client_id,name\n" + "".join(f"{100 + n},N{n}\n" for n in range(40)))
+    dataset = declared("shop")
+    assert [table.name for table in dataset.tables] == ["clients", "orders", "items"]
+    assert dataset.table("items").foreign_keys == {"order_id": "orders"}
+    assert dataset.table("orders").foreign_keys == {"client_id": "clients"}
+    assert dataset.table("items").key == ("order_id", "line")
+    assert tried(dataset, folder).rows == {"clients": 40, "orders": 90, "items": 180}
+
+
+def test_a_json_array_with_lists(declared: Callable[[str], Dataset], tmp_path: Path) -> None:
+    found = [{"id": n, "dep": f"D{n}", "towns": ["a", "b"], "at": {"lat": n / 7, "more": None}} for n in range(12)]
+    written(tmp_path / "country", "country.json", json.dumps(found, indent=2))
+    dataset = declared("country")
+    assert types_of(dataset, "country")["towns"] == ("List(String)", None)
+    assert types_of(dataset, "country")["at_lat"] == ("Float64", None)
+    assert tried(dataset, tmp_path / "country").rows == {"country": 12}
+
+
+def test_where_nothing_tells_records_apart_their_number_does(
+    declared: Callable[[str], Dataset], tmp_path: Path
+) -> None:
+    written(tmp_path / "bank", "bank.csv", '"age";"job";"y"\n' + '58;"management";"no"\n31;"none";"yes"\n' * 20)
+    dataset = declared("bank")
+    assert dataset.table("bank").key == ("record_number",)
+    assert dataset.table("bank").columns["record_number"].source == "__record"
+    assert tried(dataset, tmp_path / "bank").rows == {"bank": 40}
+    # A value set where each value is frequent, and the words for yes and no.
+    assert "must be one of management, none" in dataset.table("bank").columns["job"].constraint_texts
+    assert types_of(dataset, "bank")["y"] == ("Boolean", "yes/no")
+
+
+def test_a_draft_is_tried_and_not_run(declared: Callable[[str], Dataset], tmp_path: Path) -> None:
+    written(tmp_path / "towns", "towns.csv", "town,people\na,1\nb,2\n")
+    dataset = declared("towns")
+    settings = Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake"), "NEQUI_LAKE_SOURCE": str(tmp_path)})
+    with pytest.raises(DeclarationError, match="is a draft, with TODO for use_case, the description of towns"):
+        released(Lake(settings, {"towns": dataset}), "towns")
+    assert tried(dataset, tmp_path / "towns").would_publish
+
+
+def test_a_trial_says_what_does_not_fit(declared: Callable[[str], Dataset], tmp_path: Path) -> None:
+    written(tmp_path / "towns", "towns.csv", "town,people\n" + "".join(f"t{n},{n}\n" for n in range(300)))
+    dataset = declared("towns")
+    path = written(tmp_path / "towns", "towns.csv", "town,people\n" + "".join(f"t{n},{n}x\n" for n in range(300)))
+    trial = tried(dataset, path)
+    assert not trial.would_publish
+    (rule,) = trial.broken
+    assert (rule.table, rule.records, rule.line, rule.example) == ("towns", 300, 2, '"0x"')
+    assert [check.name for check in trial.checks if check.refuses] == ["quarantine_limit"]
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "written_as"),
+    [
+        (["1", "2", "+3"], "Int64", None),
+        (["007", "010"], "String", None),
+        (["1.5", "2.25"], "Decimal(precision=18, scale=2)", None),
+        (["1.123456", "2"], "Float64", None),
+        (["1e5", "2"], "Float64", None),
+        (["$1,234.50", "$2.00"], "Decimal(precision=18, scale=2)", "$1,234.56"),
+        (["12,5", "1,25"], "Decimal(precision=18, scale=2)", "1234,56"),
+        (["1,234", "12"], "Int64", "1,234.56"),
+        (["98%", "12.5%"], "Decimal(precision=18, scale=2)", "98%"),
+        (["(98.10)", "1.00"], "Decimal(precision=18, scale=2)", "(1,234.56)"),
+        (["Y", "n"], "Boolean", "y/n"),
+        (["True", "false"], "Boolean", None),
+        (["2024-01-02", "2024-12-31"], "Date", None),
+        (["20240102", "20241231"], "Date", "%Y%m%d"),
+        (["31/12/2024", "01/02/2024"], "Date", "%d/%m/%Y"),
+        (["12/31/2024", "01/02/2024"], "Date", "%m/%d/%Y"),
+        (["2024-01-02 03:04:05", "2024-01-02 03:04:06"], "Datetime(time_unit='us', time_zone=None)", None),
+        (["2024-01-02T03:04:05.123Z"], "Datetime(time_unit='us', time_zone='UTC')", None),
+        (["31/12/2024 23:59", "01/02/2024 00:00"], "Datetime(time_unit='us', time_zone=None)", "%d/%m/%Y %H:%M"),
+        (["1672531200000", "1672534800000"], "Datetime(time_unit='us', time_zone=None)", "epoch ms"),
+        (["9223372036854775808", "1"], "Decimal(precision=38, scale=0)", None),
+        (["AB-1", "2"], "String", None),
+    ],
+)
+def test_the_type_and_style_that_read_every_value(values: list[str], dtype: str, written_as: str | None) -> None:
+    found = draft_column("x", pl.Series(values * 3))
+    assert (str(found.dtype), found.format) == (dtype, written_as)
+    assert found.unread == (0, ())
+
+
+def test_few_values_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    found = draft_column("x", pl.Series([*map(str, range(200)), "n/a"]))
+    assert (str(found.dtype), found.unread) == ("Int64", (1, ("n/a",)))
+
+
+def test_a_date_of_which_day_and_month_are_uncertain_says_so() -> None:
+    found = draft_column("x", pl.Series(["01/02/2024", "03/04/2024"]))
+    assert found.note == "every value can be read as %m/%d/%Y too"
+
+
+def test_names_of_columns() -> None:
+    assert list(names_for(["Año", "Unit Price", "unitPrice", "2nd", "class", "", "a.b"]).values()) == [
+        "ano", "unit_price", "unit_price_2", "c_2nd", "class_", "c", "a_b",
+    ]  # fmt: skip
+
+
+def test_five_lines_a_column_at_most(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    with path.open("w", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow([f"column {n}" for n in range(100)])
+        rows.writerows([[f"v{n % 3}" if k % 2 else str(n * k) for k in range(100)] for n in range(60)])
+    text = draft("wide", [path], {})
+    assert text.count("\n") <= 5 * 100
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"<html><body>", "web page"),
+        (b"%PDF-1.7", "PDF"),
+        (b"a,a\n1,2\n", "the header has a twice"),
+    ],
+)
+def test_what_cannot_be_drafted_says_why(content: bytes, words: str, tmp_path: Path) -> None:
+    path = written(tmp_path, "some.csv", content)
+    with pytest.raises(UsageError, match=words):
+        draft("some", [path], {})
+
+
+def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def shell(*arguments: str) -> tuple[object, str]:
+        monkeypatch.setattr(sys, "argv", ["nequi-lake", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return end.value.code, capsys.readouterr().err
+
+    path = written(tmp_path / "data", "towns.csv", "town,people\na,1\nb,2\n")
+    words = written(tmp_path, "words.csv", "column,meaning\ntown,Name of the town.\n")
+    (tmp_path / "datasets").mkdir()
+    module = tmp_path / "datasets" / "towns.py"
+    code, said = shell("draft", "towns", str(path), "--dictionary", str(words), "--output", str(module))
+    assert code == 0, said
+    assert 'description="Name of the town."' in module.read_text()
+    monkeypatch.setenv("NEQUI_LAKE_DATASETS", str(tmp_path / "datasets"))
+    code, said = shell("try", "towns", str(path))
+    assert (code, "towns.towns: 2 rows" in said) == (0, True), said
+    path.write_text("town,people\na,1\na,2\nc,x\n")
+    code, said = shell("try", "towns", str(path.parent))
+    assert (code, "A run would publish nothing" in said) == (1, True)
+    code, said = shell("try", "towns", str(path), "--first", "2")
+    assert (code, "towns.towns: 1 rows" in said) == (0, True), said
+    code, said = shell("draft", "towns", str(path), "--output", str(module))
+    assert (code, "there already" in said) == (2, True)
