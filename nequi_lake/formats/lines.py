@@ -17,7 +17,7 @@ class Line(NamedTuple):
 
     Attributes:
         number: of the first of them, from 1.
-        text: its bytes, with the line end; the first of them where it is longer than a record may be.
+        text: its bytes, with the line end; the first of them and the line end where it is longer than a record may be.
         dropped: bytes of it that are not in ``text``.
     """
 
@@ -31,16 +31,18 @@ def long_lines(content: BinaryIO) -> Iterator[Line]:
     number = 0
     while text := content.readline(MAX_RECORD_BYTES + 1):
         number += 1
-        is_whole = len(text) <= MAX_RECORD_BYTES
-        if number == 1:
+        if number == 1 and text.startswith(codecs.BOM_UTF8):
             text = text.removeprefix(codecs.BOM_UTF8)
-        if is_whole:
+            text += b"" if text.endswith(b"\n") else content.readline(len(codecs.BOM_UTF8))
+        if len(text) <= MAX_RECORD_BYTES:
             yield Line(number, text)
             continue
-        length, last = len(text), text
-        while not last.endswith(b"\n") and (last := content.readline(MAX_RECORD_BYTES)):
-            length += len(last)
-        held = text[: min(_HELD_BYTES, MAX_RECORD_BYTES)]
+        length, tail = len(text), text[-2:]
+        while not tail.endswith(b"\n") and (more := content.readline(MAX_RECORD_BYTES)):
+            length += len(more)
+            tail = (tail + more)[-2:]
+        end = tail[len(tail.rstrip(b"\r\n")) :] if tail.endswith(b"\n") else b""
+        held = text[: min(_HELD_BYTES, MAX_RECORD_BYTES) - len(end)] + end
         yield Line(number, held, length - len(held))
 
 
