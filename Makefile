@@ -8,7 +8,7 @@ READY_TO_TEST := $(VENV)/.test
 TOOLS := .venv-tools
 KILLS ?= 200
 BENCH ?=
-EXAMPLES ?= 5000
+EXAMPLES ?= 1000
 REPORTS_PORT ?= 3001
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 # For a DAGSTER_HOME whose dagster.yaml does not say so.
@@ -61,7 +61,7 @@ screenshots: $(READY_TO_TEST) ## Make the pictures in docs/img again, of the sam
 chaos: $(READY_TO_TEST) ## Kill runs while others read the lake: make chaos KILLS=200, and BUCKET=1 for a lake in a bucket
 	$(BIN)/python -m nequi_lake_tests.chaos --kills $(KILLS) $(if $(BUCKET),--bucket)
 
-fuzz: $(READY_TO_TEST) ## Damage raw files at random: make fuzz EXAMPLES=5000
+fuzz: $(READY_TO_TEST) ## Read odd and damaged raw files of each kind at random: make fuzz EXAMPLES=1000
 	$(BIN)/python -m nequi_lake_tests.fuzz --examples $(EXAMPLES)
 
 bench: $(READY_TO_TEST) ## Measure the lake beside what one would otherwise pick, about half an hour: make bench BENCH="--only write"

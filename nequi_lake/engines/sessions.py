@@ -172,18 +172,28 @@ def _merge(found: Iterable[Block]) -> tuple[list[Block], dict[str, list[tuple[in
     merged: list[Block] = []
     misplaced: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for block in found:
-        looked_at = range(len(merged) - 1, max(-1, len(merged) - 2 - _LOOKED_BACK), -1)
-        at = next((number for number in looked_at if merged[number].value == block.value), -1)
-        between = merged[at + 1 :]
-        named = sum(other.count for other in between if other.value is not None)
-        if block.value is None or at < 0 or (named and named >= min(merged[at].count, block.count)):
-            merged.append(block)
-            continue
-        del merged[at + 1 :]
-        if named:
-            misplaced[_WITHIN_ANOTHER] += [(other.start, other.end) for other in between if other.value is not None]
-        merged[at] = Block(block.value, merged[at].start, block.end, merged[at].count + block.count)
+        # A block that has grown may reach over what it was too small for.
+        while (at := _joined_with(block, merged)) is not None:
+            before, *between = merged[at:]
+            others = [(other.start, other.end) for other in between if other.value is not None]
+            if others:
+                misplaced[_WITHIN_ANOTHER] += others
+            del merged[at:]
+            block = Block(block.value, before.start, block.end, before.count + block.count)
+        merged.append(block)
     return merged, misplaced
+
+
+def _joined_with(block: Block, before: Sequence[Block]) -> int | None:
+    """The place of the block of one session with ``block``, where less stands between them than they have."""
+    if block.value is None:
+        return None
+    named = 0
+    for at in range(len(before) - 1, max(-1, len(before) - 2 - _LOOKED_BACK), -1):
+        if before[at].value == block.value:
+            return at if not named or named < min(before[at].count, block.count) else None
+        named += before[at].count if before[at].value is not None else 0
+    return None
 
 
 def _is_outside(ranges: Sequence[tuple[int, int]]) -> pl.Expr:

@@ -17,7 +17,7 @@ class Line(NamedTuple):
 
     Attributes:
         number: of the first of them, from 1.
-        text: its bytes, with the line end; the first of them where it is longer than a record may be.
+        text: its bytes, with the line end; the first of them and the line end where it is longer than a record may be.
         dropped: bytes of it that are not in ``text``.
     """
 
@@ -36,26 +36,29 @@ def long_lines(content: BinaryIO, longest: int) -> Iterator[Line]:
     number = 0
     while text := content.readline(longest + 1):
         number += 1
-        is_whole = len(text) <= longest
-        if number == 1:
+        if number == 1 and text.startswith(codecs.BOM_UTF8):
             text = text.removeprefix(codecs.BOM_UTF8)
-        if is_whole:
+            text += b"" if text.endswith(b"\n") else content.readline(len(codecs.BOM_UTF8))
+        if len(text) <= longest:
             yield Line(number, text)
             continue
-        length, last = len(text), text
-        while not last.endswith(b"\n") and (last := content.readline(longest)):
-            length += len(last)
-        held = text[: min(_HELD_BYTES, longest)]
+        length, tail = len(text), text[-2:]
+        while not tail.endswith(b"\n") and (more := content.readline(longest)):
+            length += len(more)
+            tail = (tail + more)[-2:]
+        end = tail[len(tail.rstrip(b"\r\n")) :] if tail.endswith(b"\n") else b""
+        held = text[: min(_HELD_BYTES, longest) - len(end)] + end
         yield Line(number, held, length - len(held))
 
 
 def has_longer_line(path: Path, longest: int) -> bool:
     """Whether a line of a local file has more bytes; looks at the ends of lines that are about as long only."""
     with path.open("rb") as stream:
-        size, start = path.stat().st_size, 0
+        size = path.stat().st_size
         if size <= longest:
             return False
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            start = len(codecs.BOM_UTF8) if content[: len(codecs.BOM_UTF8)] == codecs.BOM_UTF8 else 0
             while size - start > longest:
                 end = content.rfind(b"\n", start, start + longest)
                 if end < 0:

@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -56,9 +57,20 @@ def unzip(archive: Path, file: RawFile, into: Path, limits: UnpackLimits) -> dic
                 )
             target = written[part] = into / part
             target.parent.mkdir(exist_ok=True)
-            with cast(BufferedIOBase, opened.open(member)) as source, target.open("wb") as stream:
-                stream.writelines(blocks(source, f"unpacking {part}", member.file_size))
+            _unpack(opened, member, target, f"unpacking {part}")
         return written
+
+
+def _unpack(opened: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, what: str) -> None:
+    """Write a member, which must be as long as the zip says: Python's own reader takes one that is shorter, and cuts
+    one that is longer."""
+    longer = copy(member)
+    longer.file_size += 1
+    with cast(BufferedIOBase, opened.open(longer)) as source, target.open("wb") as stream:
+        stream.writelines(blocks(source, what, member.file_size))
+        size = stream.tell()
+    if size != member.file_size:
+        raise zipfile.BadZipFile(f"{member.filename} does not have the {member.file_size:,} bytes that it should have")
 
 
 def _names(opened: zipfile.ZipFile) -> list[str]:

@@ -66,6 +66,15 @@ def test_a_record_of_another_session_says_why_it_is_put_aside(lake: Lake, inbox:
     assert quarantine["rule"].to_list() == ["sessions.profile_id: it stands within another session"]
 
 
+def test_a_wrong_value_close_before_unreadable_ones_costs_no_more_than_those(
+    lake: Lake, inbox: Path, rows: list[str]
+) -> None:
+    rows[150:155] = [named("9"), rows[151], named("x"), named("x"), named("x")]
+    _, measurements, quarantine = published(lake, inbox, rows)
+    assert quarantine["line"].to_list() == [152, 154, 155, 156]
+    assert places(measurements, 17) == [place for place in range(SESSION) if place not in (150, 152, 153, 154)]
+
+
 def test_what_is_left_of_a_session_elsewhere_is_put_aside(lake: Lake, inbox: Path, rows: list[str]) -> None:
     rows[SESSION] = named("9")
     sessions, _, quarantine = published(lake, inbox, rows)

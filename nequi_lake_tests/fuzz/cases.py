@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hypothesis import event
 from hypothesis import strategies as st
 
 from nequi_lake.datasets.checks import ROWS_ACCOUNTED_FOR
@@ -31,6 +30,7 @@ from nequi_lake.quality.structure import structure_check
 from nequi_lake.sources.unzip import unzip
 from nequi_lake_tests.datasets.kept import kept_file
 from nequi_lake_tests.datasets.notes import CARDS, NOTES
+from nequi_lake_tests.fuzz.outcomes import came
 
 RECORDS = 300
 
@@ -218,11 +218,11 @@ def is_refused_or_accounted_for(case: Case) -> None:
         storage = open_storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder / "lake")}))
         one = kept_file(form.dataset, folder, case.content)
         if not one.readable:
-            event(f"{case.kind}: refused")
+            came(f"{case.kind}: refused")
             found = file.inspect(Path(one.path))
             assert structure_check(file.name, found, form.dataset.quarantine_limit(file, found.records)).found
             return
-        event(f"{case.kind}: loaded, {one.damaged} damaged")
+        came(f"{case.kind}: loaded, {one.damaged} damaged")
         assert isinstance(file, TextFile)
         records = list(file.validate_records(io.BytesIO(case.content), one.parts[0].structure))
         assert codecs.BOM_UTF8 * case.content.startswith(codecs.BOM_UTF8) + b"".join(r.text for r in records) == (
@@ -271,9 +271,9 @@ def a_zip_is_refused_or_gives_what_was_put_in(case: Case, packed: bool) -> None:
         except SourceError as refused:
             told = refused
         else:
-            event("zip: unpacked" if there else "zip: has no such member")
+            came("zip: unpacked" if there else "zip: has no such member")
             assert all(target.read_bytes() == content for target in there.values())
             return
-        event("zip: refused")
+        came("zip: refused")
         assert told.fix
         assert not list(into.iterdir())

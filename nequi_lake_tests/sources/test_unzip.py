@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import random
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
@@ -225,6 +227,20 @@ AMBIGUOUS: Mapping[str, tuple[str, str]] = {
     "in two folders": ("a/loan.csv", "b/loan.csv"),
     "under two names": ("loan.csv", "loans.csv"),
 }
+
+
+@pytest.mark.parametrize("compression", [ZIP_STORED, ZIP_DEFLATED], ids=["stored", "deflated"])
+@pytest.mark.parametrize("stated", [len(CONTENT) - 1, len(CONTENT) + 1], ids=["shorter", "longer"])
+def test_a_member_that_is_not_as_long_as_the_zip_says_is_refused(archive: Path, stated: int, compression: int) -> None:
+    zipped(archive, ("loan.csv", CONTENT), compression=compression)
+    entry = archive.read_bytes().rindex(CENTRAL)
+    fields = struct.pack("<L", zlib.crc32(CONTENT[:stated])), struct.pack("<L", stated)
+    content = bytearray(archive.read_bytes())
+    content[entry + 16 : entry + 20], content[entry + 24 : entry + 28] = fields
+    archive.write_bytes(content)
+    with pytest.raises(SourceError, match="The zip is damaged"):
+        take(archive)
+    assert nothing_left(archive)
 
 
 @pytest.mark.parametrize("case", AMBIGUOUS)
