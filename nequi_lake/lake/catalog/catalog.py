@@ -21,7 +21,7 @@ from pyiceberg.io import load_file_io
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Relation, ReleaseGroup
@@ -37,6 +37,7 @@ from nequi_lake.lake.catalog.commits import (
     schema_of,
 )
 from nequi_lake.lake.catalog.connect import open_catalog
+from nequi_lake.lake.catalog.database import explain_failure, is_unreached
 from nequi_lake.lake.catalog.evolution import evolve
 from nequi_lake.lake.catalog.ownership import (
     LAKE_ID,
@@ -51,6 +52,7 @@ from nequi_lake.lake.catalog.ownership import (
 from nequi_lake.lake.layout import LakeIdentity, read_identity, relation_folder
 from nequi_lake.lake.raw_file import SAMPLE_LICENCE
 from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
+from nequi_lake.lake.retrying import retrying
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend
 
@@ -314,9 +316,11 @@ class LakeCatalog:
     def iceberg(self, dataset: str, table: str) -> IcebergTable | None:
         """The Iceberg table behind a table or mart; None where it was never published."""
         try:
-            found = self._catalog.load_table((dataset, table))
+            found = retrying(is_unreached)(self._catalog.load_table, (dataset, table))
         except NoSuchTableError:
             return None
+        except DBAPIError as refusal:
+            raise explain_failure(refusal, self._settings.catalog_shown) from refusal
         except FileNotFoundError as missing:
             raise CatalogError(
                 f"The catalog has {dataset}.{table} in a place where it is not.",
