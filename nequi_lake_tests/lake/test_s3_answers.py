@@ -137,7 +137,10 @@ ANSWERS: dict[Callable[[Answers], None], tuple[str, str]] = {
     wrong_clock: ("The clock of this machine is wrong", "timedatectl"),
     denied: ("AWS does not allow", "widen the policy"),
     cut: ("(AWS could not be reached: An error occurred while reading|AWS was too busy)", "[Rr]un it again"),
-    half: ("(The answer of AWS was cut short|holds no JSON: it is damaged)", "(Run it again|Look into it)"),
+    half: (
+        "(The answer of AWS was cut short|AWS was too busy|holds no JSON: it is damaged)",
+        "(Run it again|Look into it)",
+    ),
     page: ("(What answers is no object store|not the storage answers but a web page)", "Is a proxy"),
     page_that_refuses: ("What answers is no object store", "Is a proxy"),
     page_elsewhere: ("What answers is no object store", "Is a proxy"),
