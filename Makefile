@@ -44,10 +44,13 @@ run: $(READY_TO_RUN) ## Run the whole lake, on the embedded sample unless NEQUI_
 test: $(READY_TO_TEST) ## Run every test that needs nothing but Python packages
 	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
-test-integration: $(READY_TO_TEST) ## Run the tests that need Debian's packages: a real S3 server and a browser
+test-integration: $(READY_TO_TEST) ## Run the tests that need Debian's packages: real servers of S3 and PostgreSQL, a browser
 	scripts/chromium install
 	$(BIN)/pytest -m browser
 	$(BIN)/pytest -m long
+	scripts/postgres install
+	scripts/postgres start
+	eval "$$(scripts/postgres env)" && $(BIN)/pytest -m postgres; status=$$?; scripts/postgres stop; exit $$status
 	scripts/radosgw install
 	scripts/radosgw start
 	eval "$$(scripts/radosgw env)" && export NEQUI_TEST_BUCKET_SERVER=1 \

@@ -66,6 +66,11 @@ def show_url(url: str) -> str:
     return redact(f"{place}?{'&'.join(shown)}" if shown else place)
 
 
+def password_of(url: str) -> str:
+    """The password in an address, decoded; what a person means by it, whether or not a library reads it so."""
+    return unquote(_split(url)[1] if "://" in url else "")
+
+
 def redact(text: str) -> str:
     """A text without the secrets that the process knows, and without the password of any address in it."""
     found = _pattern(frozenset(_remembered), frozenset(_of_environment()))

@@ -24,7 +24,7 @@ from nequi_lake.pipeline.fetch import fetch_and_keep
 from nequi_lake.pipeline.tables import publish_tables
 from nequi_lake.sources import Sources
 
-pytest_plugins = ["nequi_lake_tests.aws"]
+pytest_plugins = ["nequi_lake_tests.aws", "nequi_lake_tests.postgres"]
 
 MOTOR_FILE = "measures_v2.csv"
 MOTOR_HEADER = (

@@ -145,7 +145,12 @@ def test_constraints_name_the_version_of_everything_that_is_installed() -> None:
     assert {name: distribution(name).version for name in needed} == {name: pinned.get(name) for name in needed}
 
 
-LEVELS = {"run": "", "dev": "ui", "image": "ui aws kaggle service", "test": "ui aws kaggle service examples dev"}
+LEVELS = {
+    "run": "",
+    "dev": "ui",
+    "image": "ui aws kaggle postgres service",
+    "test": "ui aws kaggle postgres service examples dev",
+}
 """The environments of the project and their extras; the file of each begins with that of the one before."""
 
 

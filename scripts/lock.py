@@ -17,8 +17,8 @@ CONSTRAINTS = ROOT / "constraints.txt"
 LEVELS = {
     "run": (),
     "dev": ("ui",),
-    "image": ("ui", "aws", "kaggle", "service"),
-    "test": ("ui", "aws", "kaggle", "service", "examples", "dev"),
+    "image": ("ui", "aws", "kaggle", "postgres", "service"),
+    "test": ("ui", "aws", "kaggle", "postgres", "service", "examples", "dev"),
 }
 """The environments of the project and their extras. Each has what the one before has, and its file begins with that."""
 BUILD = "pip\nsetuptools\n"

@@ -15,6 +15,9 @@ app = typer.Typer(help="Make the catalog anew.", no_args_is_help=True)
 @app.command()
 def rebuild(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")] = False,
+    moved: Annotated[
+        bool, typer.Option("--moved", help="The lake was copied or moved here: write its metadata anew.")
+    ] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Register in the catalog what the lake committed and the catalog lost. What is right stays."""
@@ -29,7 +32,11 @@ def rebuild(
             where=lake.settings.uri,
             fix="Is NEQUI_LAKE_URI the lake that you mean?",
         )
-    found = [one for d in lake.datasets.values() for one in rebuild(d, lake.catalog, lake.storage, dry_run=dry_run)]
+    found = [
+        one
+        for dataset in lake.datasets.values()
+        for one in rebuild(dataset, lake.catalog, lake.storage, moved=moved, dry_run=dry_run)
+    ]
     print_rows(
         [
             {"table": one.name, "catalog": one.state.value, "releases": one.releases, "metadata": one.metadata}

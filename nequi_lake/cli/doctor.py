@@ -115,16 +115,11 @@ def _catalog(lake: Lake) -> str:
 def _in_place(lake: Lake) -> str:
     if read_identity(lake.storage) is None:
         return _NO_LAKE
-    strays = [path for table in lake.tables() for path in _strays(lake, table.files())]
+    strays = [path for table in lake.tables() for path in lake.storage.missing(table.files())]
     if strays:
         raise NequiLakeError(
             f"{len(strays)} files of published tables are not where the catalog has them.",
             where=strays[0],
-            fix="A lake that was moved is not supported: move it back, or remove it and run it again where it is.",
+            fix="Bring them back from a backup, or run their datasets again.",
         )
     return "every file of every published table is where the catalog has it"
-
-
-def _strays(lake: Lake, paths: list[str]) -> list[str]:
-    elsewhere = [path for path in paths if not path.startswith(lake.settings.uri + "/")]
-    return elsewhere or lake.storage.missing(paths)

@@ -6,22 +6,22 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nequi_lake.cli.complete import dataset_names, table_names
 from nequi_lake.cli.show import Format, FormatOption, print_batches, print_error, print_rows, say, show_log
+from nequi_lake.cli.summary import print_summary, table_rows
 from nequi_lake.errors import UsageError, needs_extra
 
 if TYPE_CHECKING:
     from nequi_lake.datasets.spec import Dataset
     from nequi_lake.lake.export.write import Written
     from nequi_lake.lake.read.reader import Lake
-    from nequi_lake.lake.read.table import LakeTable
 
 DatasetsArgument = Annotated[
     list[str] | None,
@@ -48,6 +48,7 @@ def run(
     from nequi_lake.lake.declared import declarations, no_datasets
     from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.settings import Settings
+    from nequi_lake.lake.storage.faults import translate_error
     from nequi_lake.sources import Sources
 
     if sys.stderr.isatty():
@@ -75,7 +76,17 @@ def run(
         say("\n".join(outcome.traces))
     for failure in outcome.failures:
         print_error(failure, debug=False)
-    _summary(lake, ready.datasets)
+    try:
+        print_summary(lake, ready.datasets)
+    except Exception as error:
+        # What the run has done does not depend on whether it can be shown.
+        if (fault := translate_error(error, settings.uri)) is None:
+            raise
+        done = "The tables are published, and cannot be listed now."
+        print_error(
+            f"{done if outcome.success else 'The published tables cannot be listed now.'} {fault}",
+            debug=bool(context.obj),
+        )
     reports = lake.storage.path(REPORTS, "index.html")
     if lake.storage.exists(reports):
         say(f"Reports: {lake.storage.link(reports)}")
@@ -100,7 +111,7 @@ def tables(form: FormatOption = Format.TABLE, as_of: AsOfOption = None) -> None:
     """List the published tables."""
     from nequi_lake.lake.read.reader import Lake
 
-    print_rows(_table_rows(Lake.from_env(as_of=as_of).tables()), form)
+    print_rows(table_rows(Lake.from_env(as_of=as_of).tables()), form)
 
 
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write into this file, whole or not at all.")]
@@ -241,7 +252,7 @@ def rollback(
     reading = [f"{d.name}.{m.name}" for d in lake.datasets.values() for m in d.marts if dataset in m.other_datasets]
     if reading and done.changed:
         say(f"Made from another release of {dataset} until the next run of their datasets: {', '.join(reading)}")
-    _summary(lake, [dataset])
+    print_summary(lake, [dataset])
 
 
 def maintain(
@@ -338,50 +349,6 @@ def _named(lake: Lake, names: Sequence[str]) -> list[Dataset]:
     if unknown:
         raise UsageError(f"There is no dataset {unknown[0]}.", fix=f"Name some of: {', '.join(lake.datasets)}.")
     return [lake.datasets[name] for name in names or lake.datasets]
-
-
-def _table_rows(tables: Iterable[LakeTable]) -> list[dict[str, Any]]:
-    return [
-        {
-            "table": table.published.name,
-            "rows": table.published.rows,
-            "bytes": table.published.size_bytes,
-            "partitions": table.published.partitions,
-            "quarantined": table.published.accounting.quarantined if table.table.accounts_for_records else None,
-            "release": table.published.release.id,
-            "source_release": table.published.release.source_release,
-            "published_at": table.published.published_at.isoformat(timespec="seconds"),
-            "source": table.published.release.source,
-        }
-        for table in tables
-    ]
-
-
-def _summary(lake: Lake, datasets: Sequence[str]) -> None:
-    rows = _table_rows(table for name in datasets for table in lake.tables_of(lake.datasets[name]).values())
-    if rows:
-        print_rows(rows, Format.TABLE)
-    for name in datasets:
-        for warning in _warnings(lake, lake.datasets[name]):
-            say(warning)
-
-
-def _warnings(lake: Lake, dataset: Dataset) -> Iterator[str]:
-    """What a person should look at in what readers see of a dataset."""
-    from nequi_lake.lake.check import read_record
-
-    put_aside: dict[str, tuple[int, str]] = {}
-    for table in lake.tables_of(dataset).values():
-        published = table.published
-        for check in read_record(lake.storage, dataset.name, published.release.run_id, published.table):
-            if check.warns:
-                yield f"{check.subject}: {check.name} warns: {check.found}"
-        for file, account in published.accounting.files.items():
-            if account.quarantined:
-                put_aside[file] = (account.quarantined, published.name)
-    for file, (count, name) in put_aside.items():
-        look = f"nequi-lake quarantine {name} --summary"
-        yield f"{dataset.name}: {count:,} records of {file} are in the quarantine: {look}"
 
 
 def _dagster_home() -> None:

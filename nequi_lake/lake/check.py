@@ -85,7 +85,7 @@ def write_record(storage: StorageBackend, dataset: str, run_id: str, checks: Ite
     What is recorded of the attempt's other relations stays.
     """
     path = release_record(storage, dataset, run_id)
-    record = json.loads(storage.read(path)) if storage.exists(path) else {}
+    record = storage.find_json(path) or {}
     found: dict[str, list[dict[str, object]]] = {}
     for check in checks:
         found.setdefault(check.relation, []).append(asdict(check))
@@ -94,6 +94,5 @@ def write_record(storage: StorageBackend, dataset: str, run_id: str, checks: Ite
 
 def read_record(storage: StorageBackend, dataset: str, run_id: str, relation: str) -> list[Check]:
     """What the checks found of a relation; none where nothing is recorded."""
-    path = release_record(storage, dataset, run_id)
-    record = json.loads(storage.read(path)) if storage.exists(path) else {}
+    record = storage.find_json(release_record(storage, dataset, run_id)) or {}
     return [Check(**check) for check in record.get(relation, ())]

@@ -94,9 +94,9 @@ def read_identity(storage: StorageBackend) -> LakeIdentity | None:
     Raises:
         CatalogError: the lake is of another format, so it has to be made again.
     """
-    path = storage.path(_IDENTITY)
-    if storage.exists(path):
-        found = LakeIdentity(**json.loads(storage.read(path)))
+    recorded = storage.find_json(storage.path(_IDENTITY))
+    if recorded is not None:
+        found = LakeIdentity(**recorded)
         if found.format != FORMAT:
             raise _other_format(storage, f"format {found.format}")
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
@@ -21,7 +22,7 @@ from pyiceberg.io import load_file_io
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Relation, ReleaseGroup
@@ -37,9 +38,11 @@ from nequi_lake.lake.catalog.commits import (
     schema_of,
 )
 from nequi_lake.lake.catalog.connect import open_catalog
+from nequi_lake.lake.catalog.database import explain_failure, is_unreached
 from nequi_lake.lake.catalog.evolution import evolve
 from nequi_lake.lake.catalog.ownership import (
     LAKE_ID,
+    MOVED,
     forget_pointer,
     record_pointers,
     record_sequence,
@@ -51,8 +54,9 @@ from nequi_lake.lake.catalog.ownership import (
 from nequi_lake.lake.layout import LakeIdentity, read_identity, relation_folder
 from nequi_lake.lake.raw_file import SAMPLE_LICENCE
 from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
+from nequi_lake.lake.retrying import retrying
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import StorageBackend
+from nequi_lake.lake.storage import StorageBackend, open_storage
 
 # The library retries a refused commit by itself, and on an empty table both of two writers would land.
 _NO_RETRY = {"commit.retry.num-retries": "0"}
@@ -285,6 +289,34 @@ class LakeCatalog:
         # Glue has the tables of others too.
         return [(name[-2], name[-1]) for name in found if self._is_of_this_lake(name)]
 
+    def has_elsewhere(self, dataset: str, table: str) -> bool:
+        """Whether the catalog has a table of this name, and not in this lake: in another, or where nothing is."""
+        with suppress(NoSuchTableError):
+            try:
+                return not self._catalog.load_table((dataset, table)).location().startswith(self._storage.uri + "/")
+            except FileNotFoundError:
+                return True
+        return False
+
+    def require_own(self, former: str) -> None:
+        """Check that this catalog is not that of the lake from which this one was copied.
+
+        Args:
+            former: where that lake was, or is.
+
+        Raises:
+            CatalogError: that lake is still there, and the catalog is not in this lake's folder.
+        """
+        if f"{self._storage.uri}/" in self._settings.catalog_uri:
+            return
+        original = read_identity(open_storage(replace(self._settings, uri=former)))
+        if original and original.id == self._lake_id:
+            raise CatalogError(
+                "The lake was copied from one that is still there, and this may be its catalog.",
+                where=former,
+                fix="Name another database for the copy: NEQUI_LAKE_CATALOG=sql and NEQUI_LAKE_CATALOG_URI.",
+            )
+
     def _is_of_this_lake(self, name: tuple[str, ...]) -> bool:
         try:
             return self._catalog.load_table(name).location().startswith(self._storage.uri + "/")
@@ -293,7 +325,7 @@ class LakeCatalog:
 
     def forget(self, dataset: str, table: str) -> None:
         """Take a table of this lake out of the catalog, if it is there. Its files stay."""
-        if self.iceberg(dataset, table) is not None:
+        if self._is_of_this_lake((dataset, table)):
             # First, or a catalog without the table would look like one that lost it.
             forget_pointer(self._storage, dataset, table)
             self._catalog.drop_table((dataset, table))
@@ -314,14 +346,16 @@ class LakeCatalog:
     def iceberg(self, dataset: str, table: str) -> IcebergTable | None:
         """The Iceberg table behind a table or mart; None where it was never published."""
         try:
-            found = self._catalog.load_table((dataset, table))
+            found = retrying(is_unreached)(self._catalog.load_table, (dataset, table))
         except NoSuchTableError:
             return None
+        except DBAPIError as refusal:
+            raise explain_failure(refusal, self._settings.catalog_shown) from refusal
         except FileNotFoundError as missing:
             raise CatalogError(
                 f"The catalog has {dataset}.{table} in a place where it is not.",
                 where=str(missing.filename or missing),
-                fix="A lake that was moved is not supported: move it back, or remove it and run it again where it is.",
+                fix=MOVED,
             ) from missing
         require_same_lake(found, f"{dataset}.{table}", self._lake_id, self._storage)
         return found

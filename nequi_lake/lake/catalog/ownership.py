@@ -20,6 +20,11 @@ from nequi_lake.lake.storage import StorageBackend
 
 LAKE_ID = "nequi.lake"
 """The property of an Iceberg table that has the id of its lake."""
+MOVED = (
+    "If the lake was copied or moved here, write its metadata anew: nequi-lake catalog rebuild --moved. Else, is "
+    "NEQUI_LAKE_URI the lake that you mean?"
+)
+"""What to do where metadata or the catalog has a table in another place."""
 _CATALOG = (
     "Is NEQUI_LAKE_URI the lake that you mean, and do NEQUI_LAKE_CATALOG and NEQUI_LAKE_CATALOG_URI name its catalog? "
     "If the catalog was lost or set back, make it anew from the lake itself: nequi-lake catalog rebuild"
@@ -36,7 +41,7 @@ def require_same_lake(iceberg: IcebergTable, name: str, lake_id: str | None, sto
         raise CatalogError(
             f"The catalog of this lake has {name} in another lake.",
             where=iceberg.location(),
-            fix="A lake that was copied or moved is not supported: remove it, and run it again where it is.",
+            fix=MOVED,
         )
     if iceberg.properties.get(LAKE_ID) not in (None, lake_id):
         raise CatalogError(f"The catalog's {name} is of another lake than lies here.", where=storage.uri, fix=_CATALOG)
@@ -44,8 +49,7 @@ def require_same_lake(iceberg: IcebergTable, name: str, lake_id: str | None, sto
 
 def recorded_sequences(storage: StorageBackend, dataset: str) -> Mapping[str, int]:
     """The highest sequence that was committed of each release group, by the group's name, as the lake recorded it."""
-    path = sequences_record(storage, dataset)
-    return json.loads(storage.read(path)) if storage.exists(path) else {}
+    return storage.find_json(sequences_record(storage, dataset)) or {}
 
 
 def record_sequence(storage: StorageBackend, dataset: str, group: str, sequence: int) -> None:
@@ -57,8 +61,7 @@ def record_sequence(storage: StorageBackend, dataset: str, group: str, sequence:
 
 def recorded_pointers(storage: StorageBackend, dataset: str) -> Mapping[str, str]:
     """Relation → the path of the metadata that was committed last, as the lake recorded it."""
-    path = pointers_record(storage, dataset)
-    found = json.loads(storage.read(path)) if storage.exists(path) else {}
+    found = storage.find_json(pointers_record(storage, dataset)) or {}
     return {relation: storage.path(*pointer.split("/")) for relation, pointer in found.items()}
 
 

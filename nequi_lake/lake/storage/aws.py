@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import boto3
 import botocore.exceptions
+import botocore.parsers
 from botocore.config import Config
 
 from nequi_lake.errors import NequiLakeError, StorageError, TransientError, UsageError
@@ -217,10 +220,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _explain_one(error: BaseException, where: str) -> NequiLakeError | None:
     if isinstance(error, botocore.exceptions.ClientError):
         return _explain_answer(error, where)
+    if isinstance(error, botocore.parsers.ResponseParserError):
+        return _explain_unreadable(error, where)
     if isinstance(error, _NO_LOGIN):
         return UsageError(f"There are no AWS credentials that can be used: {error}", where=where, fix=_LOGIN)
     if isinstance(error, botocore.exceptions.SSOError | botocore.exceptions.TokenRetrievalError):
         return UsageError(f"The AWS login has ended: {error}", where=where, fix="aws sso login")
+    if _is_led_in_circles(error):
+        return _no_store(where)
     if isinstance(error, _UNREACHED):
         return TransientError(
             f"AWS could not be reached: {error}",
@@ -233,6 +240,14 @@ def _explain_one(error: BaseException, where: str) -> NequiLakeError | None:
     return None
 
 
+def _is_led_in_circles(error: BaseException) -> bool:
+    """Whether botocore was sent elsewhere, asked where the bucket is, and was sent elsewhere again, without an end."""
+    if isinstance(error, botocore.exceptions.HTTPClientError):
+        return "maximum recursion depth" in str(error)
+    frames = traceback.walk_tb(error.__traceback__) if isinstance(error, RecursionError) else ()
+    return any("botocore" in frame.f_code.co_filename for frame, _ in frames)
+
+
 def _explain_answer(error: botocore.exceptions.ClientError, where: str) -> NequiLakeError | None:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -240,6 +255,23 @@ def _explain_answer(error: botocore.exceptions.ClientError, where: str) -> Nequi
         return UsageError("The AWS credentials have expired.", where=where, fix=_LOGIN)
     if code in _WRONG_KEY:
         return UsageError(f"AWS does not accept the credentials: {code}.", where=where, fix=_LOGIN)
+    if code == "RequestTimeTooSkewed":
+        return UsageError(
+            f"The clock of this machine is wrong: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. AWS answers no request of "
+            "another time.",
+            where=where,
+            fix="Set it, such as by timedatectl set-ntp true; in a container or virtual machine, that of its host.",
+        )
+    # S3 says why in words of its own, but to HEAD.
+    if 300 <= status < 400 or (code in ("", "403") and not error.operation_name.startswith("Head")):
+        return _no_store(where)
+    if code == "400":
+        # The answer to a HEAD has no words.
+        return UsageError(
+            f"AWS refuses {error.operation_name} and does not say why; credentials that have expired are refused so.",
+            where=where,
+            fix=_LOGIN,
+        )
     if code in _DENIED:
         return StorageError(
             f"AWS does not allow {error.operation_name} to whom these credentials belong.",
@@ -261,6 +293,26 @@ def _explain_answer(error: botocore.exceptions.ClientError, where: str) -> Nequi
     if code in _BUSY or status >= 500:
         return TransientError(f"AWS was too busy for {error.operation_name}: {code}.", where=where, fix="Run it again.")
     return None
+
+
+def _no_store(where: str) -> StorageError:
+    return StorageError(
+        "What answers is no object store: it sends a web page, or sends elsewhere.",
+        where=where,
+        fix="Is AWS_ENDPOINT_URL right where it is set? Is a proxy (HTTPS_PROXY) or the login page of a network in "
+        "between? Open any page in a browser, log in, and run it again.",
+    )
+
+
+def _explain_unreadable(error: botocore.parsers.ResponseParserError, where: str) -> NequiLakeError:
+    """What an answer is that cannot be read: a page for people, or one that was cut short."""
+    if re.search(r"<!doctype|<html", str(error), re.IGNORECASE):
+        return _no_store(where)
+    return TransientError(
+        "The answer of AWS was cut short, or damaged on its way.",
+        where=where,
+        fix="Run it again. If it stays so: is a proxy in between, and is AWS_ENDPOINT_URL right where it is set?",
+    )
 
 
 def _explain_words(text: str, where: str) -> NequiLakeError:

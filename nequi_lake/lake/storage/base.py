@@ -7,6 +7,7 @@ project opens a file of the lake for writing, but for the engines, which write u
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import uuid
 from abc import ABC, abstractmethod
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import pyarrow.fs
 from fsspec import AbstractFileSystem
+
+from nequi_lake.errors import StorageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -194,6 +197,28 @@ class StorageBackend(ABC):
     def read(self, path: str) -> bytes:
         """The whole content of a small file."""
         return cast(bytes, self.filesystem.cat_file(path))
+
+    def find_json(self, path: str) -> Any:
+        """The content of a small JSON file; None where it does not exist.
+
+        It is asked for once, and by a request whose refusal says why, as that of a look whether it exists does not.
+
+        Raises:
+            StorageError: it holds something else.
+        """
+        try:
+            content = self.read(path)
+        except FileNotFoundError:
+            return None
+        try:
+            return json.loads(content)
+        except ValueError:
+            raise StorageError(
+                "A record of the lake holds no JSON: it is damaged, or not the storage answers but a web page.",
+                where=path,
+                fix="Look into it. Is a proxy or the login page of a network in between? Else bring it back from a "
+                "backup.",
+            ) from None
 
     def size(self, path: str) -> int | None:
         """A file's length in bytes; None where it does not exist."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 
-from nequi_lake.errors import NequiLakeError, StorageError, TransientError
+from nequi_lake.errors import NequiLakeError, StorageError
 from nequi_lake.redaction import scrub
 
 
@@ -28,14 +28,12 @@ def translate_error(error: BaseException, where: str) -> NequiLakeError | None:
 
 
 def _explain_database(error: BaseException, where: str) -> NequiLakeError | None:
-    alchemy = sys.modules.get("sqlalchemy.exc")
-    if alchemy is None or not isinstance(error, alchemy.OperationalError):
+    # Only who has opened a catalog in a database can have been refused by it.
+    database = sys.modules.get("nequi_lake.lake.catalog.database")
+    if database is None or not isinstance(error, database.DBAPIError):
         return None
-    return TransientError(
-        f"The catalog's database is busy or cannot be reached: {error.orig}.",
-        where=where,
-        fix="Run it again. If it stays so, see who else is at work on the lake, and whether the database is up.",
-    )
+    explained: NequiLakeError = database.explain_failure(error, where)
+    return explained
 
 
 def _explain_system(error: BaseException, where: str) -> NequiLakeError | None:

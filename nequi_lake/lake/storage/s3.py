@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import tempfile
 from contextlib import AbstractContextManager
@@ -64,7 +65,8 @@ class S3Storage(StorageBackend):
 
     def exists_root(self) -> bool:
         try:
-            self._client.head_bucket(Bucket=_bucket_and_key(self.uri)[0])
+            # Not by HEAD, whose refusal does not say why.
+            self._client.list_objects_v2(Bucket=_bucket_and_key(self.uri)[0], MaxKeys=1)
         except botocore.exceptions.ClientError as error:
             if error.response["Error"]["Code"] in ("404", "NoSuchBucket"):
                 return False
@@ -91,6 +93,14 @@ class S3Storage(StorageBackend):
         if self.access.endpoint:
             return f"{self.access.endpoint}/{bucket}/{quote(key)}"
         return f"https://console.aws.amazon.com/s3/object/{bucket}?region={self.access.region}&prefix={quote(key)}"
+
+    def read(self, path: str) -> bytes:
+        # s3fs asks by HEAD first, whose refusal does not say why.
+        bucket, key = _bucket_and_key(path)
+        try:
+            return bytes(self._client.get_object(Bucket=bucket, Key=key)["Body"].read())
+        except self._client.exceptions.NoSuchKey as missing:
+            raise FileNotFoundError(errno.ENOENT, "There is no such object", path) from missing
 
     def write(self, path: str, content: bytes) -> None:
         bucket, key = _bucket_and_key(path)
