@@ -8,7 +8,7 @@ import weakref
 
 from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import SqlCatalog
-from sqlalchemy import make_url
+from sqlalchemy import NullPool, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from nequi_lake.errors import CatalogError, UsageError
@@ -41,6 +41,10 @@ def open_catalog(settings: Settings, storage: StorageBackend) -> MetastoreCatalo
         options["uri"] = _with_lock_timeout(settings.catalog_uri)
         # A server that was restarted has closed its end of the connections that are kept.
         catalog = SqlCatalog("nequi_lake", init_catalog_tables="false", pool_pre_ping="true", **options)
+        if catalog.engine.dialect.name == "sqlite":
+            # A connection that is kept stays with a file that another one has taken the place of.
+            catalog.engine.dispose()
+            catalog.engine = create_engine(options["uri"], poolclass=NullPool)
         # Python 3.13 warns of each connection that is dropped and not closed.
         weakref.finalize(catalog, catalog.engine.dispose)
         # Other processes may create the database's tables between its look and its try.
