@@ -6,14 +6,16 @@ import http.client
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 _BUSY = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+_EXPIRED = b"<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
 _BROKEN = b"<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>"
+_ANSWERS = {"busy": (503, _BUSY), "broken": (500, _BROKEN), "expired": (400, _EXPIRED)}
 
 
 @dataclass
@@ -23,8 +25,9 @@ class Flaky:
     Attributes:
         share: share of the requests that fail, 0 to 1.
         kinds: what may happen to such a request: ``busy`` (503), ``broken`` (500), ``cut`` (no answer), ``half`` (half
-            of the answer).
+            of the answer), ``expired`` (the credentials are no longer valid).
         only: the beginning of the paths that it happens to.
+        is_on: whether requests may fail now.
         happened: kind → how often.
     """
 
@@ -32,12 +35,13 @@ class Flaky:
     share: float = 0.0
     kinds: tuple[str, ...] = ("busy", "broken", "cut", "half")
     only: str = "/"
+    is_on: Callable[[], bool] = lambda: True
     happened: Counter[str] = field(default_factory=Counter)
     chance: random.Random = field(default_factory=lambda: random.Random(7))
 
     def fate(self, path: str) -> str:
         """What happens to the next request."""
-        if path.startswith(self.only) and self.chance.random() < self.share:
+        if self.is_on() and path.startswith(self.only) and self.chance.random() < self.share:
             kind = self.chance.choice(self.kinds)
             self.happened[kind] += 1
             return kind
@@ -55,6 +59,11 @@ def in_front_of(url: str) -> Iterator[tuple[str, Flaky]]:
         def log_message(self, format: str, *arguments: object) -> None:
             """Nothing."""
 
+        def handle(self) -> None:
+            # Whoever asked may have been killed.
+            with suppress(ConnectionError):
+                super().handle()
+
         def handle_one_request(self) -> None:
             self.raw_requestline = self.rfile.readline(65537)
             if not self.raw_requestline or not self.parse_request():
@@ -68,8 +77,9 @@ def in_front_of(url: str) -> Iterator[tuple[str, Flaky]]:
             if fate == "cut":
                 self.close_connection = True
                 return
-            if fate in ("busy", "broken"):
-                self._answer(503 if fate == "busy" else 500, {}, _BUSY if fate == "busy" else _BROKEN)
+            if fate in _ANSWERS:
+                status, content = _ANSWERS[fate]
+                self._answer(status, {}, content)
                 return
             onward = http.client.HTTPConnection(urlsplit(flaky.behind).netloc, timeout=30)
             onward.request(self.command, self.path, body, dict(self.headers.items()))

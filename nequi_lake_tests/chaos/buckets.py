@@ -11,25 +11,59 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 
 from nequi_lake.lake.storage import lease
-from nequi_lake_tests.chaos.forks import answer_of
+from nequi_lake_tests.chaos.forks import answer_of, fork
+from nequi_lake_tests.flaky import in_front_of
 
 STALE_S = 2.0
 """A killed run's lease is free so soon here, or most of the time would be spent waiting for it."""
 
 
+STORM_SHARE = 0.02
+"""The share of the requests that fail in a storm."""
+_STORM_KINDS = ("busy", "broken", "cut", "half", "busy", "cut", "expired")
+
+
 @contextmanager
-def a_bucket() -> Iterator[str]:
-    """The name of a new bucket that this process's environment leads to; it is removed at the end."""
+def a_bucket(storm: Path | None = None) -> Iterator[str]:
+    """The name of a new bucket that this process's environment leads to; it is removed at the end.
+
+    Args:
+        storm: while a file is there, some requests to the server fail; None where it never fails.
+    """
     lease.STALE_S, lease._LOOK_S = STALE_S, 0.1
-    with _server():
+    with _server(), _weather(storm) if storm else nullcontext():
         name = f"chaos-{uuid.uuid4().hex[:12]}"
         answer_of(lambda: _make(name))
         yield name
         answer_of(lambda: _remove(name))
+
+
+@contextmanager
+def _weather(storm: Path) -> Iterator[None]:
+    """Put a server in front of the bucket's that fails while the file is there."""
+    behind, parent = os.environ["AWS_ENDPOINT_URL"], os.getpid()
+
+    def serve(say: Callable[[str], None]) -> None:
+        with in_front_of(behind) as (url, flaky):
+            flaky.share, flaky.kinds, flaky.is_on = STORM_SHARE, _STORM_KINDS, storm.exists
+            say(url)
+            while os.getppid() == parent:
+                time.sleep(0.2)
+
+    server = fork(serve)
+    try:
+        server.listen(stop=lambda _: True)
+        os.environ["AWS_ENDPOINT_URL"] = server.phase
+        yield
+    finally:
+        os.environ["AWS_ENDPOINT_URL"] = behind
+        server.kill()
+        server.wait()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from nequi_lake.lake.layout import read_identity
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.read.table import LakeTable
 from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage.faults import translate_error
 from nequi_lake_tests.conftest import citation, motor_rows, only, write_citations, write_motor
 
 DATASETS: Mapping[str, Dataset] = only("electric_motor", "cite_sum")
@@ -72,6 +73,18 @@ def run_lake(settings: Settings, datasets: Mapping[str, Dataset] = DATASETS) -> 
         raise RuntimeError("; ".join((*outcome.failures, *outcome.traces)))
 
 
+def refusal_of_run(settings: Settings, datasets: Mapping[str, Dataset] = DATASETS) -> str | None:
+    """Run the lake in this process; what it says where it is refused in words, on one line.
+
+    Raises:
+        RuntimeError: the run failed, and does not say what to do.
+    """
+    outcome = run(build(settings, datasets), [], None)
+    if not all("to do: " in failure for failure in outcome.failures):
+        raise RuntimeError("; ".join((*outcome.failures, *outcome.traces)))
+    return " ".join(" ".join(outcome.failures).split()) or None
+
+
 def content_of(tables: list[LakeTable]) -> Content:
     """What the tables hold, whatever the order of their rows."""
     content: Content = {}
@@ -89,20 +102,29 @@ class Watcher:
     Attributes:
         lake: what to look at.
         releases: name → what it holds; all that may be seen.
+        may_refuse: whether a reader may be refused in words now, as the catalog is harmed or the network is bad.
         seen: dataset → the release of the last look. A dataset that was seen once may not be gone.
+        refused: looks that were refused.
     """
 
     lake: Lake
     releases: Mapping[str, Content]
+    may_refuse: Callable[[], bool] = lambda: False
     seen: dict[str, str] = field(default_factory=dict)
+    refused: int = 0
 
     def look(self) -> list[str]:
         """Read everything in every way once; what is wrong, and nothing where all is well."""
+        may_refuse = self.may_refuse()
         try:
             if not self.seen and read_identity(self.lake.storage) is None:
                 return []
             return [*self._tables(), *self._sql(), *self._raw()]
         except Exception as error:
+            refusal = translate_error(error, self.lake.storage.uri)
+            if refusal and refusal.fix and (may_refuse or self.may_refuse()):
+                self.refused += 1
+                return []
             return [f"a reader failed: {type(error).__name__}: {error}"]
 
     def _tables(self) -> list[str]:

@@ -17,6 +17,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from nequi_lake import Lake
 from nequi_lake.cli import main
 from nequi_lake.errors import CatalogError
+from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.catalog.maintenance import RetentionPolicy, maintain
 from nequi_lake.lake.catalog.rebuild import Rebuilt, State, rebuild
 from nequi_lake.lake.catalog.rollback import roll_back
@@ -169,6 +170,48 @@ def test_a_commit_that_was_killed_before_it_was_recorded_is_recorded_by_the_next
     lose(full, tmp_path)
     rebuilt(fresh(full))
     assert seen(fresh(full)) == before
+
+
+def test_a_table_that_is_lost_while_it_is_open_says_what_to_do(full: Lake, tmp_path: Path) -> None:
+    table = full.table("cite_sum.papers")
+    lose_half(full, tmp_path)
+    with pytest.raises(CatalogError, match="nequi-lake catalog rebuild"):
+        table.scan()
+
+
+def test_whoever_has_the_lake_open_sees_the_catalog_that_was_made_anew(full: Lake, inbox: Path, tmp_path: Path) -> None:
+    assert seen(full)
+    lose(full, tmp_path)
+    rebuilt(fresh(full))
+    write_citations(inbox, "train", [citation(77)])
+    released(fresh(full), "cite_sum")
+    assert seen(full) == seen(fresh(full))
+
+
+@pytest.mark.parametrize("record", ["record_pointers", "record_sequence"])
+def test_a_catalog_that_is_lost_right_after_a_killed_commit_is_made_anew(
+    full: Lake, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: str
+) -> None:
+    before = seen(full)
+    write_citations(inbox, "train", [citation(77)])
+
+    def commit_and_be_killed(*arguments: Any, **options: Any) -> None:
+        def killed(*_: object) -> None:
+            raise KilledError
+
+        monkeypatch.setattr(f"nequi_lake.lake.catalog.catalog.{record}", killed)
+        publish(*arguments, **options)
+
+    publish = LakeCatalog.publish
+    monkeypatch.setattr(LakeCatalog, "publish", commit_and_be_killed)
+    with pytest.raises(KilledError):
+        released(full, "cite_sum")
+    monkeypatch.undo()
+    lose(full, tmp_path)
+    rebuilt(fresh(full))
+    assert [rows for rows, _ in seen(fresh(full)).values()] == [rows for rows, _ in before.values()]
+    released(fresh(full), "cite_sum")
+    assert 77 in fresh(full).table("cite_sum.papers").to_polars()["paper_id"].cast(int)
 
 
 def test_a_lake_of_before_the_record_is_made_anew_too(full: Lake, tmp_path: Path) -> None:

@@ -131,11 +131,12 @@ class LakeCatalog:
                 where=staged.name,
                 fix=f"Run it again: nequi-lake run {staged.dataset}",
             ) from refused
-        record_sequence(self._storage, dataset.name, dataset.release_group_of(table.name).name, staged.release.sequence)
         # What has created a table cannot read it.
         iceberg = current or self._catalog.load_table((dataset.name, table.name))
         where = committed.metadata_location if current else iceberg.metadata_location
         record_pointers(self._storage, dataset.name, {table.name: where})
+        # Afterwards, for a catalog that is made anew from the pointers may not be behind the sequence.
+        record_sequence(self._storage, dataset.name, dataset.release_group_of(table.name).name, staged.release.sequence)
         return published_by(staged.dataset, staged.table, iceberg, next(commits_of(committed)))
 
     def require_current(self, dataset: Dataset) -> None:

@@ -8,6 +8,7 @@ import weakref
 
 from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.sql import SqlCatalog
+from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, NoSuchModuleError
 
 from nequi_lake.lake.catalog.database import LOCKED_S, explain_address, explain_failure, usable_address
@@ -37,6 +38,10 @@ def open_catalog(settings: Settings, storage: StorageBackend) -> MetastoreCatalo
     try:
         # A server that was restarted has closed its end of the connections that are kept.
         catalog = SqlCatalog("nequi_lake", init_catalog_tables="false", pool_pre_ping="true", **options)
+        if catalog.engine.dialect.name == "sqlite":
+            # A connection that is kept stays with a file that another one has taken the place of.
+            catalog.engine.dispose()
+            catalog.engine = create_engine(options["uri"], poolclass=NullPool)
         # Python 3.13 warns of each connection that is dropped and not closed.
         weakref.finalize(catalog, catalog.engine.dispose)
         # Other processes may create the database's tables between its look and its try.

@@ -138,7 +138,11 @@ class LakeTable:
         """The table as a Polars lazy frame; filters skip partitions and row groups."""
         iceberg = self._catalog.iceberg(self.published.dataset, self.published.table)
         if iceberg is None:
-            raise CatalogError(f"{self.name} is no longer in the catalog.", where=self.name)
+            raise CatalogError(
+                f"{self.name} is no longer in the catalog.",
+                where=self.name,
+                fix="If the catalog was lost or set back, make it anew from the lake itself: nequi-lake catalog rebuild",
+            )
         # It finds the credentials by itself, and cannot be given them.
         options = self._storage.polars_scan().get("storage_options")
         return pl.scan_iceberg(iceberg, snapshot_id=self.published.snapshot_id, storage_options=options)
