@@ -19,6 +19,7 @@ from nequi_lake.formats.csv import NULL_TOKENS, CsvFile
 from nequi_lake.formats.json_lines import JsonLinesFile
 from nequi_lake.formats.limit import ShareLimit
 from nequi_lake.formats.opaque import OpaqueFile
+from nequi_lake.formats.parquet import ParquetFile
 from nequi_lake.formats.structure import Problem, Structure
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "CsvFile",
     "JsonLinesFile",
     "OpaqueFile",
+    "ParquetFile",
     "Problem",
     "RawFile",
     "RepairedFile",

@@ -29,7 +29,7 @@ HEADER = -1
 """The number of a header among validated records."""
 RAW_KEPT_BYTES = 2**16
 """How much of a damaged record goes into the quarantine. The file in the raw zone has all of it."""
-_DAMAGED = {
+DAMAGED = {
     "record": pl.Int64(),
     "line": pl.Int64(),
     "rule": pl.String(),
@@ -189,7 +189,7 @@ class RawFile(ABC):
                     copy.write(record.text)
                     if not record.text.endswith(b"\n"):
                         copy.write(b"\n")
-        return RepairedFile(path, pl.DataFrame(damaged, schema=_DAMAGED, orient="row"))
+        return RepairedFile(path, pl.DataFrame(damaged, schema=DAMAGED, orient="row"))
 
     def scan(self, paths: Sequence[str], options: Mapping[str, Any]) -> pl.LazyFrame:
         """Return the raw values, constants, and ``RECORD``, numbered through all of the paths.
