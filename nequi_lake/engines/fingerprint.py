@@ -27,7 +27,7 @@ from nequi_lake.engines.duckdb import sql_of
 from nequi_lake.formats import RawFile
 from nequi_lake.lake.raw_file import RawFileVersion
 
-STAGING_RULES = 2
+STAGING_RULES = 3
 """The number of the rules by which raw records become rows of tables, whichever engine stages them."""
 MART_RULES = 1
 """The number of the rules by which the rows of a query become a mart."""
