@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
-_WHOLE_IN_FLOAT = {pl.Float64: 2**53, pl.Float32: 2**24}
+_WHOLE_IN_FLOAT: Mapping[type[pl.DataType], int] = {pl.Float64: 2**53, pl.Float32: 2**24}
 """Beyond these bounds a floating point number stands for several whole ones."""
 _LAST_YEAR = 9999
-_DIGITS_IN_FLOAT = {pl.Float64: 15, pl.Float32: 6}
+_DIGITS_IN_FLOAT: Mapping[type[pl.DataType], int] = {pl.Float64: 15, pl.Float32: 6}
 
 
 def exact(raw: pl.Expr, origin: pl.DataType, target: pl.DataType) -> pl.Expr | None:

@@ -21,6 +21,7 @@ from nequi_lake.formats.limit import ShareLimit
 from nequi_lake.formats.opaque import OpaqueFile
 from nequi_lake.formats.parquet import ParquetFile
 from nequi_lake.formats.structure import Problem, Structure
+from nequi_lake.formats.workbook import WorkbookFile
 
 __all__ = [
     "FOUND",
@@ -39,4 +40,5 @@ __all__ = [
     "ShareLimit",
     "Structure",
     "ValidatedRecord",
+    "WorkbookFile",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -11,8 +12,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nequi_lake.formats.base import RAW_KEPT_BYTES
 from nequi_lake.formats.guarded import UnreadableFileError
-from nequi_lake.formats.transcribed import Step, too_large
+from nequi_lake.formats.transcribed import Damage, Step, too_large
 from nequi_lake.formats.words import listed
 
 _BATCH_RECORDS = 2**16
@@ -58,7 +60,10 @@ def read_parquet(
             damaged = list(_damaged(batch))
             if writer:
                 writer.write_table(_values(batch, damaged, plain).to_arrow().cast(form))
-            yield Step(batch.num_rows, [(records + at, 0, reason, None, False) for at, reason in damaged])
+            yield Step(
+                batch.num_rows,
+                [Damage(records + at, records + at + 1, reason, _text(batch.slice(at, 1))) for at, reason in damaged],
+            )
             records += batch.num_rows
     if records != facts.num_rows:
         raise UnreadableFileError(f"it says that it has {facts.num_rows:,} rows, and {records:,} can be read")
@@ -90,6 +95,19 @@ def _damaged(batch: pa.RecordBatch) -> Iterator[tuple[int, str]]:
                 continue
             middle = (start + end) // 2
             waiting += [(middle, end), (start, middle)]
+
+
+def _text(row: pa.RecordBatch) -> str:
+    """The values of a damaged row that can be read, as the quarantine has them."""
+    values = {}
+    for name in row.schema.names:
+        try:
+            row.column(name).validate(full=True)
+            values[name] = row.column(name)[0].as_py()
+        except pa.ArrowInvalid:
+            continue
+    said = json.dumps(values, ensure_ascii=False, default=str)
+    return json.dumps({"text": said[:RAW_KEPT_BYTES]}, ensure_ascii=False)
 
 
 def _first_line(error: Exception) -> str:

@@ -24,17 +24,35 @@ from nequi_lake.progress import bar
 _BYTES_ALWAYS_ALLOWED = 2**28
 
 
+class Damage(NamedTuple):
+    """A record that cannot be read.
+
+    Attributes:
+        record: its number.
+        line: the line on which it is, from 1; as :meth:`TranscribedFile._line_of` says.
+        rule: why it cannot be read.
+        raw: what is known of it, as JSON with its ``text``.
+        is_blank: whether it has nothing.
+    """
+
+    record: int
+    line: int
+    rule: str
+    raw: str
+    is_blank: bool = False
+
+
 class Step(NamedTuple):
     """What the reading of a file says as it goes on.
 
     Attributes:
         records: records read since the step before, damaged ones included.
-        damaged: those of them that cannot be read: number, line, reason, text as JSON or None, whether it is blank.
+        damaged: records read up to now that cannot be read, and were not named before.
         line: the line, from 1, of the last of them; 0 where the format has none.
     """
 
     records: int
-    damaged: Sequence[tuple[int, int, str, str | None, bool]] = ()
+    damaged: Sequence[Damage] = ()
     line: int = 0
 
 
@@ -112,7 +130,7 @@ class TranscribedFile(RawFile):
                 damaged += len(step.damaged)
                 lines = max(lines, step.line)
                 left = PROBLEMS_SHOWN - len(problems)
-                problems += [Problem(line, reason) for _, line, reason, *_ in step.damaged[:left]]
+                problems += [Problem(bad.line, bad.rule) for bad in step.damaged[:left]]
         except UnreadableFileError as error:
             return Structure.refused(str(error))
         return Structure(records=records, lines=lines, damaged=damaged, problems=tuple(problems), problem_count=damaged)
@@ -123,7 +141,8 @@ class TranscribedFile(RawFile):
         what = "checking" if copy is None else "copying"
         with bar(f"{what} {self.name}", None, "rows") as progress:
             for found in guarded(str(read), str(path), str(copy) if copy else None, most, *args):
-                step = Step(*found)
+                records, damaged, line = found
+                step = Step(records, [Damage(*bad) for bad in damaged], line)
                 progress.update(step.records)
                 yield step
 

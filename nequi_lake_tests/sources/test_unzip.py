@@ -14,8 +14,8 @@ import pytest
 
 from nequi_lake.errors import SourceError
 from nequi_lake.formats import OpaqueFile
+from nequi_lake.formats.zip_directory import count_members
 from nequi_lake.sources.unzip import Limits, unzip
-from nequi_lake.sources.zip_directory import count_members
 
 LIMITS = Limits(max_bytes=100_000, max_ratio=50, max_members=100)
 CONTENT = random.Random(1).randbytes(5_000)
