@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         CsvFile,
         JsonLinesFile,
         OpaqueFile,
+        ParquetFile,
+        WorkbookFile,
     )
     from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.read.table import LakeTable
@@ -43,9 +45,11 @@ __all__ = [
     "LakeTable",
     "Mart",
     "OpaqueFile",
+    "ParquetFile",
     "Partition",
     "Table",
     "Volume",
+    "WorkbookFile",
     "column_meta",
     "one_of",
 ]
@@ -54,9 +58,9 @@ _MODULES = {
     "column_meta": "nequi_lake.datasets.contract",
     "one_of": "nequi_lake.datasets.contract",
     **dict.fromkeys(
-        ("PLACE_IS_UNCERTAIN", "POSITION_IN_SESSION", "RECORD", "CsvFile", "JsonLinesFile", "OpaqueFile"),
-        "nequi_lake.formats",
+        ("PLACE_IS_UNCERTAIN", "POSITION_IN_SESSION", "RECORD", "CsvFile", "JsonLinesFile"), "nequi_lake.formats"
     ),
+    **dict.fromkeys(("OpaqueFile", "ParquetFile", "WorkbookFile"), "nequi_lake.formats"),
     "Lake": "nequi_lake.lake.read.reader",
     "LakeTable": "nequi_lake.lake.read.table",
 }

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 MB = 10**6
 
 
+@pytest.mark.long
 def test_every_writer_writes_what_the_lake_does_and_the_document_has_all_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -148,8 +148,8 @@ def test_constraints_name_the_version_of_everything_that_is_installed() -> None:
 LEVELS = {
     "run": "",
     "dev": "ui",
-    "image": "ui aws kaggle postgres service",
-    "test": "ui aws kaggle postgres service examples dev",
+    "image": "ui aws kaggle postgres service workbooks",
+    "test": "ui aws kaggle postgres service workbooks examples dev",
 }
 """The environments of the project and their extras; the file of each begins with that of the one before."""
 

@@ -19,6 +19,8 @@ from nequi_lake import Lake
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.conftest import citation, only, released, write_citations
 
+# Each starts a process, or several.
+pytestmark = pytest.mark.long
 GENEROUS_S = 30
 COMMAND = [sys.executable, "-c", "from nequi_lake.cli import program; program()"]
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from nequi_lake.datasets.casting import as_text, exact
 from nequi_lake.datasets.constraints import Kind, describe
 from nequi_lake.datasets.contract import Column
 from nequi_lake.datasets.relation import Relation, Table
@@ -62,21 +63,17 @@ def typed_names(table: Table) -> tuple[str, ...]:
 def _value(column: Column, file: RawFile, fast_cast: bool) -> pl.Expr:
     assert column.source is not None
     raw, dtype = file.raw_value(column.source), file.raw_type(column.source)
-    if dtype == column.dtype and dtype != pl.String:
-        return raw
-    if dtype.is_float() and column.dtype.is_integer():
-        # Beyond this bound a floating point number stands for several whole ones.
-        raw = pl.when(raw.abs() < _EXACT_IN_FLOAT).then(raw)
-    text = raw.cast(pl.String)
+    text = as_text(raw, dtype)
     if column.null_tokens:
-        text = pl.when(text.is_in(column.null_tokens).not_()).then(text)
+        is_value = text.is_in(column.null_tokens).not_()
+        raw, text = pl.when(is_value).then(raw), pl.when(is_value).then(text)
+    value = exact(raw, dtype, column.dtype)
+    if value is not None:
+        return value
     if column.dtype == pl.String:
         # A blank that is longer than those of the formats is a missing value only in free text.
         return text if column.allowed else pl.when(_is_blank(text).not_()).then(text)
     return column.reading.value(text, fast=fast_cast)
-
-
-_EXACT_IN_FLOAT = 2**53
 
 
 def _is_blank(text: pl.Expr) -> pl.Expr:
@@ -89,7 +86,7 @@ def _read(column: Column, file: RawFile, value: pl.Expr) -> pl.Expr:
     raw = file.raw_value(column.source)
     read = value.is_not_null() | raw.is_null()
     if column.null_tokens:
-        read |= raw.cast(pl.String).is_in(column.null_tokens)
+        read |= as_text(raw, file.raw_type(column.source)).is_in(column.null_tokens)
     if column.dtype == pl.String and not column.allowed and file.raw_type(column.source) == pl.String:
         read |= _is_blank(raw)
     return read
@@ -106,7 +103,7 @@ def rules_of(table: Table, file: RawFile, *, only: str | None = None) -> list[Ru
         is_parsed = column.source and (column.dtype != pl.String or name in table.parse)
         if is_parsed:
             rules.append(
-                Rule(table.name, f"{name}: {_unread(column, name in table.parse)}", _read(column, file, value))
+                Rule(table.name, f"{name}: {_unread(column, file, name in table.parse)}", _read(column, file, value))
             )
         for constraint, keeps in column.rules(value).items():
             if constraint.kind is Kind.NOT_NULL and column.source and is_parsed:
@@ -116,11 +113,12 @@ def rules_of(table: Table, file: RawFile, *, only: str | None = None) -> list[Ru
     return rules if only else [*rules, *_record_rules(table, typed)]
 
 
-def _unread(column: Column, by_expression: bool) -> str:
+def _unread(column: Column, file: RawFile, by_expression: bool) -> str:
     """The words for a value that could not be read."""
     said = f"cannot be read as {column.dtype}"
     is_plain = column.dtype.is_integer() or column.dtype.is_float() or column.dtype.is_nested()
-    return said if by_expression or is_plain else f"{said}: expected is {column.reading.accepts}"
+    is_text = column.source is not None and file.raw_type(column.source) == pl.String
+    return said if by_expression or is_plain or not is_text else f"{said}: expected is {column.reading.accepts}"
 
 
 def derived_rules(relation: Relation) -> Iterator[tuple[str, str | None, pl.Expr]]:

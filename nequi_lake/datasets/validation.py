@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 import polars as pl
 
+from nequi_lake.datasets.casting import casting_problem
 from nequi_lake.datasets.constraints import describe
 from nequi_lake.datasets.contract import name_problems
 from nequi_lake.datasets.relation import Mart, Relation, Table
@@ -42,7 +43,6 @@ RESERVED = frozenset(
 """Names that no dataset may have."""
 
 _RESERVED_BEGINNING = "pg_"
-_MOST_DIGITS_IN_FLOAT = 15
 _OF_SESSIONS = (POSITION_IN_SESSION, PLACE_IS_UNCERTAIN)
 _ENGINE_COLUMNS = frozenset({RECORD, *_OF_SESSIONS, "__is_valid", "__line", "__file"})
 """Names that raw columns may not have: the engine's own columns are called so."""
@@ -138,13 +138,9 @@ def _parse_problems(table: Table, file: RawFile) -> Iterator[str]:
         if name in table.parse or not column.source or column.source not in {*file.field_paths, *file.constants}:
             continue
         raw = file.raw_type(column.source)
-        if (raw.is_nested() or column.dtype.is_nested()) and raw != column.dtype:
-            yield f"column {name} is {column.dtype}, and {column.source} of {file.name} is {raw}: give it a parse="
-        elif raw.is_float() and isinstance(column.dtype, pl.Decimal) and column.dtype.precision > _MOST_DIGITS_IN_FLOAT:
-            yield (
-                f"column {name} has {column.dtype.precision} digits, and {column.source} of {file.name} is {raw}, "
-                f"which keeps {_MOST_DIGITS_IN_FLOAT}: let the file have texts"
-            )
+        problem = casting_problem(raw, column.dtype)
+        if problem:
+            yield f"column {name} is {column.dtype}, and {column.source} of {file.name} is {raw}: {problem}"
 
 
 def mart_problems(mart: Mart, relations: Mapping[str, Relation]) -> Iterator[str]:

@@ -86,7 +86,7 @@ def _raw_file(file: RawFile) -> Iterator[str]:
             yield f"{declared.name} {value!r}"
 
 
-_IN_WORDS = frozenset({field.name for field in fields(RawFile)} | {"columns", "schema", "optional"})
+_IN_WORDS = frozenset({field.name for field in fields(RawFile)} | {"columns", "optional"})
 """What of a raw file's declaration changes no row, or is covered by other words."""
 
 

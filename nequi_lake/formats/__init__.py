@@ -17,8 +17,10 @@ from nequi_lake.formats.csv import NULL_TOKENS, CsvFile
 from nequi_lake.formats.json_lines import JsonLinesFile
 from nequi_lake.formats.limit import ShareLimit, UnpackLimits
 from nequi_lake.formats.opaque import OpaqueFile
+from nequi_lake.formats.parquet import ParquetFile
 from nequi_lake.formats.structure import Problem, Structure
 from nequi_lake.formats.text import TextFile, ValidatedRecord
+from nequi_lake.formats.workbook import WorkbookFile
 
 __all__ = [
     "FOUND",
@@ -29,6 +31,7 @@ __all__ = [
     "CsvFile",
     "JsonLinesFile",
     "OpaqueFile",
+    "ParquetFile",
     "Problem",
     "RawFile",
     "RepairedFile",
@@ -37,4 +40,5 @@ __all__ = [
     "TextFile",
     "UnpackLimits",
     "ValidatedRecord",
+    "WorkbookFile",
 ]

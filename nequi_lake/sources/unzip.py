@@ -17,9 +17,9 @@ from typing import cast
 from nequi_lake.errors import SourceError
 from nequi_lake.formats import RawFile
 from nequi_lake.formats.limit import UnpackLimits
+from nequi_lake.formats.zip_directory import count_members
 from nequi_lake.progress import blocks
 from nequi_lake.sources.base import select
-from nequi_lake.sources.zip_directory import count_members
 
 _ENCRYPTED = 1
 """The bit of a member's flags that says that it is encrypted."""

@@ -17,8 +17,8 @@ import pytest
 from nequi_lake.errors import SourceError
 from nequi_lake.formats import OpaqueFile
 from nequi_lake.formats.limit import UnpackLimits
+from nequi_lake.formats.zip_directory import count_members
 from nequi_lake.sources.unzip import unzip
-from nequi_lake.sources.zip_directory import count_members
 
 LIMITS = UnpackLimits(max_bytes=100_000, max_ratio=50, max_members=100)
 CONTENT = random.Random(1).randbytes(5_000)
