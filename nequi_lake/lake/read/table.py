@@ -141,7 +141,7 @@ class LakeTable:
             raise CatalogError(
                 f"{self.name} is no longer in the catalog.",
                 where=self.name,
-                fix="If the catalog was lost or set back, make it anew from the lake itself: nequi-lake catalog rebuild",
+                fix="If the catalog was lost or set back, make it anew from the lake: nequi-lake catalog rebuild",
             )
         # It finds the credentials by itself, and cannot be given them.
         options = self._storage.polars_scan().get("storage_options")
