@@ -61,7 +61,7 @@ screenshots: $(READY_TO_TEST) ## Make the pictures in docs/img again, of the sam
 	scripts/chromium install
 	$(BIN)/python -m nequi_lake_tests.browser
 
-chaos: $(READY_TO_TEST) ## Kill runs while others read the lake: make chaos KILLS=200, and BUCKET=1 for a lake in a bucket
+chaos: $(READY_TO_TEST) ## Kill runs and harm the lake while others read it: make chaos KILLS=200, and BUCKET=1 for a lake in a bucket
 	$(BIN)/python -m nequi_lake_tests.chaos --kills $(KILLS) $(if $(BUCKET),--bucket)
 
 fuzz: $(READY_TO_TEST) ## Read odd and damaged raw files of each kind at random: make fuzz EXAMPLES=1000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.errors import CatalogError
+from nequi_lake.errors import TransientError
 from nequi_lake.lake.check import read_record
 from nequi_lake.lake.layout import REPORTS, report_path
 from nequi_lake.lake.read.reader import Lake
@@ -65,7 +65,7 @@ def write_report(lake: Lake, name: str, profiled: Sequence[ColumnProfile], *, sn
         snapshot_id: the snapshot that was profiled.
 
     Raises:
-        CatalogError: readers see another snapshot by now.
+        TransientError: readers see another snapshot by now.
     """
     dataset, relation = name.split(".")
     # Under the lock, or another run's maintenance would take a temporary file of the report for one left behind.
@@ -73,7 +73,7 @@ def write_report(lake: Lake, name: str, profiled: Sequence[ColumnProfile], *, sn
         table = lake.table(name)
         published = table.published
         if published.snapshot_id != snapshot_id:
-            raise CatalogError(
+            raise TransientError(
                 f"{name} was published again while it was profiled; a report is of one snapshot.",
                 where=name,
                 fix="Make the report again.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import sys
 import time
@@ -100,14 +99,15 @@ def set_back(database: Path, copy: Path) -> None:
 HARMS: Mapping[str, Harm] = {"emptied": empty, "lost": lose, "lost in part": lose_some, "set back": set_back}
 
 
-def has_all(lake: Lake) -> bool:
-    """Whether the catalog has all that the lake recorded of its commits."""
-    for dataset in lake.datasets.values():
+def behind(lake: Lake) -> list[str]:
+    """The datasets of which the catalog does not have all that the lake recorded of its commits."""
+    found = []
+    for name, dataset in lake.datasets.items():
         try:
             lake.catalog.require_current(dataset)
         except CatalogError:
-            return False
-    return True
+            found.append(name)
+    return found
 
 
 def state_of(lake: Lake) -> dict[str, Any]:
@@ -132,8 +132,3 @@ def _is_recorded(lake: Lake, dataset: Dataset) -> bool:
         for relation in dataset.relations
         if (iceberg := lake.catalog.iceberg(dataset.name, relation.name))
     }
-
-
-def as_json(found: object) -> Any:
-    """The same as it comes from another process."""
-    return json.loads(json.dumps(found))

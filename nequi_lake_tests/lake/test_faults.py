@@ -74,6 +74,12 @@ def test_the_cause_of_a_wrapped_refusal_is_found() -> None:
     assert "does not allow PutObject" in str(translate_error(wrapped, HERE))
 
 
+def test_a_chain_of_causes_that_leads_back_has_an_end() -> None:
+    outer, inner = OSError("outer"), OSError("inner")
+    outer.__cause__, inner.__cause__ = inner, outer
+    assert translate_error(outer, HERE) is None
+
+
 def test_what_is_no_fault_of_the_storage_is_left_alone() -> None:
     assert translate_error(ZeroDivisionError(), HERE) is None
     assert translate_error(KeyError("x"), HERE) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nequi_lake import Lake
-from nequi_lake.errors import CatalogError
+from nequi_lake.errors import TransientError
 from nequi_lake.lake.layout import report_path
 from nequi_lake.pipeline.report import profile_relation, write_index, write_report
 from nequi_lake_tests.conftest import citation, released, write_citations
@@ -36,7 +36,7 @@ def test_a_report_is_of_what_readers_see(published: Lake, inbox: Path) -> None:
     profiled = profile_relation(table)
     write_citations(inbox, "train", [citation(9)])
     released(published, "cite_sum")
-    with pytest.raises(CatalogError, match="published again while it was profiled"):
+    with pytest.raises(TransientError, match="published again while it was profiled"):
         write_report(published, PAPERS, profiled, snapshot_id=table.published.snapshot_id)
     assert not published.storage.exists(report_path(published.storage, "cite_sum", "papers", "json"))
 

@@ -211,8 +211,11 @@ def translate_error(error: BaseException, where: str) -> NequiLakeError | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, its cause, the cause of that, and so on; a chain may lead back to where it has been."""
+    seen: set[int] = set()
     following: BaseException | None = error
-    while following:
+    while following and id(following) not in seen:
+        seen.add(id(following))
         yield following
         following = following.__cause__ or following.__context__
 
