@@ -1,0 +1,93 @@
+"""``python -m benchmarks.corpora pollock|survey|json|parquet FOLDER``: what comes of the files of a public corpus.
+
+The folders are laid out as their projects have them: Pollock's ``polluted_files`` and ``survey_sample``,
+JSONTestSuite's ``test_parsing``, and the root of apache/parquet-testing with ``data`` and ``bad_data``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks.corpora.csv_files import PEERS, Case, by_lake, cases
+from benchmarks.corpora.json_files import as_field, as_record, json_cases
+from benchmarks.corpora.outcome import Read, Tally, outcome, scores
+from benchmarks.corpora.parquet_files import parquet_outcome
+
+
+def main() -> int:
+    """Run a corpus and print what came of it; 1 where a record was wrong or lost."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.corpora", description=__doc__)
+    parser.add_argument("corpus", choices=["pollock", "survey", "json", "parquet"])
+    parser.add_argument("folder", type=Path, help="where it is")
+    parser.add_argument("--draft", action="store_true", help="take how a file is written from a draft")
+    parser.add_argument("--only-lake", action="store_true", help="leave the other readers out")
+    parser.add_argument("--weights", type=Path, help="Pollock's weights of its files, as JSON: name → weight")
+    chosen = parser.parse_args()
+    warnings.simplefilter("ignore")
+    match chosen.corpus:
+        case "json":
+            return _json(chosen.folder)
+        case "parquet":
+            return _parquet(chosen.folder)
+        case _:
+            return _csv(chosen.folder, chosen.draft, chosen.only_lake, chosen.weights)
+
+
+def _csv(folder: Path, drafted: bool, only_lake: bool, weights: Path | None) -> int:
+    found = list(cases(folder))
+    of_files = json.loads(weights.read_text()) if weights else {}
+    readers: Mapping[str, Callable[[Case], Read]] = {
+        "nequi_lake": lambda case: by_lake(case, drafted=drafted),
+        **({} if only_lake else PEERS),
+    }
+    wrong = 0
+    for name, read in readers.items():
+        tally, simple, weighted, total = Tally(), 0.0, 0.0, 0.0
+        for case in found:
+            try:
+                came = read(case)
+            except Exception as error:
+                came = Read(refused=type(error).__name__)
+            tally.add(case.kind, outcome(came, case.clean), came.refused)
+            score = sum(scores(came, case.clean, case.header))
+            simple += score
+            weight = float(of_files.get(case.path.name, 1.0))
+            weighted, total = weighted + score * weight, total + weight
+        _print(name, tally)
+        sys.stdout.write(f"Pollock's score: simple {simple / max(1, len(found)):.3f}")
+        sys.stdout.write(f", weighted {weighted / total:.3f} of 10\n\n" if weights else " of 10\n\n")
+        wrong += tally.total["wrong"] + tally.total["lost"] if name == "nequi_lake" else 0
+    return 1 if wrong else 0
+
+
+def _json(folder: Path) -> int:
+    wrong = 0
+    for name, come in {"as a field": as_field, "as a record": as_record}.items():
+        tally = Tally()
+        for case in json_cases(folder):
+            tally.add(case.kind, come(case))
+        _print(name, tally)
+        wrong += tally.total["wrong"] + tally.total["lost"]
+    return 1 if wrong else 0
+
+
+def _parquet(folder: Path) -> int:
+    tally = Tally()
+    for kind in ("data", "bad_data"):
+        for path in sorted((folder / kind).rglob("*.parquet")):
+            tally.add(kind, *parquet_outcome(path))
+    _print("nequi_lake", tally)
+    return 1 if tally.total["wrong"] + tally.total["lost"] else 0
+
+
+def _print(name: str, tally: Tally) -> None:
+    sys.stdout.write(f"{name}\n" + "\n".join(tally.lines()) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
