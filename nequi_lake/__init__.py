@@ -21,7 +21,7 @@ os.environ.setdefault("POLARS_CSV_CHUNK_SIZE", "4000000")
 if TYPE_CHECKING:
     from nequi_lake.datasets.contract import column_meta, one_of
     from nequi_lake.datasets.spec import Dataset, Mart, Partition, Table
-    from nequi_lake.formats import CsvFile, JsonLinesFile
+    from nequi_lake.formats import CsvFile, JsonLinesFile, ParquetFile, WorkbookFile
     from nequi_lake.lake.read.reader import Lake
     from nequi_lake.lake.read.table import LakeTable
 
@@ -32,8 +32,10 @@ __all__ = [
     "Lake",
     "LakeTable",
     "Mart",
+    "ParquetFile",
     "Partition",
     "Table",
+    "WorkbookFile",
     "column_meta",
     "one_of",
 ]
@@ -43,6 +45,8 @@ _MODULES = {
     "one_of": "nequi_lake.datasets.contract",
     "CsvFile": "nequi_lake.formats",
     "JsonLinesFile": "nequi_lake.formats",
+    "ParquetFile": "nequi_lake.formats",
+    "WorkbookFile": "nequi_lake.formats",
     "Lake": "nequi_lake.lake.read.reader",
     "LakeTable": "nequi_lake.lake.read.table",
 }

@@ -71,6 +71,7 @@ def _raw_file(file: RawFile) -> Iterator[str]:
         yield f"records of at most {file.max_record_bytes} bytes"
     if file.session_by is not None:
         yield f"sessions by {file.session_by}"
+    yield from file.facts()
 
 
 def _relation(relation: Relation) -> Iterator[str]:

@@ -68,8 +68,8 @@ def repaired_copies(
     unreadable = [(file, part) for file in read for part in files[file.name].parts if file.needs_repair(part.structure)]
     copies: dict[str, dict[str, RepairedFile]] = {}
     for number, (file, part) in enumerate(unreadable):
-        damaged = f"{part.structure.damaged:,}"
-        log.info("%s: copying %s without %s damaged records", files[file.name].dataset, part.name, damaged)
+        without = f" without {part.structure.damaged:,} damaged records" if part.structure.damaged else ""
+        log.info("%s: copying %s%s", files[file.name].dataset, part.name, without)
         with storage.open_lines(files[file.name].path_of(part)) as content:
             path = folder / f"{number}{PurePosixPath(part.name).suffix}"
             copies.setdefault(file.name, {})[part.name] = file.repair(content, part.size_bytes, path)

@@ -109,6 +109,10 @@ class RawFile(ABC):
         """What is wrong with the declaration by itself."""
         return iter(())
 
+    def facts(self) -> Iterator[str]:
+        """What of the declaration makes other rows of the same bytes, beside names, columns, constants and sessions."""
+        return iter(())
+
     def raw_value(self, field_path: str) -> pl.Expr:
         """The raw value of a column or constant in the frame that :meth:`scan` gives."""
         return pl.col(field_path)

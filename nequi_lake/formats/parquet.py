@@ -41,6 +41,9 @@ class ParquetFile(TranscribedFile):
             elif keys[0] not in self.raw_schema and path not in self.dropped:
                 yield f"{path}: no table can have it without the rest of {keys[0]}: name it in dropped="
 
+    def facts(self) -> Iterator[str]:
+        yield f"types {[(name, str(dtype)) for name, dtype in self._types.items()]}"
+
     def raw_value(self, field_path: str) -> pl.Expr:
         if field_path in self.constants:
             return pl.col(field_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def read_parquet(
         UnreadableFileError: it is no Parquet file, has other columns, or unpacks to more.
     """
     _check_magic(Path(path))
-    file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=_BUFFER_BYTES)
+    file = _opened(path, "us")
     problem = _difference(file.schema_arrow, schema)
     if problem:
         raise UnreadableFileError(problem)
@@ -53,11 +53,12 @@ def read_parquet(
         plain = {name: schema[name] for name in kept}
         form = pl.DataFrame(schema=plain).to_arrow().schema
         writer = stack.enter_context(pq.ParquetWriter(copy, form, compression="lz4")) if copy else None
+        nanoseconds = _nanoseconds(path, file, at_once)
         for batch in file.iter_batches(batch_size=at_once, use_threads=False):
-            unpacked += batch.nbytes
+            unpacked += batch.nbytes + batch.num_rows
             if unpacked > most:
                 raise too_large(unpacked, most)
-            damaged = list(_damaged(batch))
+            damaged = sorted({**dict(_cut_off(batch, nanoseconds)), **dict(_damaged(batch))}.items())
             if writer:
                 writer.write_table(_values(batch, damaged, plain).to_arrow().cast(form))
             yield Step(
@@ -67,6 +68,41 @@ def read_parquet(
             records += batch.num_rows
     if records != facts.num_rows:
         raise UnreadableFileError(f"it says that it has {facts.num_rows:,} rows, and {records:,} can be read")
+
+
+def _opened(path: str, unit: str) -> pq.ParquetFile:
+    """The file, whose old timestamps of 96 bits (INT96) are read in a unit: no unit of 64 bits holds all of them."""
+    return pq.ParquetFile(
+        path,
+        page_checksum_verification=True,
+        pre_buffer=False,
+        buffer_size=_BUFFER_BYTES,
+        coerce_int96_timestamp_unit=unit,
+    )
+
+
+def _nanoseconds(path: str, file: pq.ParquetFile, at_once: int) -> Iterator[pa.RecordBatch] | None:
+    """The timestamps of 96 bits in nanoseconds, where the highest digits may be cut off; None where there are none."""
+    columns = [file.schema.column(number) for number in range(len(file.schema))]
+    found = [column.path for column in columns if column.physical_type == "INT96"]
+    nested = [name for name in found if name not in file.schema_arrow.names]
+    if nested:
+        raise UnreadableFileError(f"timestamps of 96 bits within other values: {listed(nested)}; write them anew")
+    return _opened(path, "ns").iter_batches(batch_size=at_once, columns=found, use_threads=False) if found else None
+
+
+def _cut_off(batch: pa.RecordBatch, nanoseconds: Iterator[pa.RecordBatch] | None) -> Iterator[tuple[int, str]]:
+    """The rows of which a timestamp of 96 bits has more digits than microseconds, and what is wrong with them."""
+    for name, exact in zip(*_columns(next(nanoseconds)), strict=True) if nanoseconds else ():
+        kept = batch.column(name)
+        # Both wrap around alike where nanoseconds do not fit into 64 bits.
+        rest = exact.view(pa.int64()).fill_null(0).to_numpy() - kept.view(pa.int64()).fill_null(0).to_numpy() * 1000
+        for at in rest.nonzero()[0]:
+            yield int(at), f"a time in {name} of more digits than microseconds"
+
+
+def _columns(batch: pa.RecordBatch) -> tuple[Sequence[str], Sequence[pa.Array]]:
+    return batch.schema.names, batch.columns
 
 
 def _check_magic(path: Path) -> None:

@@ -58,9 +58,15 @@ class WorkbookFile(TranscribedFile):
             if not text.startswith("#")
         )
 
+    def facts(self) -> Iterator[str]:
+        yield str(self._layout)
+
+    @property
+    def _layout(self) -> Layout:
+        return Layout(self.columns, self.sheet, self.skip, self.footer, self.missing_errors, self.measures)
+
     def _reading(self) -> tuple[object, ...]:
-        layout = Layout(self.columns, self.sheet, self.skip, self.footer, self.missing_errors, self.measures)
-        return "nequi_lake.formats.workbook_reading:read_workbook", layout
+        return "nequi_lake.formats.workbook_reading:read_workbook", self._layout
 
     def _line_of(self, number: int) -> int:
         return self.skip + 2 + number

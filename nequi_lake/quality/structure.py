@@ -22,7 +22,7 @@ def structure_check(subject: str, structure: Structure, limit: ShareLimit) -> Ch
         limit: how many records may be damaged: up to it they are a warning.
     """
     is_readable = structure.is_readable(limit)
-    found = f"{structure.records:,} records on {structure.lines:,} lines"
+    found = f"{structure.records:,} records" + (f" on {structure.lines:,} lines" if structure.lines else "")
     if structure.damaged:
         share = structure.damaged / structure.records
         found = f"{structure.damaged:,} of {structure.records:,} records ({share:.2%}) cannot be read"
