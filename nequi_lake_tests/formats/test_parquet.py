@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.errors import AuditError
-from nequi_lake.formats import ParquetFile, Structure
+from nequi_lake.formats import ParquetFile, RawFile, Structure, WorkbookFile
 from nequi_lake.pipeline.fetch import fetch_and_keep
 from nequi_lake.sources import open_source
 from nequi_lake_tests.formats.things import filled, lake_of, things
@@ -215,6 +216,31 @@ def test_a_small_file_that_unpacks_to_much_is_refused(tmp_path: Path) -> None:
     alike = arrow({"id": pa.array([1] * 200_000), "value": pa.array([1] * 200_000)}, compression="zstd")
     structure = inspected(parquet_file(max_unpacked_bytes=10**6), alike, tmp_path)
     assert "where it may have 1,000,000; if it is what you expect, declare max_unpacked" in str(structure.problems[0])
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"value": pl.Time}, "value: no table is made of Time: name it in dropped="),
+        ({"value": pl.Categorical}, "value: Categorical is read as text: declare pl.String"),
+        (
+            {"value": pl.Datetime("us", "America/Bogota")},
+            'value: times of a zone are read as those of UTC: declare time_zone="UTC"',
+        ),
+        ({"value": pl.Int64, "max_unpacked_ratio": 0.5}, "max_unpacked_ratio is at least 1, not 0.5"),
+    ],
+    ids=["time", "category", "zone", "limit"],
+)
+def test_a_type_that_no_table_can_be_made_of_is_refused_when_it_is_declared(facts: dict[str, Any], said: str) -> None:
+    assert list(parquet_file(**facts).problems()) == [said]
+
+
+def test_files_of_other_types_or_another_layout_are_another_release() -> None:
+    files: list[RawFile] = [parquet_file(pl.Int64), parquet_file(pl.Int32)]
+    facts: list[dict[str, Any]] = [{}, {"sheet": 2}, {"skip": 1}, {"footer": 1}, {"missing_errors": ("#N/A",)}]
+    files += [WorkbookFile(name="t.xlsx", description="T.", columns=("id", "value"), **fact) for fact in facts]
+    releases = {release_id(things(file), []) for file in files}
+    assert len(releases) == len(files)
 
 
 def test_a_file_without_records_is_refused_and_a_part_without_any_is_not() -> None:
