@@ -27,7 +27,7 @@ def parse_summary(*arguments: str) -> Any:
     """What a module of this package prints as JSON, run in a process that may fork."""
     command = [sys.executable, "-m", *arguments]
     # The exit code says no more than the summary does.
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.stdout, done.stderr
     return json.loads(done.stdout)
 
