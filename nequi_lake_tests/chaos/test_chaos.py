@@ -16,10 +16,8 @@ from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.chaos.lakes import Watcher, content_of, leftovers, run_lake
 from nequi_lake_tests.chaos.points import POINTS
-from nequi_lake_tests.chaos.rounds import MOVES
 from nequi_lake_tests.conftest import Materialize, citation, only, write_citations
 
-OTHER_MOVES = [move for move in MOVES if move != "run killed"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -38,15 +36,6 @@ def test_runs_that_are_killed_at_random_moments_are_never_seen() -> None:
     summary = parse_summary("nequi_lake_tests.chaos", *options, "--json")
     assert summary["violations"] == {}
     assert summary["killed"] == 6
-    assert summary["reads"] > 0
-
-
-@pytest.mark.long
-def test_what_else_may_happen_is_never_seen() -> None:
-    options = "--kills", "3", "--each", "3", "--seed", "2", "--datasets", "cite_sum", "--moves", *OTHER_MOVES
-    summary = parse_summary("nequi_lake_tests.chaos", *options, "--json")
-    assert summary["violations"] == {}
-    assert summary["killed"] == 3
     assert summary["reads"] > 0
 
 

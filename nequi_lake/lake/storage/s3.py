@@ -7,6 +7,7 @@ import hashlib
 import tempfile
 from contextlib import AbstractContextManager
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,7 @@ from nequi_lake.lake.storage.lease import lease
 from nequi_lake.progress import bar
 
 _SCHEME = "s3://"
+_ASKED_TIMES = 5
 _ENCRYPTION = "nequi.encryption"
 
 
@@ -97,10 +99,16 @@ class S3Storage(StorageBackend):
     def read(self, path: str) -> bytes:
         # s3fs asks by HEAD first, whose refusal does not say why.
         bucket, key = _bucket_and_key(path)
-        try:
-            return bytes(self._client.get_object(Bucket=bucket, Key=key)["Body"].read())
-        except self._client.exceptions.NoSuchKey as missing:
-            raise FileNotFoundError(errno.ENOENT, "There is no such object", path) from missing
+        for attempt in count(1):
+            try:
+                return bytes(self._client.get_object(Bucket=bucket, Key=key)["Body"].read())
+            except self._client.exceptions.NoSuchKey as missing:
+                raise FileNotFoundError(errno.ENOENT, "There is no such object", path) from missing
+            except botocore.exceptions.ClientError as error:
+                # Of an answer that was cut short, this is all that is left.
+                if error.response["Error"]["Code"] != "404" or attempt == _ASKED_TIMES:
+                    raise
+        raise AssertionError
 
     def write(self, path: str, content: bytes) -> None:
         bucket, key = _bucket_and_key(path)
