@@ -32,21 +32,6 @@ def settings(bucket_lake: Mapping[str, str], inbox: Path) -> Settings:
 
 
 @pytest.mark.long
-def test_a_server_that_fails_now_and_then_is_asked_again(flaky: Flaky, settings: Settings) -> None:
-    flaky.share = 0.08
-    outcome = run(build(settings, only("cite_sum")), (), None)
-    assert outcome.failures == ()
-    assert sum(flaky.happened.values()) > 3
-    flaky.share = 0.0
-    lake = Lake(settings, only("cite_sum"))
-    assert {t.published.table: t.to_arrow().num_rows for t in lake.tables()} == {
-        "papers": 3,
-        "citations": 5,
-        "paper_fields": 4,
-    }
-
-
-@pytest.mark.long
 @pytest.mark.parametrize("kind", ["busy", "cut"])
 def test_a_server_that_never_takes_a_table_is_reported_and_harms_nothing(
     flaky: Flaky, settings: Settings, kind: str, monkeypatch: pytest.MonkeyPatch
