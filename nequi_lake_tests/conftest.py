@@ -15,6 +15,7 @@ import pytest
 
 import nequi_lake.datasets
 from nequi_lake import Lake
+from nequi_lake.cli import main
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
 from nequi_lake.lake.declared import discover
@@ -24,12 +25,36 @@ from nequi_lake.pipeline.fetch import fetch_and_keep
 from nequi_lake.pipeline.tables import publish_tables
 from nequi_lake.sources import Sources
 
-pytest_plugins = ["nequi_lake_tests.aws", "nequi_lake_tests.postgres"]
+pytest_plugins = ["nequi_lake_tests.aws", "nequi_lake_tests.datasets.outside", "nequi_lake_tests.postgres"]
 
 MOTOR_FILE = "measures_v2.csv"
 MOTOR_HEADER = (
     "u_q,coolant,stator_winding,u_d,stator_tooth,motor_speed,i_d,i_q,pm,stator_yoke,ambient,torque,profile_id"
 )
+
+
+class Shell:
+    """Runs commands in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, standard output, standard error."""
+        self._monkeypatch.setattr(sys, "argv", ["nequi-lake", *arguments])
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = self._capsys.readouterr()
+        assert isinstance(end.value.code, int)
+        return end.value.code, out, err
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """The command line."""
+    return Shell(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

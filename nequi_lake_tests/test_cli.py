@@ -13,27 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from nequi_lake.cli import main
 from nequi_lake.cli.complete import dataset_names, table_names
-from nequi_lake_tests.conftest import declared, motor_rows, write_motor
-
-
-class Shell:
-    """Runs commands in this process, with the environment of a small lake."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error."""
-        self._monkeypatch.setattr(sys, "argv", ["nequi-lake", *arguments])
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = self._capsys.readouterr()
-        assert isinstance(end.value.code, int)
-        return end.value.code, out, err
+from nequi_lake_tests.conftest import Shell, declared, motor_rows, write_motor
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ import pyarrow.csv as pa_csv
 from benchmarks.corpora.outcome import Read, Row
 from nequi_lake.drafting.sniff import sniff
 from nequi_lake.errors import NequiLakeError
-from nequi_lake.formats import RECORD, CsvFile
+from nequi_lake.formats import CsvFile
+from nequi_lake.formats.local import read_local
 
 csv.field_size_limit(2**31 - 1)
 
@@ -87,19 +88,12 @@ def by_lake(case: Case, *, drafted: bool = False) -> Read:
         file = sniff(case.path).file if drafted else declared(case)
     except NequiLakeError as error:
         return Read(refused=error.what)
-    structure = file.merge_structures({file.name: file.inspect(case.path)})
-    if structure.problem_count > structure.damaged:
-        return Read(refused=re.sub(r"\d[\d,]*|'.*'", "…", structure.problems[0].reason))
     with tempfile.TemporaryDirectory() as folder:
-        path, bad = case.path, set[int]()
-        is_copy = file.needs_repair(structure)
-        if is_copy:
-            with case.path.open("rb") as stream:
-                repaired = file.repair(stream, structure, Path(folder) / "copy.csv")
-            path, bad = repaired.path, set(repaired.damaged["record"])
-        frame = file.scan([str(path)], structure, {}, is_copy=is_copy).select(RECORD, *file.raw_schema).collect()
-    rows = [tuple(row[1:]) for row in frame.rows() if row[0] not in bad]
-    return Read(rows, named=structure.damaged, header=tuple(file.raw_schema))
+        read = read_local(file, case.path, Path(folder))
+    if read.frame is None:
+        return Read(refused=re.sub(r"\d[\d,]*|'.*'", "…", read.structure.problems[0].reason))
+    rows = [tuple(row[1:]) for row in read.frame.rows()]
+    return Read(rows, named=read.structure.damaged, header=tuple(file.raw_schema))
 
 
 def _texts(rows: Any) -> list[Row]:

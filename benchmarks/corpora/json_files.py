@@ -12,7 +12,8 @@ from typing import Any
 import polars as pl
 
 from benchmarks.corpora.outcome import LOST, NAMED, REFUSED, RIGHT, WRONG
-from nequi_lake.formats import RECORD, JsonLinesFile
+from nequi_lake.formats import JsonLinesFile
+from nequi_lake.formats.local import read_local
 
 _TYPES = {bool: pl.Boolean(), int: pl.Int64(), float: pl.Float64(), str: pl.String()}
 _ODD = object()
@@ -58,21 +59,14 @@ def _came(value: bytes | None, record: bytes) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "suite.json"
         path.write_bytes(record.join(others))
-        structure = file.inspect(path)
-        if structure.problem_count > structure.damaged:
-            return REFUSED
-        bad = set[int]()
-        is_copy = file.needs_repair(structure)
-        if is_copy:
-            with path.open("rb") as stream:
-                repaired = file.repair(stream, structure, Path(folder) / "copy.json")
-            path, bad = repaired.path, set(repaired.damaged["record"])
-        frame = file.scan([str(path)], structure, {}, is_copy=is_copy).select(RECORD, "id", "v").collect()
-    rows = {identifier: found for number, identifier, found in frame.rows() if number not in bad}
+        read = read_local(file, path, Path(folder))
+    if read.frame is None:
+        return REFUSED
+    rows = dict(read.frame.select("id", "v").rows())
     if not {1, 3} <= rows.keys():
         return LOST
     if 2 not in rows:
-        return NAMED if structure.damaged else LOST
+        return NAMED if read.structure.damaged else LOST
     return RIGHT if rows[2] == expected or (expected is None and rows[2] is None) else WRONG
 
 

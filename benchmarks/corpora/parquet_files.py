@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.corpora.outcome import LOST, NAMED, REFUSED, RIGHT
 from nequi_lake.errors import NequiLakeError
-from nequi_lake.formats import RECORD, ParquetFile
+from nequi_lake.formats import ParquetFile
+from nequi_lake.formats.local import read_local
 
 
 def parquet_outcome(path: Path) -> tuple[str, str | None]:
@@ -21,15 +22,13 @@ def parquet_outcome(path: Path) -> tuple[str, str | None]:
     except Exception as error:
         return REFUSED, f"its footer cannot be read: {type(error).__name__}"
     file = ParquetFile(name=path.name, description="A file of the corpus.", schema=frame.schema)
-    structure = file.inspect(path)
-    if structure.problem_count > structure.damaged:
-        return REFUSED, structure.problems[0].reason
     try:
-        with tempfile.TemporaryDirectory() as folder, path.open("rb") as stream:
-            copy = file.repair(stream, structure, Path(folder) / "copy.parquet")
-            rows = file.scan([str(copy.path)], structure, {}, is_copy=True).select(RECORD).collect().height
+        with tempfile.TemporaryDirectory() as folder:
+            read = read_local(file, path, Path(folder))
     except NequiLakeError as error:
         return REFUSED, error.what
-    if rows != footer.num_rows:
+    if read.frame is None:
+        return REFUSED, read.structure.problems[0].reason
+    if read.frame.height + read.structure.damaged != footer.num_rows:
         return LOST, None
-    return (NAMED if structure.damaged else RIGHT), None
+    return (NAMED if read.structure.damaged else RIGHT), None

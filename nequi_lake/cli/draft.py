@@ -18,6 +18,7 @@ from nequi_lake.errors import UsageError
 
 if TYPE_CHECKING:
     from nequi_lake.datasets.spec import Dataset
+    from nequi_lake.lake.settings import Settings
     from nequi_lake.sources import Source
 
 
@@ -109,14 +110,14 @@ def try_(
 
 
 @contextmanager
-def _source(dataset: Dataset, settings: object, path: Path | None, first: int | None) -> Iterator[Source]:
+def _source(dataset: Dataset, settings: Settings, path: Path | None, first: int | None) -> Iterator[Source]:
     from nequi_lake.pipeline.trial import source_at
     from nequi_lake.sources import Sources
 
     if path is None:
         if first is not None:
             raise UsageError("--first needs the path of the files.")
-        yield Sources(settings).of(dataset)  # type: ignore[arg-type]
+        yield Sources(settings).of(dataset)
         return
     with source_at(dataset, path, first) as source:
         yield source

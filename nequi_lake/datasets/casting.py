@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-_WHOLE_IN_FLOAT: Mapping[type[pl.DataType], int] = {pl.Float64: 2**53, pl.Float32: 2**24}
-"""Beyond these bounds a floating point number stands for several whole ones."""
+from nequi_lake.formats.types import EXACT_WHOLE
+
 _LAST_YEAR = 9999
 _DIGITS_IN_FLOAT: Mapping[type[pl.DataType], int] = {pl.Float64: 15, pl.Float32: 6}
 
@@ -35,7 +35,7 @@ def exact(raw: pl.Expr, origin: pl.DataType, target: pl.DataType) -> pl.Expr | N
         value = raw.cast(target, strict=False)
         return pl.when(value.is_infinite() == raw.is_infinite()).then(value)
     if origin.is_float() and target.is_integer():
-        raw = pl.when(raw.abs() < _WHOLE_IN_FLOAT[type(origin)]).then(raw)
+        raw = pl.when(raw.abs() < EXACT_WHOLE[type(origin)]).then(raw)
     value = raw.cast(target, strict=False)
     is_same = value.cast(origin, strict=False).eq_missing(raw)
     return pl.when(is_same).then(value)

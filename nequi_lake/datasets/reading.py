@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from nequi_lake.datasets.writing import EPOCHS, NumberStyle, truth_problem, truth_words
-from nequi_lake.formats.types import integer_bounds
+from nequi_lake.formats.types import EXACT_WHOLE, integer_bounds
 
 _SPACES = " \t"
 _TWO = "[0-9]{2}"
@@ -39,8 +39,6 @@ _FRACTION_DIGITS = {"ms": 3, "us": 6}
 _DATE = "%Y-%m-%d"
 _MICROSECONDS_A_DAY = 86_400_000_000
 _LAST_MICROSECOND = 2**62
-_EXACT_IN_FLOAT64, _EXACT_IN_FLOAT32 = 2**53, 2**24
-"""From there on a floating point number stands for several whole ones."""
 _NOT_WHOLE = "(?i)e|inf|nan"
 """In the text of a number that is no whole one written out, whatever its size."""
 _DATETIME = "%Y-%m-%dT%H:%M:%S%.f"
@@ -115,7 +113,7 @@ class Reading:
                 return whole.cast(dtype, strict=False)
             case dtype if dtype.is_float():
                 value = text.cast(dtype, strict=False)
-                is_exact = value.abs() < (_EXACT_IN_FLOAT32 if isinstance(dtype, pl.Float32) else _EXACT_IN_FLOAT64)
+                is_exact = value.abs() < EXACT_WHOLE[type(dtype)]
                 return pl.when(is_exact if is_fast else is_exact | text.str.contains(_NOT_WHOLE)).then(value)
             case dtype:
                 return raw.cast(dtype, strict=False)

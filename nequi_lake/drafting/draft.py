@@ -8,7 +8,6 @@ import re
 import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +18,8 @@ from nequi_lake.drafting.columns import Drafted, draft_column
 from nequi_lake.drafting.relations import Records, find_key, find_references, in_order
 from nequi_lake.drafting.sniff import Sniffed, sniff
 from nequi_lake.errors import UsageError
-from nequi_lake.formats import RECORD, CsvFile, RawFile
+from nequi_lake.formats import CsvFile, RawFile
+from nequi_lake.formats.local import read_local
 
 _UNITS = {pl.String: "text", pl.Date: "date", pl.Datetime: "time", pl.Boolean: "true or false"}
 _RECORD_KEY = "record_number"
@@ -45,24 +45,11 @@ def draft(name: str, paths: Iterable[Path], descriptions: Mapping[str, str]) -> 
 
 
 def _records(path: Path, file: RawFile) -> Records:
-    structure = file.merge_structures({file.name: file.inspect(path)})
-    if structure.problem_count > structure.damaged or not structure.records:
-        problem = structure.problems[0] if structure.problems else "the file has no records"
-        raise UsageError(f"No declaration can be drafted: {problem}.", where=str(path))
     with tempfile.TemporaryDirectory() as folder:
-        is_copy = file.needs_repair(structure)
-        read = path
-        damaged = pl.Series(dtype=pl.Int64)
-        if is_copy:
-            with path.open("rb") as stream:
-                repaired = file.repair(stream, structure, Path(folder) / f"copy{path.suffix}")
-            read, damaged = repaired.path, repaired.damaged["record"]
-        scan = file.scan([str(read)], structure, {}, is_copy=is_copy)
-        frame = (
-            scan.filter(~pl.col(RECORD).is_in(damaged.implode()))
-            .select(file.raw_value(column).alias(column) for column in file.field_paths)
-            .collect(engine="streaming")
-        )
+        read = read_local(file, path, Path(folder))
+    if read.frame is None:
+        raise UsageError(f"No declaration can be drafted: {read.structure.problems[0]}.", where=str(path))
+    frame = read.frame.select(file.raw_value(column).alias(column) for column in file.field_paths)
     names = names_for(file.field_paths)
     columns = {names[source]: draft_column(source, frame[source]) for source in file.field_paths}
     table = names_for([path.name.split(".")[0]])[path.name.split(".")[0]]
@@ -199,15 +186,8 @@ def _instance(dtype: PolarsDataType) -> pl.DataType:
 
 def _file(file: RawFile) -> Iterator[str]:
     yield f"        {type(file).__name__}("
-    for declared in fields(file):
-        value = getattr(file, declared.name)
-        default = (
-            declared.default
-            if declared.default is not MISSING
-            else (declared.default_factory() if declared.default_factory is not MISSING else MISSING)
-        )
-        if value != default:
-            yield f"            {declared.name}={_literal(value)},"
+    for name, value in file.declared():
+        yield f"            {name}={_literal(value)},"
     yield "        ),"
 
 

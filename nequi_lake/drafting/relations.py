@@ -108,7 +108,7 @@ def _may_be_in_key(column: Drafted) -> bool:
 
 
 def _tells_apart(name: str, column: Drafted) -> bool:
-    """Whether a column is one by which records are told apart, and not one that measures something."""
+    """Whether a column is one that identifies records, and not one that measures something."""
     return _is_named_like_an_id(name) or isinstance(column.dtype, (pl.Date, pl.Datetime))
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import polars as pl
 
 from nequi_lake.errors import UsageError
-from nequi_lake.formats import CsvFile, JsonLinesFile, Structure
-from nequi_lake.formats.codecs import PackedError, codec_of, transcoded, unpacked, with_line_feeds
+from nequi_lake.formats import CsvFile, JsonLinesFile, Structure, TextFile
+from nequi_lake.formats.codecs import PackedError, codec_of, opened_text
 from nequi_lake.formats.csv_dialect import Dialect, Record
 from nequi_lake.formats.json_documents import documents
 from nequi_lake.formats.lines import Line, long_lines
@@ -24,6 +24,7 @@ from nequi_lake.formats.magic import no_content, no_text
 
 _LOOKED_AT_BYTES = 2**22
 _RECORDS = 2_000
+_LONGEST = TextFile.max_record_bytes
 _MOST_ABOVE = 50
 _FEW_FIELDS = 3
 _SEPARATORS = (",", ";", "\t", "|", ", ", "; ", "||", ":", " ")
@@ -63,7 +64,7 @@ def sniff(path: Path) -> Sniffed:
     codec = codec_of(beginning)
     try:
         encoding = _encoding(path, codec)
-        with path.open("rb") as stream, _opened(stream, codec, encoding) as plain:
+        with path.open("rb") as stream, opened_text(stream, codec=codec, encoding=encoding) as plain:
             text = plain.read(_LOOKED_AT_BYTES)
     except PackedError as error:
         raise UsageError(f"No declaration can be drafted: {error}.", where=str(path)) from error
@@ -79,7 +80,7 @@ def sniff(path: Path) -> Sniffed:
 
 def _encoding(path: Path, codec: str) -> str:
     """The encoding of a text; bytes that are not UTF-8 are of Windows, or where that has them not, of Latin-1."""
-    with path.open("rb") as stream, _opened(stream, codec, "utf-8") as plain:
+    with path.open("rb") as stream, opened_text(stream, codec=codec) as plain:
         head = plain.read(64)
         for mark, name in (
             (codecs.BOM_UTF32_LE, "utf-32"),
@@ -109,13 +110,8 @@ def _encoding(path: Path, codec: str) -> str:
     return "utf-8"
 
 
-def _opened(stream: BinaryIO, codec: str, encoding: str) -> BinaryIO:
-    plain = unpacked(stream, codec) if codec else stream
-    return plain if encoding == "utf-8" else transcoded(plain, encoding)
-
-
 def _csv_file(path: Path, text: bytes, encoding: str) -> Sniffed:
-    lines = list(islice(long_lines(BytesIO(text), 2**24), _RECORDS))
+    lines = list(islice(long_lines(BytesIO(text), _LONGEST), _RECORDS))
     if len(text) == _LOOKED_AT_BYTES:
         lines = lines[:-1]
     best = max(_layouts(lines), key=lambda layout: layout.score, default=None)
@@ -180,7 +176,7 @@ def _layouts(lines: Sequence[Line]) -> Iterator[_Layout]:
 
 
 def _layout(dialect: Dialect, lines: Sequence[Line]) -> Iterator[_Layout]:
-    records = [record for record in dialect.records(iter(lines), 2**24) if record.text.strip()]
+    records = [record for record in dialect.records(iter(lines), _LONGEST) if record.text.strip()]
     sound = Counter(record.fields for record in records if record.is_sound)
     if not sound:
         return
@@ -232,8 +228,7 @@ def _footer_lines(path: Path, file: CsvFile) -> int:
     if not structure.damaged or structure.damaged > _MOST_ABOVE or structure.problem_count > structure.damaged:
         return 0
     with path.open("rb") as stream:
-        plain = _opened(stream, structure.codec, file.encoding)
-        plain = with_line_feeds(plain) if structure.ends_in_cr else plain
+        plain = opened_text(stream, codec=structure.codec, encoding=file.encoding, ends_in_cr=structure.ends_in_cr)
         found = [
             record.reason is not None and record.text.count(file.separator.encode()) < len(file.columns) / 2
             for record in file.validate_records(plain, structure)
@@ -268,9 +263,9 @@ def _json_file(path: Path, encoding: str) -> JsonLinesFile:
 def json_values(path: Path, structure: Structure, encoding: str) -> Iterator[Any]:
     """The values of a JSON file, those that are no JSON left out."""
     with path.open("rb") as stream:
-        plain = _opened(stream, structure.codec, encoding)
+        plain = opened_text(stream, codec=structure.codec, encoding=encoding)
         layout = structure.layout
-        for line in documents(plain, 2**24, layout) if layout else long_lines(plain, 2**24):
+        for line in documents(plain, _LONGEST, layout) if layout else long_lines(plain, _LONGEST):
             try:
                 yield json.loads(line.text)
             except ValueError:

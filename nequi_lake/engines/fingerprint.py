@@ -15,7 +15,7 @@ import io
 import sys
 import tokenize
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -80,18 +80,11 @@ def _raw_file(file: RawFile) -> Iterator[str]:
     yield f"{type(file).__name__} {file.name} {file.field_paths} {sorted(file.constants.items())}"
     if file.session_by is not None:
         yield f"sessions by {file.session_by}"
-    for declared in fields(file):
-        value = getattr(file, declared.name)
-        if declared.name not in _IN_WORDS and value not in (declared.default, _made(declared)):
-            yield f"{declared.name} {value!r}"
+    yield from (f"{name} {value!r}" for name, value in file.declared() if name not in _IN_WORDS)
 
 
 _IN_WORDS = frozenset({field.name for field in fields(RawFile)} | {"columns", "optional"})
 """What of a raw file's declaration changes no row, or is covered by other words."""
-
-
-def _made(declared: Field[Any]) -> object:
-    return None if declared.default_factory is MISSING else declared.default_factory()
 
 
 def _relation(relation: Relation) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -77,16 +77,36 @@ class RawFile(ABC):
     def field_paths(self) -> tuple[str, ...]:
         """The raw columns, nested ones dotted; none where the lake keeps the file without reading it."""
 
+    def declared(self) -> Iterator[tuple[str, Any]]:
+        """What is declared of it, by name, as far as it is not as usual."""
+        for each in fields(self):
+            usual = each.default if each.default_factory is MISSING else each.default_factory()
+            value = getattr(self, each.name)
+            if value != usual:
+                yield each.name, value
+
     def problems(self) -> Iterator[str]:
         """What is wrong with the declaration by itself."""
         return iter(())
 
     def raw_value(self, field_path: str) -> pl.Expr:
-        """The raw value of a column or constant in the frame that :meth:`scan` gives."""
+        """The raw value of a column, a constant or ``RECORD`` in the frame that :meth:`scan` gives."""
+        return pl.col(field_path) if self._is_added(field_path) else self._value_at(field_path)
+
+    def raw_type(self, field_path: str) -> pl.DataType:
+        """The type of that raw value."""
+        if field_path == RECORD:
+            return pl.Int64()
+        return pl.String() if self._is_added(field_path) else self._type_at(field_path)
+
+    def _is_added(self, field_path: str) -> bool:
+        """Whether this is what :meth:`scan` adds to the columns of the file."""
+        return field_path == RECORD or field_path in self.constants
+
+    def _value_at(self, field_path: str) -> pl.Expr:
         return pl.col(field_path)
 
-    def raw_type(self, field_path: str) -> pl.DataType:  # noqa: ARG002
-        """The type of that raw value."""
+    def _type_at(self, field_path: str) -> pl.DataType:  # noqa: ARG002
         return pl.String()
 
     @property
@@ -130,8 +150,14 @@ class RawFile(ABC):
         """
 
     def merge_structures(self, parts: Mapping[str, Structure]) -> Structure:
-        """Return the structure of the whole file: part name → its structure, in the file's order."""
-        return merge_structures(parts)
+        """Return the structure of the whole file: part name → its structure, in the file's order.
+
+        One that is read must have a record; a part of it may have none.
+        """
+        merged = merge_structures(parts)
+        if self.field_paths and merged.is_sound and not merged.records:
+            return Structure.refused("the file has no records")
+        return merged
 
     def needs_repair(self, structure: Structure) -> bool:  # noqa: ARG002
         """Whether the engine cannot read the bytes as they are, and needs a repaired copy."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 from nequi_lake.formats.limit import UnpackLimits
 
 _BLOCK_BYTES = 2**20
+_UTF_8 = frozenset({"utf-8", "utf8", "utf_8", "ascii", "us-ascii"})
 _ENCRYPTED = 1
 _LONE = "nequi_lake_lone"
 _MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd", "bz2": b"BZh", "zip": b"PK\x03\x04"}
@@ -62,6 +63,40 @@ def unpacked(
         return block
 
     return _Mapped(plain, checked, codec).buffered()
+
+
+def opened_text(
+    content: BinaryIO,
+    *,
+    codec: str = "",
+    encoding: str = "utf-8",
+    ends_in_cr: bool = False,
+    packed_bytes: int | None = None,
+    limits: UnpackLimits | None = None,
+) -> BinaryIO:
+    """A text in UTF-8 and with line feeds, whatever lies around it.
+
+    Args:
+        content: the file.
+        codec: its compression, as of :func:`codec_of`.
+        encoding: of its characters.
+        ends_in_cr: whether its lines end in a carriage return alone.
+        packed_bytes: how long it is, where limits are given.
+        limits: what it may unpack to.
+
+    Raises:
+        PackedError: as of :func:`unpacked`.
+    """
+    if codec:
+        content = unpacked(content, codec, packed_bytes, limits)
+    if not is_utf8(encoding):
+        content = transcoded(content, encoding)
+    return with_line_feeds(content) if ends_in_cr else content
+
+
+def is_utf8(encoding: str) -> bool:
+    """Whether a text of this encoding is one of UTF-8 as it stands."""
+    return encoding.lower() in _UTF_8
 
 
 def transcoded(content: BinaryIO, encoding: str) -> BinaryIO:

@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -20,6 +19,7 @@ from nequi_lake.errors import DeclarationError
 from nequi_lake.formats.base import RECORD
 from nequi_lake.formats.json_documents import documents, layout_of
 from nequi_lake.formats.lines import Line, long_lines, too_long
+from nequi_lake.formats.nested import NestedFile
 from nequi_lake.formats.structure import Structure
 from nequi_lake.formats.text import NO_RECORD, TextFile, ValidatedRecord, excerpt, utf8_problem, without_end
 from nequi_lake.formats.types import integer_bounds, json_type
@@ -33,56 +33,19 @@ _SURELY_READ = 1e38
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class JsonLinesFile(TextFile):
+class JsonLinesFile(NestedFile, TextFile):
     """JSON objects with exactly the keys of ``schema``; the contract says which values may be null.
 
     They stand one on a line, or, which its beginning shows, in an array, or one after the other over any lines.
     """
 
-    schema: Mapping[str, PolarsDataType]
-
-    @property
-    def field_paths(self) -> tuple[str, ...]:
-        return tuple(".".join(keys) for keys in _leaves(self.schema))
-
     def problems(self) -> Iterator[str]:
         yield from super().problems()
-        for keys in _leaves(self.schema):
-            dtype = self.raw_type(".".join(keys))
+        for path in self.field_paths:
             try:
-                _type("", dtype, None)
+                _type("", self.raw_type(path), None)
             except DeclarationError as error:
-                yield f"{'.'.join(keys)}: {error.what.removesuffix('.')} ({error.fix})"
-
-    def raw_value(self, field_path: str) -> pl.Expr:
-        if field_path in self.constants or field_path == RECORD:
-            return pl.col(field_path)
-        first, *nested = self._keys[field_path]
-        value = pl.col(first)
-        for name in nested:
-            value = value.struct.field(name)
-        return value
-
-    def raw_type(self, field_path: str) -> pl.DataType:
-        if field_path == RECORD:
-            return pl.Int64()
-        if field_path in self.constants:
-            return pl.String()
-        dtype: pl.DataType = pl.Struct(dict(self.schema))
-        for name in self._keys[field_path]:
-            assert isinstance(dtype, pl.Struct)
-            found = dtype.to_schema()[name]
-            dtype = found() if isinstance(found, type) else found
-        return dtype
-
-    @property
-    def raw_schema(self) -> Mapping[str, PolarsDataType]:
-        return self.schema
-
-    @cached_property
-    def _keys(self) -> Mapping[str, tuple[str, ...]]:
-        """Field path → the keys that lead to it."""
-        return {".".join(keys): keys for keys in _leaves(self.schema)}
+                yield f"{path}: {error.what.removesuffix('.')} ({error.fix})"
 
     def needs_repair(self, structure: Structure) -> bool:
         """As of any text; a byte order mark would be read as part of the first record, too."""
@@ -137,15 +100,6 @@ class JsonLinesFile(TextFile):
 
 def _is_blank(line: Line) -> bool:
     return not line.dropped and not line.text.strip()
-
-
-def _leaves(schema: Mapping[str, PolarsDataType], *above: str) -> Iterator[tuple[str, ...]]:
-    """The keys that lead to each value that is no object."""
-    for name, dtype in schema.items():
-        if isinstance(dtype, pl.Struct):
-            yield from _leaves(dtype.to_schema(), *above, name)
-        else:
-            yield (*above, name)
 
 
 class _Validator:

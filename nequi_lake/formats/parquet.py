@@ -9,7 +9,7 @@ from functools import cached_property
 import polars as pl
 from polars._typing import PolarsDataType
 
-from nequi_lake.formats.base import RECORD
+from nequi_lake.formats.nested import NestedFile
 from nequi_lake.formats.transcribed import TranscribedFile
 
 _AS_TEXT = (pl.Categorical, pl.Enum)
@@ -17,7 +17,7 @@ _READABLE = (pl.Boolean, pl.String, pl.Date, pl.Datetime, pl.Decimal)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ParquetFile(TranscribedFile):
+class ParquetFile(NestedFile, TranscribedFile):
     """A Parquet file with exactly the columns of ``schema``, in any order.
 
     A column of a type that no table can be made of, such as ``pl.Binary``, is declared and dropped.
@@ -27,39 +27,19 @@ class ParquetFile(TranscribedFile):
             times without one ``pl.Datetime(unit)``.
     """
 
-    schema: Mapping[str, PolarsDataType]
-
-    @property
-    def field_paths(self) -> tuple[str, ...]:
-        return tuple(self._keys)
-
     def problems(self) -> Iterator[str]:
         yield from super().problems()
         for path, keys in self._keys.items():
-            problem = _type_problem(self._type_at(keys))
+            problem = _type_problem(self._type_at(path))
             if problem and path not in self.dropped:
                 yield f"{path}: {problem}"
             elif keys[0] not in self.raw_schema and path not in self.dropped:
                 yield f"{path}: no table can have it without the rest of {keys[0]}: name it in dropped="
 
-    def raw_value(self, field_path: str) -> pl.Expr:
-        if field_path in self.constants or field_path == RECORD:
-            return pl.col(field_path)
-        first, *nested = self._keys[field_path]
-        value = pl.col(first)
-        for name in nested:
-            value = value.struct.field(name)
-        return value
-
-    def raw_type(self, field_path: str) -> pl.DataType:
-        if field_path == RECORD:
-            return pl.Int64()
-        return pl.String() if field_path in self.constants else self._type_at(self._keys[field_path])
-
     @property
     def raw_schema(self) -> Mapping[str, PolarsDataType]:
         """The columns that are read: all but those that have a type of which no table is made."""
-        unread = {keys[0] for keys in self._keys.values() if _type_problem(self._type_at(keys))}
+        unread = {keys[0] for path, keys in self._keys.items() if _type_problem(self._type_at(path))}
         return {name: dtype for name, dtype in self._types.items() if name not in unread}
 
     @cached_property
@@ -67,32 +47,11 @@ class ParquetFile(TranscribedFile):
         """Column → its type, with its parameters."""
         return {name: dtype() if isinstance(dtype, type) else dtype for name, dtype in self.schema.items()}
 
-    @cached_property
-    def _keys(self) -> Mapping[str, tuple[str, ...]]:
-        """Field path → the names that lead to it."""
-        return {".".join(keys): keys for keys in _leaves(self._types)}
-
-    def _type_at(self, keys: tuple[str, ...]) -> pl.DataType:
-        dtype: PolarsDataType = pl.Struct(self._types)
-        for name in keys:
-            assert isinstance(dtype, pl.Struct)
-            dtype = dtype.to_schema()[name]
-        return dtype() if isinstance(dtype, type) else dtype
-
     def _reading(self) -> tuple[object, ...]:
         return "nequi_lake.formats.parquet_reading:read_parquet", self._types, tuple(self.raw_schema)
 
     def _line_of(self, number: int) -> int:
         return number + 1
-
-
-def _leaves(schema: Mapping[str, PolarsDataType], *above: str) -> Iterator[tuple[str, ...]]:
-    """The names that lead to each value that is no structure."""
-    for name, dtype in schema.items():
-        if isinstance(dtype, pl.Struct):
-            yield from _leaves(dtype.to_schema(), *above, name)
-        else:
-            yield (*above, name)
 
 
 def _type_problem(dtype: PolarsDataType) -> str | None:

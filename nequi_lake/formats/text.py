@@ -8,7 +8,7 @@ import json
 import shutil
 from abc import abstractmethod
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 import polars as pl
 
 from nequi_lake.formats.base import DAMAGED, FOUND, RAW_KEPT_BYTES, RawFile, RepairedFile
-from nequi_lake.formats.codecs import PackedError, codec_of, transcoded, unpacked, with_line_feeds
+from nequi_lake.formats.codecs import PackedError, codec_of, is_utf8, opened_text
 from nequi_lake.formats.limit import UnpackLimitError, UnpackLimits
 from nequi_lake.formats.lines import Line
 from nequi_lake.formats.magic import no_content, no_text
@@ -45,9 +45,6 @@ class RefusedError(Exception):
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
         self.line = line
-
-
-_UTF_8 = frozenset({"utf-8", "utf8", "utf_8", "ascii", "us-ascii"})
 
 
 class ValidatedRecord(NamedTuple):
@@ -123,11 +120,6 @@ class TextFile(RawFile):
             return Structure.refused(f"the file {error}")
         return replace(found, codec=as_read.codec, ends_in_cr=as_read.ends_in_cr)
 
-    def merge_structures(self, parts: Mapping[str, Structure]) -> Structure:
-        """Return the structure of the whole file, which must have a record; a part of it may have none."""
-        merged = super().merge_structures(parts)
-        return Structure.refused("the file has no records") if merged.is_sound and not merged.records else merged
-
     def needs_repair(self, structure: Structure) -> bool:
         return self._is_decoded(structure) or structure.damaged > 0 or bool(structure.passed_over)
 
@@ -141,7 +133,8 @@ class TextFile(RawFile):
             return RepairedFile(path, self._repair(plain, structure, copy))
 
     def find_records(self, content: BinaryIO, structure: Structure) -> Callable[[pl.Series], pl.DataFrame]:
-        is_decoded = self._is_decoded(structure)
+        # What stands between the objects of an array is none of what is split.
+        has_no_offsets = self._is_decoded(structure) or bool(structure.layout)
         records = self._located(self._opened(content, structure), structure)
 
         def find(number: int) -> tuple[int | None, int | None, int | None, str | None]:
@@ -149,7 +142,7 @@ class TextFile(RawFile):
                 if at == number:
                     body = record.text.removesuffix(b"\n").removesuffix(b"\r")
                     shown = body[:RAW_KEPT_BYTES].decode(errors="replace")
-                    where = (None, None) if is_decoded else (offset, len(body) + record.dropped)
+                    where = (None, None) if has_no_offsets else (offset, len(body) + record.dropped)
                     return record.number, *where, shown
             return None, None, None, None
 
@@ -243,7 +236,7 @@ class TextFile(RawFile):
 
     def _is_decoded(self, structure: Structure) -> bool:
         """Whether the bytes of the file are not those that are read."""
-        return bool(structure.codec) or structure.ends_in_cr or self.encoding.lower() not in _UTF_8
+        return bool(structure.codec) or structure.ends_in_cr or not is_utf8(self.encoding)
 
     def _opened(
         self,
@@ -253,11 +246,14 @@ class TextFile(RawFile):
         limits: UnpackLimits | None = None,
     ) -> BinaryIO:
         """The text of a file, in UTF-8 and with line feeds."""
-        if structure.codec:
-            content = unpacked(content, structure.codec, packed_bytes, limits)
-        if self.encoding.lower() not in _UTF_8:
-            content = transcoded(content, self.encoding)
-        return with_line_feeds(content) if structure.ends_in_cr else content
+        return opened_text(
+            content,
+            codec=structure.codec,
+            encoding=self.encoding,
+            ends_in_cr=structure.ends_in_cr,
+            packed_bytes=packed_bytes,
+            limits=limits,
+        )
 
 
 def _copy(plain: BinaryIO, path: Path) -> None:
@@ -290,7 +286,7 @@ def utf8_problem(text: bytes, encoding: str = "utf-8") -> str | None:
     try:
         text.decode()
     except UnicodeDecodeError as bad:
-        if encoding.lower() in _UTF_8:
+        if is_utf8(encoding):
             return f"bytes that are not UTF-8: {text[bad.start : bad.start + 8]!r}"
         return f"a character that {encoding} does not have, beginning {excerpt(text[: bad.start])}"
     return None

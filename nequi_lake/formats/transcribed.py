@@ -76,11 +76,6 @@ class TranscribedFile(RawFile):
         if self.max_unpacked_ratio < 1:
             yield f"max_unpacked_ratio is at least 1, not {self.max_unpacked_ratio}"
 
-    def merge_structures(self, parts: Mapping[str, Structure]) -> Structure:
-        """Return the structure of the whole file, which must have a record; a part of it may have none."""
-        merged = super().merge_structures(parts)
-        return Structure.refused("the file has no records") if merged.is_sound and not merged.records else merged
-
     def needs_repair(self, structure: Structure) -> bool:  # noqa: ARG002
         """Always: the engine reads the copy."""
         return True

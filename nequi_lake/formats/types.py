@@ -5,7 +5,7 @@ Nothing else in the package maps types. A type that is not in the table has no n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -150,6 +150,10 @@ def integer_bounds(dtype: PolarsDataType) -> tuple[int, int]:
     assert known.arrow is not None
     half = 2 ** (known.arrow.bit_width - 1)
     return -half, half - 1
+
+
+EXACT_WHOLE: Mapping[type[pl.DataType], int] = {pl.Float64: 2**53, pl.Float32: 2**24}
+"""From these numbers on a floating point type has one value for several whole numbers."""
 
 
 def type_problem(dtype: PolarsDataType) -> str | None:

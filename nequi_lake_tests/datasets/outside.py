@@ -80,3 +80,9 @@ class Outside:
         """Set these variables in the process."""
         for name, value in {**self.environment, **more}.items():
             patch.setenv(name, value)
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Outside:
+    """An empty folder of modules, with its lake and inbox."""
+    return Outside(tmp_path)

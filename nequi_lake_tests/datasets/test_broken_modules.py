@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from nequi_lake.cli import main
 from nequi_lake.defs.build import build
 from nequi_lake.lake.declared import declarations, discover
 from nequi_lake.lake.settings import Settings
-from nequi_lake_tests.conftest import declared
+from nequi_lake_tests.conftest import Shell, declared
 
 CONTRADICTS = '''
 import dataframely as dy
@@ -61,15 +59,9 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
 
 
 def test_the_command_line_names_it_and_does_the_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEQUI_LAKE_URI", str(tmp_path / "lake"))
-
-    def shell(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nequi-lake", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return int(end.value.code or 0), *capsys.readouterr()
 
     with declared(tmp_path / "more", typo=BROKEN["typo"]):
         code, out, _ = shell("doctor", "--format", "json")

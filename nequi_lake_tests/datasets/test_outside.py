@@ -11,40 +11,18 @@ import dagster as dg
 import pytest
 
 from nequi_lake import Lake
-from nequi_lake.cli import main
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.defs.build import build
 from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.errors import UsageError
 from nequi_lake.lake.declared import declarations, discover
 from nequi_lake.lake.settings import Settings
-from nequi_lake_tests.conftest import released
+from nequi_lake_tests.conftest import Shell, released
 from nequi_lake_tests.datasets.outside import Outside, notes
 
 BUILT_IN = {"cite_sum", "credit_risk", "electric_motor"}
 LOWER = ', parse={"text": lower()}'
 HELPER = 'import polars as pl\n\nSIZE = 1\n\n\ndef lower():\n    return pl.col("text").str.to_lowercase()\n'
-
-Shell = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Outside:
-    """An empty folder of modules, with its lake and inbox."""
-    return Outside(tmp_path)
-
-
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Run the command line: exit code, what it printed, what it said."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nequi-lake", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return int(end.value.code or 0), *capsys.readouterr()
-
-    return call
 
 
 def test_a_folder_adds_to_the_datasets_of_the_package(outside: Outside) -> None:

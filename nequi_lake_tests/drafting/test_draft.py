@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from nequi_lake.cli.entry import main
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.drafting.columns import draft_column
 from nequi_lake.drafting.draft import draft, names_for
@@ -21,7 +19,7 @@ from nequi_lake.lake.declared import declarations
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
 from nequi_lake.pipeline.trial import Trial, source_at, try_dataset
-from nequi_lake_tests.conftest import released
+from nequi_lake_tests.conftest import Shell, released
 
 DAYS = [f"2024-{month:02}-{day:02}" for month in range(1, 13) for day in range(1, 29)]
 
@@ -213,27 +211,21 @@ def test_what_cannot_be_drafted_says_why(content: bytes, words: str, tmp_path: P
         draft("some", [path], {})
 
 
-def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def shell(*arguments: str) -> tuple[object, str]:
-        monkeypatch.setattr(sys, "argv", ["nequi-lake", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return end.value.code, capsys.readouterr().err
-
+def test_the_command_line(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path / "data", "towns.csv", "town,people\na,1\nb,2\n")
     words = written(tmp_path, "words.csv", "column,meaning\ntown,Name of the town.\n")
     (tmp_path / "datasets").mkdir()
     module = tmp_path / "datasets" / "towns.py"
-    code, said = shell("draft", "towns", str(path), "--dictionary", str(words), "--output", str(module))
+    code, _, said = shell("draft", "towns", str(path), "--dictionary", str(words), "--output", str(module))
     assert code == 0, said
     assert 'description="Name of the town."' in module.read_text()
     monkeypatch.setenv("NEQUI_LAKE_DATASETS", str(tmp_path / "datasets"))
-    code, said = shell("try", "towns", str(path))
+    code, _, said = shell("try", "towns", str(path))
     assert (code, "towns.towns: 2 rows" in said) == (0, True), said
     path.write_text("town,people\na,1\na,2\nc,x\n")
-    code, said = shell("try", "towns", str(path.parent))
+    code, _, said = shell("try", "towns", str(path.parent))
     assert (code, "A run would publish nothing" in said) == (1, True)
-    code, said = shell("try", "towns", str(path), "--first", "2")
+    code, _, said = shell("try", "towns", str(path), "--first", "2")
     assert (code, "towns.towns: 1 rows" in said) == (0, True), said
-    code, said = shell("draft", "towns", str(path), "--output", str(module))
+    code, _, said = shell("draft", "towns", str(path), "--output", str(module))
     assert (code, "there already" in said) == (2, True)

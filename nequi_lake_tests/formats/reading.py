@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nequi_lake.formats import RECORD, RawFile, Structure
+from nequi_lake.formats import RawFile, Structure
+from nequi_lake.formats.local import read_local
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,10 @@ def read(file: RawFile, content: bytes, folder: Path) -> Read:
     """Read a file of this content; a refused one has no rows."""
     path = folder / "raw"
     path.write_bytes(content)
-    structure = file.inspect(path)
-    if structure.problem_count > structure.damaged:
-        return Read(structure, {}, [])
-    damaged: list[tuple[int, int, str]] = []
-    is_copy = file.needs_repair(structure)
-    if is_copy:
-        with path.open("rb") as stream:
-            repaired = file.repair(stream, structure, folder / "copy")
-        path, damaged = repaired.path, repaired.damaged.select("record", "line", "rule").rows()
-    frame = file.scan([str(path)], structure, {}, is_copy=is_copy).select(RECORD, *file.raw_schema).collect()
-    bad = {number for number, *_ in damaged}
-    assert len(bad) == structure.damaged
-    assert frame.height == structure.records
-    return Read(structure, {row[0]: row[1:] for row in frame.rows() if row[0] not in bad}, damaged)
+    found = read_local(file, path, folder)
+    if found.frame is None:
+        return Read(found.structure, {}, [])
+    damaged = found.damaged.select("record", "line", "rule").rows()
+    assert len(damaged) == found.structure.damaged
+    assert found.frame.height + len(damaged) == found.structure.records
+    return Read(found.structure, {row[0]: row[1:] for row in found.frame.rows()}, damaged)

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from nequi_lake.formats import CsvFile, JsonLinesFile, UnpackLimits
+from nequi_lake.formats import CsvFile, JsonLinesFile, Structure, UnpackLimits
 from nequi_lake_tests.formats.reading import read
 
 ROWS = [("1", "Añasco, PR", "2,5"), ("2", 'the "old" one', None), ("3", "two\nlines", "x"), ("4", "|;\t", "ñ")]
@@ -211,6 +211,13 @@ def test_an_element_that_is_no_record_is_named_with_its_line(tmp_path: Path) -> 
     found = read(JSON, text.encode(), tmp_path)
     assert list(found.rows.values()) == [(1, "a"), (2, "b")]
     assert [(number, line) for number, line, _ in found.damaged] == [(1, 4), (2, 5)]
+
+
+def test_where_an_object_of_an_array_is_is_said_by_its_line_alone() -> None:
+    content = io.BytesIO(b'[\n{"id": 1, "town": "a"},\n\n{"id": 2}]')
+    find = JSON.find_records(content, Structure(layout="array"))
+    (found,) = find(pl.Series([1])).to_dicts()
+    assert found == {"line": 4, "offset_bytes": None, "size_bytes": None, "original": '{"id": 2}'}
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,6 @@ class Cities(dy.Schema):
 def hotel(limit: float, rooms_limit: float = 1.0) -> Dataset:
     return Dataset(
         name="hotel",
-        slug="nobody/hotel",
-        title="Hotel",
-        licence="none",
-        use_case="Tests.",
         files=(
             CsvFile(name="stays.csv", description="Stays.", columns=COLUMNS),
             CsvFile(name="rooms.csv", description="Rooms.", columns=("Room No.",)),
@@ -140,10 +136,6 @@ def test_the_limit_of_a_file_is_the_one_that_allows_the_fewest(records: int, dam
     )
     dataset = Dataset(
         name="hotel",
-        slug="nobody/hotel",
-        title="Hotel",
-        licence="none",
-        use_case="Tests.",
         files=(CsvFile(name="rooms.csv", description="Rooms.", columns=("Room No.",)),),
         tables=tables,
     )

@@ -4,42 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nequi_lake import Lake
-from nequi_lake.cli import main
 from nequi_lake.defs.build import build
 from nequi_lake.errors import UsageError
 from nequi_lake.lake.declared import declarations, discover
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources import Sources
-from nequi_lake_tests.conftest import motor_rows, write_motor
+from nequi_lake_tests.conftest import Shell, motor_rows, write_motor
 from nequi_lake_tests.datasets.outside import Outside, notes
-
-Shell = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Outside:
-    """A lake of notes alone, from a folder; its module is to be written."""
-    return Outside(tmp_path)
-
-
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Run the command line: exit code, what it printed, what it said."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nequi-lake", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return int(end.value.code or 0), *capsys.readouterr()
-
-    return call
 
 
 def described(settings: Settings) -> dict[str, str]:

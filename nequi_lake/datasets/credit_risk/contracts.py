@@ -211,7 +211,7 @@ class Loans(dy.Schema):
     )
     desc = dy.String(
         nullable=True,
-        description="What the borrower told the investors about the loan, with its HTML tags and entities.",
+        description="What the borrower wrote to the investors about the loan, with its HTML tags and entities.",
         metadata=column_meta(unit="text", source="desc", null_limit=0.88),
     )
     initial_list_status = _code(

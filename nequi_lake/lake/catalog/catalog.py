@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
@@ -48,6 +47,7 @@ from nequi_lake.lake.catalog.ownership import (
     record_sequence,
     recorded_pointers,
     recorded_sequences,
+    require_apart,
     require_current,
     require_same_lake,
 )
@@ -56,7 +56,7 @@ from nequi_lake.lake.raw_file import SAMPLE_LICENCE
 from nequi_lake.lake.release import HistoryEntry, PublishedTable, Release, ReleaseState, StagedTable, to_properties
 from nequi_lake.lake.retrying import retrying
 from nequi_lake.lake.settings import Settings
-from nequi_lake.lake.storage import StorageBackend, open_storage
+from nequi_lake.lake.storage import StorageBackend
 
 # The library retries a refused commit by itself, and on an empty table both of two writers would land.
 _NO_RETRY = {"commit.retry.num-retries": "0"}
@@ -292,12 +292,7 @@ class LakeCatalog:
 
     def has_elsewhere(self, dataset: str, table: str) -> bool:
         """Whether the catalog has a table of this name, and not in this lake: in another, or where nothing is."""
-        with suppress(NoSuchTableError):
-            try:
-                return not self._catalog.load_table((dataset, table)).location().startswith(self._storage.uri + "/")
-            except FileNotFoundError:
-                return True
-        return False
+        return self._is_here((dataset, table)) is False
 
     def require_own(self, former: str) -> None:
         """Check that this catalog is not that of the lake from which this one was copied.
@@ -308,21 +303,19 @@ class LakeCatalog:
         Raises:
             CatalogError: that lake is still there, and the catalog is not in this lake's folder.
         """
-        if f"{self._storage.uri}/" in self._settings.catalog_uri:
-            return
-        original = read_identity(open_storage(replace(self._settings, uri=former)))
-        if original and original.id == self._lake_id:
-            raise CatalogError(
-                "The lake was copied from one that is still there, and this may be its catalog.",
-                where=former,
-                fix="Name another database for the copy: NEQUI_LAKE_CATALOG=sql and NEQUI_LAKE_CATALOG_URI.",
-            )
+        require_apart(self._settings, self._storage, self._lake_id, former)
 
     def _is_of_this_lake(self, name: tuple[str, ...]) -> bool:
+        return self._is_here(name) is True
+
+    def _is_here(self, name: tuple[str, ...]) -> bool | None:
+        """Whether a table of the catalog lies in this lake; None where the catalog has none of this name."""
         try:
             return self._catalog.load_table(name).location().startswith(self._storage.uri + "/")
-        except (NoSuchTableError, FileNotFoundError, NoSuchIcebergTableError):
+        except FileNotFoundError:
             return False
+        except (NoSuchTableError, NoSuchIcebergTableError):
+            return None
 
     def forget(self, dataset: str, table: str) -> None:
         """Take a table of this lake out of the catalog, if it is there. Its files stay."""

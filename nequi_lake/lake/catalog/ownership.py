@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from pyiceberg.table import StaticTable
 from pyiceberg.table import Table as IcebergTable
@@ -15,8 +16,9 @@ from pyiceberg.table import Table as IcebergTable
 from nequi_lake.datasets.spec import Dataset, ReleaseGroup
 from nequi_lake.errors import CatalogError
 from nequi_lake.lake.catalog.commits import commits_of
-from nequi_lake.lake.layout import metadata_folder, pointers_record, sequences_record
-from nequi_lake.lake.storage import StorageBackend
+from nequi_lake.lake.layout import metadata_folder, pointers_record, read_identity, sequences_record
+from nequi_lake.lake.settings import Settings
+from nequi_lake.lake.storage import StorageBackend, open_storage
 
 LAKE_ID = "nequi.lake"
 """The property of an Iceberg table that has the id of its lake."""
@@ -45,6 +47,29 @@ def require_same_lake(iceberg: IcebergTable, name: str, lake_id: str | None, sto
         )
     if iceberg.properties.get(LAKE_ID) not in (None, lake_id):
         raise CatalogError(f"The catalog's {name} is of another lake than lies here.", where=storage.uri, fix=_CATALOG)
+
+
+def require_apart(settings: Settings, storage: StorageBackend, lake_id: str | None, former: str) -> None:
+    """Check that the catalog of a lake that was copied is not that of the lake it was copied from.
+
+    Args:
+        settings: those of the copy.
+        storage: where the copy is.
+        lake_id: the id that both have.
+        former: where the other lake was, or is.
+
+    Raises:
+        CatalogError: that lake is still there, and the catalog is not in the copy's folder.
+    """
+    if f"{storage.uri}/" in settings.catalog_uri:
+        return
+    original = read_identity(open_storage(replace(settings, uri=former)))
+    if original and original.id == lake_id:
+        raise CatalogError(
+            "The lake was copied from one that is still there, and this may be its catalog.",
+            where=former,
+            fix="Name another database for the copy: NEQUI_LAKE_CATALOG=sql and NEQUI_LAKE_CATALOG_URI.",
+        )
 
 
 def recorded_sequences(storage: StorageBackend, dataset: str) -> Mapping[str, int]:

@@ -7,7 +7,6 @@ import hashlib
 import tempfile
 from contextlib import AbstractContextManager
 from functools import cached_property
-from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,13 +18,13 @@ from pyiceberg.io.fsspec import FsspecFileIO
 from s3fs import S3FileSystem
 
 from nequi_lake.errors import UsageError
+from nequi_lake.lake.retrying import retrying
 from nequi_lake.lake.storage.aws import access
 from nequi_lake.lake.storage.base import Lock, StorageBackend
 from nequi_lake.lake.storage.lease import lease
 from nequi_lake.progress import bar
 
 _SCHEME = "s3://"
-_ASKED_TIMES = 5
 _ENCRYPTION = "nequi.encryption"
 
 
@@ -99,16 +98,11 @@ class S3Storage(StorageBackend):
     def read(self, path: str) -> bytes:
         # s3fs asks by HEAD first, whose refusal does not say why.
         bucket, key = _bucket_and_key(path)
-        for attempt in count(1):
-            try:
-                return bytes(self._client.get_object(Bucket=bucket, Key=key)["Body"].read())
-            except self._client.exceptions.NoSuchKey as missing:
-                raise FileNotFoundError(errno.ENOENT, "There is no such object", path) from missing
-            except botocore.exceptions.ClientError as error:
-                # Of an answer that was cut short, this is all that is left.
-                if error.response["Error"]["Code"] != "404" or attempt == _ASKED_TIMES:
-                    raise
-        raise AssertionError
+        try:
+            answer = retrying(_is_cut)(self._client.get_object, Bucket=bucket, Key=key)
+        except self._client.exceptions.NoSuchKey as missing:
+            raise FileNotFoundError(errno.ENOENT, "There is no such object", path) from missing
+        return bytes(answer["Body"].read())
 
     def write(self, path: str, content: bytes) -> None:
         bucket, key = _bucket_and_key(path)
@@ -146,6 +140,11 @@ class S3FileIO(FsspecFileIO):
         if scheme != "s3":
             return super()._get_fs(scheme, hostname)
         return S3FileSystem(**access(self.properties.get(_ENCRYPTION, "AES256")).for_fsspec())
+
+
+def _is_cut(error: BaseException) -> bool:
+    """Whether all that is left of an answer is that something is not there, as it was cut short."""
+    return isinstance(error, botocore.exceptions.ClientError) and error.response["Error"]["Code"] == "404"
 
 
 def _bucket_and_key(path: str) -> tuple[str, str]:
