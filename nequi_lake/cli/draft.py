@@ -33,17 +33,21 @@ def draft(
     """Draft the declaration of a new dataset from its files."""
     from nequi_lake.datasets.contract import name_problems
     from nequi_lake.drafting.draft import draft as drafted
+    from nequi_lake.lake.export.output import check_folder, write_atomically
 
     problem = next(name_problems(name), None)
     if problem:
         raise UsageError(f"No dataset can have that name: {problem}.")
     if output is not None and output.exists():
         raise UsageError("The file is there already.", where=str(output), fix="Give another, or remove it first.")
+    if output is not None:
+        check_folder(output)
     module = drafted(name, _files(paths), _descriptions(dictionary))
     if output is None:
         sys.stdout.write(module)
         return
-    output.write_text(module, encoding="utf-8")
+    with write_atomically(output) as whole:
+        whole.write_text(module, encoding="utf-8")
     say(f"Wrote {output}")
     say(f"To do: NEQUI_LAKE_DATASETS={output.absolute().parent} nequi-lake try {name} {paths[0]}; then write each TODO")
 
