@@ -24,7 +24,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-integration screenshots chaos fuzz bench check check-infra audit lock format dev clean
+.PHONY: help setup run test coverage test-integration screenshots chaos fuzz bench check check-infra audit lock format dev clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ run: $(READY_TO_RUN) ## Run the whole lake, on the embedded sample unless NEQUI_
 	@$(BIN)/nequi-lake run
 
 test: $(READY_TO_TEST) ## Run every test that needs nothing but Python packages
+	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+coverage: $(READY_TO_TEST) ## Run the same tests and measure what they cover, in more than twice the time
 	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 test-integration: $(READY_TO_TEST) ## Run the tests that need Debian's packages: real servers of S3 and PostgreSQL, a browser

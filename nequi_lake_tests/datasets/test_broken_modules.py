@@ -58,6 +58,7 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     assert "column town references towns, which is not listed before it" in said
 
 
+@pytest.mark.long
 def test_the_command_line_names_it_and_does_the_rest(
     tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -204,6 +204,7 @@ def test_each_mart_has_its_checks_and_comes_after_the_tables_that_it_reads(paper
     assert node.kinds == {"iceberg", "parquet", "duckdb"}
 
 
+@pytest.mark.long
 def test_marts_are_made_anew_where_their_tables_or_their_sql_changed(papers: Papers, change_sql: ChangeSql) -> None:
     first = papers.releases()
     result = papers.run()

@@ -32,6 +32,7 @@ from nequi_lake.lake.release import Release
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import open_storage
 from nequi_lake_tests.datasets.kept import kept_file
+from nequi_lake_tests.fuzz.cases import is_blank
 from nequi_lake_tests.fuzz.outcomes import came
 
 PUT_ASIDE = object()
@@ -47,7 +48,7 @@ def whole_number(bits: int, text: str) -> Any:
 
 
 def floating_number(bits: int, text: str) -> Any:
-    """The model of ``Float64`` and ``Float32``: without infinite values and those that are no number."""
+    """The model of ``Float64`` and ``Float32``: what is no number, infinite, or long and written out is put aside."""
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text.strip(" \t")):
         return PUT_ASIDE
     number = float(text)
@@ -56,7 +57,8 @@ def floating_number(bits: int, text: str) -> Any:
             number = struct.unpack("f", struct.pack("f", number))[0]
         except OverflowError:
             return PUT_ASIDE
-    return number if abs(number) < (float("inf") if bits == 64 else 2.0**128) else PUT_ASIDE
+    is_kept = abs(number) < 2 ** (53 if bits == 64 else 24) or "e" in text.lower()
+    return number if is_kept and abs(number) < (float("inf") if bits == 64 else 2.0**128) else PUT_ASIDE
 
 
 def decimal_number(precision: int, scale: int, text: str) -> Any:
@@ -298,7 +300,7 @@ def is_read_as_documented(case: Texts) -> None:
 
 
 def _expected(kind: str, text: str) -> Any:
-    if text in ("", " ") or (kind == "String" and not text.strip()):
+    if text in ("", " ") or (kind == "String" and is_blank(text)):
         return None
     return TYPES[kind].model(text)
 
@@ -354,7 +356,7 @@ def _json_expected(kind: str, value: Any) -> Any:
             is_one = type(value) in (int, float) and abs(value) < float("inf")
             return float(value) if is_one else PUT_ASIDE
         case "String":
-            return (value if value.strip() else None) if isinstance(value, str) else PUT_ASIDE
+            return (None if is_blank(value) else value) if isinstance(value, str) else PUT_ASIDE
         case "Boolean":
             return value if isinstance(value, bool) else PUT_ASIDE
         case _:

@@ -148,6 +148,7 @@ def test_the_storage_says_where_it_is(storage: StorageBackend) -> None:
 
 
 @pytest.mark.skipif(ON_SERVER, reason="only AWS and its stand-in have keys of KMS")
+@pytest.mark.long
 def test_everything_is_encrypted_as_the_setting_says(bucket_lake: Mapping[str, str], inbox: Path) -> None:
     key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     for encryption, told in (("AES256", ("AES256", None)), (key, ("aws:kms", key))):
@@ -169,6 +170,7 @@ def test_everything_is_encrypted_as_the_setting_says(bucket_lake: Mapping[str, s
         assert {(o.get("ServerSideEncryption"), o.get("SSEKMSKeyId")) for o in there.values()} == {told}
 
 
+@pytest.mark.long
 def test_maintenance_in_a_bucket_removes_what_no_kept_release_needs(
     bucket_lake: Mapping[str, str], inbox: Path
 ) -> None:

@@ -182,6 +182,7 @@ def test_maintenance_that_always_loses_says_so_and_removes_nothing(
     assert lake.storage.files(lake.storage.path("processed")) == before
 
 
+@pytest.mark.long
 def test_a_database_that_is_locked_is_waited_for_and_then_reported(
     materialize: Materialize, lake: Lake, cite_sum: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

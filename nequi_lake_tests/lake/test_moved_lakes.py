@@ -193,6 +193,7 @@ def test_it_can_be_killed_and_made_again(
 
 
 @pytest.mark.bucket
+@pytest.mark.long
 def test_a_copy_of_a_prefix_of_a_bucket(bucket_lake: Mapping[str, str], inbox: Path, tmp_path: Path) -> None:
     sql = {"NEQUI_LAKE_CATALOG": "sql", "NEQUI_LAKE_CATALOG_URI": f"sqlite:///{tmp_path}/one.db"}
     settings = Settings.from_env({**bucket_lake, **sql, "NEQUI_LAKE_SOURCE": str(inbox)})

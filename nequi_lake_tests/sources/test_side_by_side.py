@@ -133,6 +133,7 @@ def test_a_dataset_that_its_source_cannot_have_says_what_is_missing(
     assert "slug=" in said
 
 
+@pytest.mark.long
 def test_a_sample_stands_back_for_data_dataset_by_dataset(
     outside: Outside, shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
