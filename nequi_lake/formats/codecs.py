@@ -15,6 +15,9 @@ import pyarrow as pa
 
 from nequi_lake.formats.limit import UnpackLimits
 
+LINE_ENDS_SWAPPED = bytes.maketrans(b"\r\n", b"\n\r")
+"""Carriage returns and line feeds in each other's place, so that what stands inside of a value can be put back."""
+
 _BLOCK_BYTES = 2**20
 _UTF_8 = frozenset({"utf-8", "utf8", "utf_8", "ascii", "us-ascii"})
 _ENCRYPTED = 1
@@ -110,8 +113,8 @@ def transcoded(content: BinaryIO, encoding: str) -> BinaryIO:
 
 
 def with_line_feeds(content: BinaryIO) -> BinaryIO:
-    """A text whose lines end in a carriage return alone, with line feeds instead."""
-    return _Mapped(content, lambda block: block.replace(b"\r", b"\n")).buffered()
+    """A text whose lines end in a carriage return alone, with :data:`LINE_ENDS_SWAPPED`."""
+    return _Mapped(content, lambda block: block.translate(LINE_ENDS_SWAPPED)).buffered()
 
 
 def _opened(content: BinaryIO, codec: str) -> Any:

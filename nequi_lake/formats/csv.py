@@ -101,7 +101,7 @@ class CsvFile(TextFile):
         return super().needs_repair(structure) or not self._is_plain
 
     def layout(self, structure: Structure) -> object:
-        return structure.columns
+        return structure.columns, structure.ends_in_cr
 
     @property
     def _reads_lines(self) -> bool:
@@ -254,6 +254,8 @@ class CsvFile(TextFile):
             glob=False,
             **options,
         )
+        if structure.ends_in_cr:
+            frame = frame.with_columns(pl.col(names).str.replace_many({"\r": "\n", "\n": "\r"}))
         if not structure.columns:
             return frame
         found = {name: name for name in names} | {new: old for new, old in self.renamed.items() if old in names}

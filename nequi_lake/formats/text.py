@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 import polars as pl
 
 from nequi_lake.formats.base import DAMAGED, FOUND, RAW_KEPT_BYTES, RawFile, RepairedFile
-from nequi_lake.formats.codecs import PackedError, codec_of, is_utf8, opened_text
+from nequi_lake.formats.codecs import LINE_ENDS_SWAPPED, PackedError, codec_of, is_utf8, opened_text
 from nequi_lake.formats.limit import UnpackLimitError, UnpackLimits
 from nequi_lake.formats.lines import Line
 from nequi_lake.formats.magic import no_content, no_text
@@ -140,7 +140,7 @@ class TextFile(RawFile):
         def find(number: int) -> tuple[int | None, int | None, int | None, str | None]:
             for at, offset, record in records:
                 if at == number:
-                    body = record.text.removesuffix(b"\n").removesuffix(b"\r")
+                    body = _as_written(record.text, structure)
                     shown = body[:RAW_KEPT_BYTES].decode(errors="replace")
                     where = (None, None) if has_no_offsets else (offset, len(body) + record.dropped)
                     return record.number, *where, shown
@@ -189,7 +189,7 @@ class TextFile(RawFile):
                 progress.update(1)
                 if record.reason:
                     is_blank = not record.text.strip()
-                    raw = _as_json(record.text, record.dropped)
+                    raw = _as_json(_as_written(record.text, structure), record.dropped)
                     damaged.append((record.number, record.line, record.reason, raw, is_blank))
                 copy.write(self._copied(record, structure) + b"\n")
         return pl.DataFrame(damaged, schema=DAMAGED, orient="row")
@@ -297,13 +297,18 @@ def excerpt(text: bytes) -> str:
     return repr(text[:_EXCERPT_BYTES].decode(errors="replace").rstrip("\r\n"))
 
 
+def _as_written(text: bytes, structure: Structure) -> bytes:
+    """Return a record without its line end, with the carriage returns and line feeds that it has in the file."""
+    body = text.removesuffix(b"\n").removesuffix(b"\r")
+    return body.translate(LINE_ENDS_SWAPPED) if structure.ends_in_cr else body
+
+
 def _as_json(text: bytes, dropped: int) -> str:
     """Return a record as JSON: its text, and its bytes where the text is not all of them."""
-    body = text.removesuffix(b"\n").removesuffix(b"\r")
-    shown = body[:RAW_KEPT_BYTES]
+    shown = text[:RAW_KEPT_BYTES]
     found: dict[str, str | int] = {"text": shown.decode(errors="replace")}
     if shown.decode(errors="ignore").encode() != shown:
         found["base64"] = base64.b64encode(shown).decode()
-    if dropped or len(shown) < len(body):
-        found["size_bytes"] = len(body) + dropped
+    if dropped or len(shown) < len(text):
+        found["size_bytes"] = len(text) + dropped
     return json.dumps(found, ensure_ascii=False)

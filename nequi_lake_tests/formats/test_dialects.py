@@ -82,6 +82,18 @@ def test_lines_that_end_in_a_carriage_return(tmp_path: Path) -> None:
     assert list(found.rows.values()) == [("1", "a", None), ("2", "b", "c")]
 
 
+def test_line_ends_inside_of_values_stay_what_they_are_in_a_file_of_carriage_returns(tmp_path: Path) -> None:
+    beginning = "id,town,note\r" + "0,x,y\r" * 180_000
+    found = read(csv_file(), (beginning + '1,"a\rb","c\nd"\r2,"e\rf",g,\r').encode(), tmp_path)
+    assert found.rows[180_000] == ("1", "a\rb", "c\nd")
+    assert found.damaged[0][0] == 180_001
+
+
+def test_a_file_of_one_record_without_an_end_keeps_the_line_ends_of_its_values(tmp_path: Path) -> None:
+    found = read(csv_file(header_lines=0), b'1,"a\rb",c', tmp_path)
+    assert found.rows == {0: ("1", "a\rb", "c")}
+
+
 def zipped(content: bytes) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -112,7 +124,7 @@ def test_any_compression(pack: Callable[[bytes], bytes], tmp_path: Path) -> None
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, zstd, zipped])
 @pytest.mark.parametrize("cut", [0.5, 0.9])
 def test_a_cut_compressed_file_is_refused(pack: Callable[[bytes], bytes], cut: float, tmp_path: Path) -> None:
-    packed = pack("".join(["id,town,note\n", *(f"{n},{n * 7919},{n * 104729}\n" for n in range(20_000))]).encode())
+    packed = pack("".join(["id,town,note\n", *(f"{n},{n * 7919},{n * 104729}\n" for n in range(180_000))]).encode())
     structure = read(csv_file(), packed[: int(len(packed) * cut)], tmp_path).structure
     assert "cannot be unpacked to its end" in structure.problems[0].reason
 
