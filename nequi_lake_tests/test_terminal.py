@@ -114,18 +114,19 @@ nequi_lake.cli.program()
 """The program, which says when its own first line was run: until then it is Python that is stopped."""
 
 
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("delay_s", [0.0, 0.4, 4.0], ids=["while it loads", "while it begins", "at work"])
-def test_ctrl_c_ends_a_command_with_one_line(env: Mapping[str, str], delay_s: float) -> None:
+def test_ctrl_c_ends_a_command_with_one_line(env: Mapping[str, str], delay_s: float, asked: signal.Signals) -> None:
     command = [sys.executable, "-c", BEGUN, "sql", ENDLESS]
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
         time.sleep(delay_s)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(asked)
         began = time.monotonic()
         out, said = process.communicate(timeout=GENEROUS_S)
     assert time.monotonic() - began < GENEROUS_S / 2
-    assert process.returncode == 130
+    assert process.returncode == 128 + asked
     assert said.strip() == "Stopped. Each dataset is whole, as it was or as it is now; run it again to go on."
     assert out == ""
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gc
-import signal
 from typing import Any
 
-from nequi_lake.cli.stop import stop_at_once, stop_in_time
+from nequi_lake.cli.stop import on_stop, stop_at_once, stop_in_time
 
 __all__ = ["app", "main", "program"]
 
@@ -19,7 +18,7 @@ def program() -> None:
     Imports make a million objects, none of which is garbage, and the collector would look through them again and again
     while they are made: it comes more rarely.
     """
-    signal.signal(signal.SIGINT, stop_at_once)
+    on_stop(stop_at_once)
     gc.set_threshold(_OBJECTS_PER_COLLECTION)
     from nequi_lake.cli.entry import main
 

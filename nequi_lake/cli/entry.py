@@ -14,7 +14,7 @@ import typer
 
 from nequi_lake.cli import catalog, draft, infra, lake, serve
 from nequi_lake.cli.show import print_error, ready
-from nequi_lake.cli.stop import INTERRUPTED, STOPPED, was_asked
+from nequi_lake.cli.stop import INTERRUPTED, STOPPED, stopped_code, was_asked
 from nequi_lake.errors import NequiLakeError, UsageError
 
 app = typer.Typer(
@@ -73,6 +73,7 @@ def main() -> None:
             code = 1
     if code == INTERRUPTED:
         print_error(STOPPED, debug=False)
+        code = stopped_code()
     sys.exit(code or 0)
 
 
