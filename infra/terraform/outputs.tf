@@ -77,3 +77,8 @@ output "web_dns_name" {
   description = "Where the CNAME of the certificate's name points to."
   value       = lookup(aws_cloudformation_stack.service.outputs, "WebDnsName", null)
 }
+
+output "run_dataset_arn" {
+  description = "State machine that runs the dataset which its input names, and ends as the run does."
+  value       = aws_cloudformation_stack.service.outputs["RunDatasetArn"]
+}
