@@ -23,7 +23,12 @@ LEVELS = {
 """The environments of the project and their extras. Each has what the one before has, and its file begins with that."""
 BUILD = "pip\nsetuptools\n"
 """What installs and builds the package itself; in every environment."""
-ALONE = {"uv": "uv==0.13.9", "checkov": "checkov==3.3.30", "pip-audit": "pip-audit==2.10.1", "airflow": "apache-airflow==3.3.2"}
+ALONE = {
+    "uv": "uv==0.13.9",
+    "checkov": "checkov==3.3.30",
+    "pip-audit": "pip-audit==2.10.1",
+    "airflow": "apache-airflow==3.3.2",
+}
 """Programs in environments of their own, as their pins would get in the way of the project's."""
 
 Blocks = dict[str, str]

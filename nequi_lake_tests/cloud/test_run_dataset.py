@@ -126,7 +126,6 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
             name="run-dataset",
             roleArn="arn:aws:iam::123456789012:role/run-dataset",
             definition=definition(
-                Partition="aws",
                 Cluster=CLUSTER,
                 Subnets='subnet-1","subnet-2',
                 SecurityGroup="sg-1",
