@@ -71,6 +71,9 @@ def _column(table: spec.Table, column: contract.Column) -> Column:
 
 
 def _kind(table: spec.Table, column: contract.Column) -> Kind:
+    if isinstance(column.dtype, pl.Decimal):
+        assert (column.dtype.precision, column.dtype.scale) in ((18, 2), (18, 10)), f"no peer reads {column.dtype}"
+        return "cents" if column.dtype.scale == 2 else "unrounded"
     if column.name in table.parse:
         return "month" if column.dtype == pl.Date else _PARSED[column.name]
     if column.dtype == pl.String:

@@ -15,7 +15,7 @@ BUCKETS = {
 """Status → colour, from the least late to the latest."""
 
 QUERY = """
-    SELECT issue_year AS vintage, loan_status, sum(outstanding_usd) AS owed
+    SELECT issue_year AS vintage, loan_status, CAST(sum(outstanding_usd) AS DOUBLE) AS owed
     FROM credit_risk.portfolio_status
     GROUP BY ALL
     HAVING owed > 0

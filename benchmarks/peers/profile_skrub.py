@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-import pyarrow.dataset as ds
 from skrub import TableReport
 
 from benchmarks.clock import part
+from benchmarks.peers.frames import frame_of
 from benchmarks.peers.task import Task, given
 
 
 def main(task: Task) -> None:
     Path(task["out"]).mkdir(parents=True)
     for name, files in task["files"].items():
-        frame = ds.dataset(files).to_table().replace_schema_metadata().to_pandas(date_as_object=False)
-        report = TableReport(frame, title=name, compute_associations=False, verbose=0)
+        report = TableReport(frame_of(files), title=name, compute_associations=False, verbose=0)
         report.write_html(f"{task['out']}/{name}.html")
 
 

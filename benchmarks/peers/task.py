@@ -7,12 +7,16 @@ import sys
 from pathlib import Path
 from typing import Literal, TypedDict
 
-Kind = Literal["id", "whole", "number", "text", "trimmed", "month", "year", "term", "years_employed", "yes_no"]
+Kind = Literal[
+    "id", "whole", "number", "cents", "unrounded", "text", "trimmed", "month", "year", "term", "years_employed", "yes_no"
+]
 """How a value is read from its text:
 
 id              a whole number
 whole           a whole number that may be written ``3.0``
-number          a decimal number
+number          a floating point number
+cents           an amount of 18 digits, two of them decimals
+unrounded       an amount of 18 digits, ten of them decimals
 text, trimmed   as it is; without the spaces around it, and missing where nothing is left
 month, year     the first day of a month like ``Dec-2011``, or its year
 term            36 of `` 36 months``

@@ -7,7 +7,10 @@ import duckdb
 from benchmarks.clock import part
 from benchmarks.peers.task import BLANKS, Column, Task, given, raw_kinds
 
-_TYPES = {"id": "BIGINT", "whole": "DOUBLE", "number": "DOUBLE", "month": "DATE", "year": "DATE"}
+_TYPES = {
+    **{"id": "BIGINT", "whole": "DOUBLE", "number": "DOUBLE", "month": "DATE", "year": "DATE"},
+    **{"cents": "DECIMAL(18, 2)", "unrounded": "DECIMAL(18, 10)"},
+}
 
 
 def _read(column: Column) -> str:

@@ -8,7 +8,10 @@ import pyarrow as pa
 from benchmarks.clock import part
 from benchmarks.peers.task import BLANKS, Column, Task, given, raw_kinds
 
-_TYPES = {"id": pa.int64(), "whole": pa.float64(), "number": pa.float64()}
+_TYPES = {
+    **{"id": pa.int64(), "whole": pa.float64(), "number": pa.float64()},
+    **{"cents": pa.decimal128(18, 2), "unrounded": pa.decimal128(18, 10)},
+}
 _WHOLE, _DATE = pd.ArrowDtype(pa.int64()), pd.ArrowDtype(pa.date32())
 
 
@@ -27,7 +30,7 @@ def _read(column: Column, raw: pd.DataFrame) -> pd.Series:
         return trimmed.mask(trimmed == "")
     if kind == "yes_no":
         return values == "y"
-    if kind in ("id", "number", "text"):
+    if kind in ("id", "number", "cents", "unrounded", "text"):
         return values
     texts = pd.Series(values.dropna().unique(), dtype=str)
     texts.index = pd.Index(texts)

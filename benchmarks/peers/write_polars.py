@@ -5,7 +5,10 @@ import polars as pl
 from benchmarks.clock import part
 from benchmarks.peers.task import BLANKS, Column, Table, Task, given, raw_kinds
 
-_TYPES: dict[str, type[pl.DataType]] = {"id": pl.Int64, "whole": pl.Float64, "number": pl.Float64}
+_TYPES: dict[str, pl.DataType] = {
+    **{"id": pl.Int64(), "whole": pl.Float64(), "number": pl.Float64()},
+    **{"cents": pl.Decimal(18, 2), "unrounded": pl.Decimal(18, 10)},
+}
 
 
 def _read(column: Column) -> pl.Expr:
@@ -42,7 +45,7 @@ def _sink(table: Table, records: pl.LazyFrame, out: str) -> pl.LazyFrame:
 
 def main(task: Task) -> None:
     kinds = raw_kinds(task)
-    schema = {raw: _TYPES.get(kinds.get(raw, "text"), pl.String)() for raw in task["header"]}
+    schema = {raw: _TYPES.get(kinds.get(raw, "text"), pl.String()) for raw in task["header"]}
     records = pl.scan_csv(task["csv"], schema=schema, null_values=BLANKS)
     pl.collect_all([_sink(table, records, task["out"]) for table in task["tables"]], engine="streaming")
 

@@ -12,7 +12,10 @@ import pyarrow.dataset as ds
 from benchmarks.clock import part
 from benchmarks.peers.task import BLANKS, Column, Table, Task, given, raw_kinds
 
-_TYPES = {"id": pa.int64(), "whole": pa.float64(), "number": pa.float64()}
+_TYPES = {
+    **{"id": pa.int64(), "whole": pa.float64(), "number": pa.float64()},
+    **{"cents": pa.decimal128(18, 2), "unrounded": pa.decimal128(18, 10)},
+}
 
 
 def _by_value(values: pa.ChunkedArray, read: Callable[[str], Any], to: pa.DataType) -> pa.ChunkedArray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import logging
 import re
 import sys
@@ -12,6 +11,7 @@ import time
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -119,7 +119,7 @@ class _TablePrinter(_Printer):
         if not self._widths:
             titles = [on_screen(name) for name in self._names]
             self._widths = [max(len(cell) for cell in column) for column in zip(titles, *cells, strict=True)]
-            self._numeric = [all(isinstance(row[name], int | float | None) for row in rows) for name in self._names]
+            self._numeric = [all(isinstance(row[name], int | float | Decimal | None) for row in rows) for name in self._names]
             cells = [titles, ["─" * width for width in self._widths], *cells]
         for line in cells:
             aligned = zip(line, self._widths, self._numeric, strict=True)
@@ -155,7 +155,7 @@ class _JsonPrinter(_Printer):
 
     def print(self, rows: Sequence[dict[str, Any]]) -> None:
         for row in rows:
-            text = json.dumps(row, indent=2, default=str, ensure_ascii=False)
+            text = _json(row, indent=2)
             _write(("," if self._begun else "[") + "\n  " + text.replace("\n", "\n  "))
             self._begun = True
 
@@ -183,7 +183,35 @@ def _in_csv(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    return json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, dict | list) else value
+    from nequi_lake.formats.types import value_text
+
+    if isinstance(value, dict | list):
+        return _json(value)
+    return value_text(value) if isinstance(value, Decimal) else value
+
+
+def _json(value: Any, indent: int = 0) -> str:
+    """A value as JSON: a decimal number with all of its digits, and what JSON has no type for as text."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(_jsons(value)), indent=indent).decode()
+
+
+def _jsons(value: Any) -> Any:
+    import msgspec
+
+    from nequi_lake.formats.types import value_text
+
+    match value:
+        case Decimal():
+            return msgspec.Raw(value_text(value).encode())
+        case dict():
+            return {str(key): _jsons(held) for key, held in value.items()}
+        case list() | tuple():
+            return [_jsons(held) for held in value]
+        case None | str() | int() | float():
+            return value
+    return str(value)
 
 
 _COUNTS = {"rows", "bytes", "partitions", "quarantined", "files", "snapshots"}

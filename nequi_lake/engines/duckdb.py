@@ -18,6 +18,7 @@ from nequi_lake.datasets.relation import in_dataset
 from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.engines.files import TableWriter, prefix
 from nequi_lake.errors import DeclarationError, StageError
+from nequi_lake.formats.types import sql_type
 from nequi_lake.lake.read.query import MEMORY_LIMIT, connect, parse_query
 from nequi_lake.lake.release import NO_RECORDS, Release, StagedTable
 from nequi_lake.lake.settings import Settings
@@ -153,4 +154,24 @@ def _write(mart: Mart, batches: pa.RecordBatchReader, path: Path) -> None:
                         where=f"{sql_path(mart)}: {missing:,} of {batch.num_rows:,} rows looked at",
                         fix="Let the SQL give every row a value, or the contract a null limit.",
                     )
-            writer.write_batch(batch.cast(loose))
+            cast = [_cast(mart, field, batch.column(field.name)) for field in loose]
+            writer.write_batch(pa.RecordBatch.from_arrays(cast, schema=loose))
+
+
+def _cast(mart: Mart, field: pa.Field, values: pa.Array) -> pa.Array:
+    """The values in a column's type.
+
+    Raises:
+        StageError: the type does not have them exactly.
+    """
+    try:
+        if pa.types.is_decimal(field.type) and pa.types.is_floating(values.type):
+            raise pa.ArrowInvalid(f"a {values.type} is no exact number")
+        return values.cast(field.type)
+    except pa.ArrowException as error:
+        raise StageError(
+            f"The SQL of the mart {mart.name} gives {field.name} values that "
+            f"{sql_type(mart.columns[field.name].dtype)} cannot hold: {str(error)[:_ERROR_SHOWN]}.",
+            where=str(sql_path(mart)),
+            fix="Let the SQL round and CAST them, or the contract declare a type that holds them.",
+        ) from error

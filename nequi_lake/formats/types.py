@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 import polars as pl
 import pyarrow as pa
@@ -177,6 +178,11 @@ def type_problem(dtype: PolarsDataType) -> str | None:
 
 
 _MOST_DIGITS = 38
+
+
+def value_text(value: object) -> str:
+    """A value as text; a decimal number with all of its decimals, where Python writes a nought of ten as 0E-10."""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def pandas_type(arrow: pa.DataType) -> str | None:

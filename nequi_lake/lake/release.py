@@ -145,11 +145,17 @@ class StagedTable:
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedTable(StagedTable):
-    """A table as readers see it: one snapshot of the catalog, with the columns that it was published with."""
+    """A table as readers see it: one snapshot of the catalog.
+
+    Attributes:
+        snapshot_id: which snapshot.
+        published_at: when it was committed.
+        columns: column → its SQL type, as it was published.
+    """
 
     snapshot_id: int
     published_at: datetime
-    columns: tuple[str, ...]
+    columns: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)

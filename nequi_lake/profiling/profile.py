@@ -17,7 +17,7 @@ import pandas as pd
 import polars as pl
 
 from nequi_lake.datasets.contract import Column
-from nequi_lake.formats.types import sql_type
+from nequi_lake.formats.types import sql_type, value_text
 from nequi_lake.lake.read.table import LakeTable
 from nequi_lake.profiling.numbers import cut
 from nequi_lake.profiling.spread import Histogram, Spread, side_by_side, spread_step
@@ -235,7 +235,7 @@ def _profiles(part: _Part, key: Sequence[str]) -> Iterator[dict[str, Any]]:
             **{statistic: numbers.get(statistic) for statistic in _WHOLE},
             "top": top[:TOP],
             "counted": int(counts[name]["n"].sum()),
-            "values": sorted(str(value) for value, _ in top) if distinct == len(top) else None,
+            "values": sorted(value_text(value) for value, _ in top) if distinct == len(top) else None,
             "sample": [_text(value) for value in shown[name]],
         }
 
@@ -362,7 +362,7 @@ def _quartiles(column: Column, counts: pl.DataFrame) -> dict[str, float | None]:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    text = repr(value) if isinstance(value, float) else str(value)
+    text = repr(value) if isinstance(value, float) else value_text(value)
     return cut(text, _TEXT_SHOWN)
 
 

@@ -269,7 +269,7 @@ def _terms(draws: Draws, loans: _Loans, rows: int) -> Columns:
         "url": pl.select(pl.concat_str(pl.lit(facts.LOAN_PAGE), pl.Series(loan_id))).to_series(),
         "loan_amnt": loans.requested,
         "funded_amnt": loans.funded,
-        "funded_amnt_inv": loans.invested,
+        "funded_amnt_inv": _unrounded(loans.invested),
         "term": texts(pl.Series([" 36 months", " 60 months"]), (loans.term == 60).astype(np.int64)),
         "int_rate": loans.rate,
         "installment": _cents(loans.installment),
@@ -504,13 +504,13 @@ def _payments(draws: Draws, loans: _Loans, payments: _Payments) -> Columns:
         "loan_status": texts(pl.Series(facts.STATUSES), status),
         "out_prncp": payments.outstanding,
         "out_prncp_inv": _cents(payments.outstanding * part),
-        "total_pymnt": pl.Series(received).round_sig_figs(12),
+        "total_pymnt": _unrounded(received),
         "total_pymnt_inv": _cents(received * part),
         "total_rec_prncp": payments.principal,
         "total_rec_int": interest,
         "total_rec_late_fee": payments.late_fee,
         "recoveries": payments.recovered,
-        "collection_recovery_fee": pl.Series(payments.collection_fee).round_sig_figs(12),
+        "collection_recovery_fee": _unrounded(payments.collection_fee),
         "last_pymnt_d": _dates(last, payments.count > 0),
         "last_pymnt_amnt": payments.last,
         "next_pymnt_d": _dates(due, ~finished),
@@ -527,6 +527,11 @@ def _by_year(month: Ints, shares: tuple[float, ...]) -> Floats:
 def _cents(amount: Floats) -> Floats:
     """Rounded to two digits, as amounts and ratios are written."""
     return np.rint(amount * 100.0) / 100.0
+
+
+def _unrounded(amount: Floats) -> pl.Series:
+    """With the twelve digits, at most ten of them decimals, that the file has of amounts it does not round."""
+    return pl.Series(amount).round_sig_figs(12).round(10)
 
 
 @cache

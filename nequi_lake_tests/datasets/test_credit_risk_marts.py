@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Callable, Hashable, Iterable
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -26,27 +27,28 @@ def made_up_loans() -> list[Row]:
     loans = []
     for number in range(1, 400):
         funded = draw.randrange(500, 35_000, 25)
-        principal = round(funded * draw.random(), 2)
+        principal = Decimal(draw.randrange(funded * 100)) / 100
         loans.append(
             {
                 "loan_id": number,
                 # Every tenth borrower has two loans.
                 "member_id": number - (number % 10 == 0),
                 "issue_date": dt.date(draw.choice((2008, 2014, 2015)), draw.randrange(1, 13), 1),
-                "funded_amnt": float(funded),
+                "funded_amnt": Decimal(funded),
                 "term_months": draw.choice((36, 60)),
                 "int_rate": draw.choice((6.03, 13.99, 24.5)),
                 "grade": draw.choice("AAABG"),
                 "purpose": draw.choice(("car", "credit_card")),
                 "loan_status": draw.choice(STATES),
-                "out_prncp": round(funded - principal, 2),
+                "out_prncp": funded - principal,
                 "total_rec_prncp": principal,
-                "total_pymnt": round(principal * 1.1, 2),
-                "recoveries": draw.choice((0.0, 110.07)),
-                "collection_recovery_fee": draw.choice((0.0, 1.01)),
+                # With fractions of a cent, as the file has some amounts.
+                "total_pymnt": principal + Decimal(draw.randrange(10**11)) / 10**8,
+                "recoveries": draw.choice((Decimal(0), Decimal("110.07"))),
+                "collection_recovery_fee": draw.choice((Decimal(0), Decimal("1.0149999999"))),
                 "last_pymnt_date": draw.choice((None, dt.date(2015, 6, 1), dt.date(2016, 1, 1))),
                 "revol_util": draw.choice((None, 0.0, 0.1, 20.0, 20.01, 99.9, 100.0, 100.01, 892.3)),
-                "revol_bal": float(draw.randrange(0, 90_000)),
+                "revol_bal": Decimal(draw.randrange(0, 90_000)),
             }
         )
     return loans
@@ -77,9 +79,9 @@ def grouped(loans: Iterable[Row], key: Callable[[Row], Hashable]) -> dict[Any, l
     return groups
 
 
-def total(loans: Iterable[Row], value: Callable[[Row], float]) -> Any:
-    """The sum of a value, to a cent."""
-    return pytest.approx(sum(map(value, loans)), abs=0.006)
+def total(loans: Iterable[Row], value: Callable[[Row], Decimal]) -> Decimal:
+    """The sum of amounts, exact but for fractions of a cent, which are rounded once in the end."""
+    return sum(map(value, loans), Decimal(0)).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def share_of(loans: list[Row], states: set[str]) -> Any:
@@ -98,8 +100,17 @@ def test_portfolio_status(mart: MakeMart) -> None:
         assert row["outstanding_usd"] == total(loans, lambda loan: loan["out_prncp"])
         assert row["principal_paid_usd"] == total(loans, lambda loan: loan["total_rec_prncp"])
         assert row["received_usd"] == total(loans, lambda loan: loan["total_pymnt"])
-        weighted = sum(loan["int_rate"] * loan["funded_amnt"] for loan in loans)
-        assert row["int_rate_pct"] == pytest.approx(weighted / sum(loan["funded_amnt"] for loan in loans), abs=1e-6)
+        weighted = sum(loan["int_rate"] * float(loan["funded_amnt"]) for loan in loans)
+        mean = weighted / float(sum(loan["funded_amnt"] for loan in loans))
+        assert row["int_rate_pct"] == pytest.approx(mean, abs=1e-6)
+
+
+def test_cents_that_no_float_adds_up_are_added_exactly(mart: MakeMart) -> None:
+    cents = [Decimal(number % 100) / 100 + 10**6 for number in range(10_000)]
+    assert sum(map(float, cents)) != float(sum(cents))
+    loans = [{**LOANS[0], "loan_id": number, "out_prncp": cent} for number, cent in enumerate(cents)]
+    (row,) = mart("portfolio_status", loans)
+    assert row["outstanding_usd"] == sum(cents)
 
 
 def bucket(state: str) -> str | None:
@@ -128,12 +139,12 @@ def test_arrears_buckets(mart: MakeMart) -> None:
         assert row["outstanding_usd"] == total(loans, lambda loan: loan["out_prncp"])
         assert row["unpaid_usd"] == total(loans, lambda loan: loan["funded_amnt"] - loan["total_rec_prncp"])
         assert row["loans_share"] == pytest.approx(len(loans) / len(everyone))
-        assert row["outstanding_share"] == pytest.approx(sum(loan["out_prncp"] for loan in loans) / owed)
+        assert row["outstanding_share"] == pytest.approx(float(sum(loan["out_prncp"] for loan in loans) / owed))
     assert sum(row["loans_share"] for row in rows) == pytest.approx(1)
 
 
 def test_a_bucket_without_loans_is_there_and_a_share_of_nothing_is_missing(mart: MakeMart) -> None:
-    (one,) = [{**LOANS[0], "loan_status": "Default", "out_prncp": 0.0}]
+    (one,) = [{**LOANS[0], "loan_status": "Default", "out_prncp": Decimal(0)}]
     rows = {row["bucket"]: row for row in mart("arrears_buckets", [one])}
     assert {name: row["loans"] for name, row in rows.items() if row["loans"]} == {"default": 1}
     assert rows["current"]["loans_share"] == 0
@@ -170,12 +181,12 @@ def test_a_vintage_of_which_nothing_has_ended_has_no_rate_of_ended_loans(mart: M
     assert (row["default_rate"], row["ended_default_rate"], row["is_immature"]) == (1, 1, False)
 
 
-def net_loss(loan: Row) -> float:
+def net_loss(loan: Row) -> Decimal:
     """What is lost of a loan in default."""
-    if loan["loan_status"] not in DEFAULTED:
-        return 0.0
-    recovered = loan["recoveries"] - loan["collection_recovery_fee"]
-    return float(loan["funded_amnt"] - loan["total_rec_prncp"] - recovered)
+    lost: Decimal = (
+        loan["funded_amnt"] - loan["total_rec_prncp"] - (loan["recoveries"] - loan["collection_recovery_fee"])
+    )
+    return lost if loan["loan_status"] in DEFAULTED else Decimal(0)
 
 
 def test_vintages(mart: MakeMart) -> None:
@@ -199,7 +210,7 @@ def test_vintages(mart: MakeMart) -> None:
         shares = [row[f"{name}_share"] for name in ("defaulted", "paid", "late", "current")]
         assert sum(shares) == pytest.approx(1)
         assert row["loss_usd"] == total(loans, net_loss)
-        assert row["loss_rate"] == pytest.approx(row["loss_usd"] / row["funded_usd"])
+        assert row["loss_rate"] == pytest.approx(float(row["loss_usd"] / row["funded_usd"]))
 
 
 def test_a_file_without_payments_has_no_months_on_book(mart: MakeMart) -> None:

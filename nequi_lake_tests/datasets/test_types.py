@@ -61,7 +61,7 @@ def test_a_type_that_pandas_keeps_by_itself_has_no_other() -> None:
 def test_every_declared_column_has_a_known_type(datasets: Mapping[str, Dataset]) -> None:
     dtypes = {c.dtype for d in datasets.values() for relation in d.relations for c in relation.columns.values()}
     assert [dtype for dtype in dtypes if column_type(dtype) is None] == []
-    assert [known.sql for known in used_types(dtypes)] == ["bigint", "double", "string", "boolean", "date"]
+    assert [known.sql for known in used_types(dtypes)] == ["bigint", "double", "string", "boolean", "date", "decimal"]
 
 
 def test_json_values_have_python_types() -> None:

@@ -102,12 +102,15 @@ WRONG = {
     "a column too few": (SOUND.replace(", 0.5 AS share", ""), "other columns"),
     "a column too many": (SOUND.replace("0.5 AS share", "0.5 AS share, 1 AS more"), "other columns"),
     "a column that the table lacks": (SOUND.replace("length(text)", "width"), "width"),
-    "a value that the type cannot hold": (SOUND.replace("length(text)", "length(text) + 0.5"), "cannot be run"),
+    "a value that the type cannot hold": (
+        SOUND.replace("length(text)", "length(text) + 0.5"),
+        "length values that bigint cannot hold",
+    ),
     "a number out of the type's range": (
         SOUND.replace("length(text)", "id + 9223372036854775807::HUGEINT"),
-        "cannot be",
+        "length values that bigint cannot hold",
     ),
-    "text for a number": (SOUND.replace("0.5 AS share", "'half' AS share"), "cannot be run"),
+    "text for a number": (SOUND.replace("0.5 AS share", "'half' AS share"), "share values that double cannot hold"),
     "a missing value that must be there": (
         SOUND.replace("0.5 AS share", "nullif(id, 2) / 2 AS share"),
         "without share",

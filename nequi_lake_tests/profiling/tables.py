@@ -15,6 +15,7 @@ import polars as pl
 from nequi_lake import Lake, LakeTable
 from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.spec import Mart, Table
+from nequi_lake.formats.types import sql_type
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, PublishedTable, Release
 from nequi_lake.lake.settings import Settings
 
@@ -67,7 +68,7 @@ def lake_table(
         ),
         files=(DataFile(path=str(path), rows=frame.height, size_bytes=path.stat().st_size),) if frame.height else (),
         snapshot_id=len(release),
-        columns=("row_id", *frame.columns),
+        columns={"row_id": "bigint", **{name: sql_type(dtype) for name, dtype in frame.schema.items()}},
         published_at=datetime(2026, 1, 2, tzinfo=UTC),
     )
     lake = Lake(Settings.from_env({"NEQUI_LAKE_URI": str(folder)}), {})

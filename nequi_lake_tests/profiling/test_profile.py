@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,11 @@ def _held_against(column: ColumnProfile, values: pd.Series[Any], table: LakeTabl
 
 
 def _as_text(value: Any) -> str | None:
-    return None if pd.isna(value) else str(value) if isinstance(value, int | np.integer) else repr(float(value))
+    if pd.isna(value):
+        return None
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return str(value) if isinstance(value, int | np.integer) else repr(float(value))
 
 
 def test_a_histogram_has_in_each_bin_what_numpy_counts(sample_lake: Lake) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from nequi_lake.datasets.credit_risk.contracts import Borrowers, CreditHistory, Loans, Payments
+from nequi_lake.datasets.credit_risk.contracts import UNROUNDED, Borrowers, CreditHistory, Loans, Payments
 from nequi_lake.datasets.credit_risk.marts import MARTS
 from nequi_lake.datasets.spec import Dataset, Partition, Table
 from nequi_lake.formats import CsvFile, OpaqueFile
@@ -24,6 +24,15 @@ def trimmed(raw: str) -> pl.Expr:
     """Strip the spaces around a text; null where nothing is left."""
     text = pl.col(raw).str.strip_chars()
     return pl.when(text != "").then(text)
+
+
+def unrounded(raw: str) -> pl.Expr:
+    """Read an amount of up to ten decimals, also one far below a cent, which is written like ``6.3e-09``."""
+    text = pl.col(raw).str.strip_chars()
+    plain = pl.when(text.str.contains("^[+-]?[0-9]+(?:[.][0-9]{0,10}0*)?$")).then(text).cast(UNROUNDED, strict=False)
+    number = pl.when(text.str.contains("^[0-9](?:[.][0-9]+)?[eE]-[0-9]{2}$")).then(text).cast(pl.Float64)
+    tiny = number.cast(UNROUNDED)
+    return pl.coalesce(plain, pl.when(tiny.cast(pl.Float64) == number).then(tiny))
 
 
 def emp_length_years() -> pl.Expr:
@@ -102,6 +111,7 @@ DATASET = Dataset(
                 "term_months": term_months(),
                 "pymnt_plan": yes_no("pymnt_plan"),
                 "title": trimmed("title"),
+                "funded_amnt_inv": unrounded("funded_amnt_inv"),
             },
             partition_by=Partition("issue_date", by_year=True),
         ),
@@ -121,6 +131,7 @@ DATASET = Dataset(
                 "last_pymnt_date": month("last_pymnt_d"),
                 "next_pymnt_date": month("next_pymnt_d"),
                 "last_credit_pull_date": month("last_credit_pull_d"),
+                **{name: unrounded(name) for name in ("total_pymnt", "total_rec_late_fee", "collection_recovery_fee")},
             },
             partition_by=Partition("issue_year"),
         ),

@@ -28,8 +28,8 @@ summed AS (
     SELECT
         bucket,
         count(*) AS loans,
-        round(sum(out_prncp), 2) AS outstanding_usd,
-        round(sum(unpaid), 2) AS unpaid_usd
+        sum(out_prncp) AS outstanding_usd,
+        sum(unpaid) AS unpaid_usd
     FROM in_buckets
     GROUP BY bucket
 ),

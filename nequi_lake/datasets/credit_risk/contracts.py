@@ -10,6 +10,7 @@ import datetime as dt
 from functools import partial
 
 import dataframely as dy
+import polars as pl
 
 from nequi_lake.datasets.contract import column_meta, one_of
 
@@ -19,21 +20,43 @@ from nequi_lake.datasets.contract import column_meta, one_of
 _FEW = 0.005
 _NEWER_COLUMN = 1.0
 
-_AT_BUREAU = (0.0, 10_000_000.0)
-_ON_LOAN = (0.0, 100_000.0)
+_AT_BUREAU = (0, 10_000_000)
+_ON_LOAN = (0, 100_000)
+_CENTS = pl.Decimal(18, 2)
+UNROUNDED = pl.Decimal(18, 10)
+"""Type of the amounts that the publisher's file does not round to cents: it has up to ten decimals of them."""
 _LENDING_YEARS = (2007, 2020)
 _VERIFICATION = ("Verified", "Source Verified", "Not Verified")
 
 
-def _amount(
-    source: str, description: str, *, unit: str, bounds: tuple[float, float], null_limit: float | None = None
+def _usd(
+    source: str,
+    description: str,
+    *,
+    bounds: tuple[int, int] = _AT_BUREAU,
+    dtype: pl.Decimal = _CENTS,
+    null_limit: float | None = None,
+) -> dy.Decimal:
+    return dy.Decimal(
+        dtype.precision,
+        dtype.scale,
+        nullable=null_limit is not None,
+        min=bounds[0],
+        max=bounds[1],
+        description=description,
+        metadata=column_meta(unit="USD", source=source, null_limit=null_limit),
+    )
+
+
+def _percent(
+    source: str, description: str, *, bounds: tuple[float, float] = (0.0, 1000.0), null_limit: float | None = None
 ) -> dy.Float64:
     return dy.Float64(
         nullable=null_limit is not None,
         min=bounds[0],
         max=bounds[1],
         description=description,
-        metadata=column_meta(unit=unit, source=source, null_limit=null_limit),
+        metadata=column_meta(unit="%", source=source, null_limit=null_limit),
     )
 
 
@@ -49,8 +72,6 @@ def _integer(
     )
 
 
-_usd = partial(_amount, unit="USD", bounds=_AT_BUREAU)
-_percent = partial(_amount, unit="%", bounds=(0.0, 1000.0))
 _count = partial(_integer, unit="count", bounds=(0, 200))
 _months = partial(_integer, unit="months", bounds=(0, 600))
 
@@ -170,17 +191,22 @@ class Loans(dy.Schema):
     )
     issue_date = _date("issue_d", "First day of the month in which the loan was paid out.")
     loan_amnt = _usd(
-        "loan_amnt", "Amount applied for, after any cut by LendingClub's credit department.", bounds=(500.0, 40_000.0)
+        "loan_amnt", "Amount applied for, after any cut by LendingClub's credit department.", bounds=(500, 40_000)
     )
-    funded_amnt = _usd("funded_amnt", "Amount that was committed to the loan.", bounds=(500.0, 40_000.0))
-    funded_amnt_inv = _usd("funded_amnt_inv", "Share of funded_amnt that investors committed.", bounds=(0.0, 40_000.0))
+    funded_amnt = _usd("funded_amnt", "Amount that was committed to the loan.", bounds=(500, 40_000))
+    funded_amnt_inv = _usd(
+        "funded_amnt_inv",
+        "Share of funded_amnt that investors committed.",
+        bounds=(0, 40_000),
+        dtype=UNROUNDED,
+    )
     term_months = dy.Int64(
         is_in=[36, 60],
         description="Number of monthly payments agreed.",
         metadata=column_meta(unit="months", source="term"),
     )
     int_rate = _percent("int_rate", "Yearly interest rate.", bounds=(1.0, 40.0))
-    installment = _usd("installment", "Payment due each month.", bounds=(1.0, 2_000.0))
+    installment = _usd("installment", "Payment due each month.", bounds=(1, 2_000))
     grade = _code("grade", "LendingClub's rating of the loan's risk, A the best.", *"ABCDEFG")
     sub_grade = _code(
         "sub_grade",
@@ -316,14 +342,19 @@ class Payments(dy.Schema):
     issue_year = _issue_year()
     out_prncp = _usd("out_prncp", "Principal still owed.", bounds=_ON_LOAN)
     out_prncp_inv = _usd("out_prncp_inv", "Principal still owed to the investors.", bounds=_ON_LOAN)
-    total_pymnt = _usd("total_pymnt", "All payments received.", bounds=_ON_LOAN)
+    total_pymnt = _usd("total_pymnt", "All payments received.", bounds=_ON_LOAN, dtype=UNROUNDED)
     total_pymnt_inv = _usd("total_pymnt_inv", "Payments received for the investors' share.", bounds=_ON_LOAN)
     total_rec_prncp = _usd("total_rec_prncp", "Part of the payments that paid off principal.", bounds=_ON_LOAN)
     total_rec_int = _usd("total_rec_int", "Part of the payments that was interest.", bounds=_ON_LOAN)
-    total_rec_late_fee = _usd("total_rec_late_fee", "Part of the payments that was late fees.", bounds=_ON_LOAN)
+    total_rec_late_fee = _usd(
+        "total_rec_late_fee", "Part of the payments that was late fees.", bounds=_ON_LOAN, dtype=UNROUNDED
+    )
     recoveries = _usd("recoveries", "Recovered after the loan was charged off, before fees.", bounds=_ON_LOAN)
     collection_recovery_fee = _usd(
-        "collection_recovery_fee", "Collectors' fees on what was recovered after the charge-off.", bounds=_ON_LOAN
+        "collection_recovery_fee",
+        "Collectors' fees on what was recovered after the charge-off.",
+        bounds=_ON_LOAN,
+        dtype=UNROUNDED,
     )
     last_pymnt_date = _date(
         "last_pymnt_d",

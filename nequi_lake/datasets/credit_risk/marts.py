@@ -49,8 +49,10 @@ def _count(description: str, *derived_from: str, minimum: int = 0) -> dy.Int64:
     return dy.Int64(min=minimum, description=description, metadata=column_meta(unit="count", derived_from=derived_from))
 
 
-def _usd(description: str, *derived_from: str, minimum: float | None = 0.0) -> dy.Float64:
-    return dy.Float64(min=minimum, description=description, metadata=column_meta(unit="USD", derived_from=derived_from))
+def _usd(description: str, *derived_from: str, minimum: int | None = 0) -> dy.Decimal:
+    return dy.Decimal(
+        18, 2, min=minimum, description=description, metadata=column_meta(unit="USD", derived_from=derived_from)
+    )
 
 
 def _share(description: str, derived_from: Iterable[str], *, null_limit: float | None = None) -> dy.Float64:

@@ -23,9 +23,9 @@ SELECT
     position,
     count(DISTINCT member_id) AS borrowers,
     count(*) AS loans,
-    round(sum(revol_bal), 2) AS revolving_balance_usd,
+    sum(revol_bal) AS revolving_balance_usd,
     round(avg(revol_util), 6) AS utilisation_pct,
-    round(sum(out_prncp), 2) AS outstanding_usd,
+    sum(out_prncp) AS outstanding_usd,
     count(*) FILTER (loan_status = 'Default' OR loan_status LIKE '%Charged Off') AS defaulted_loans,
     count(*) FILTER (loan_status = 'Default' OR loan_status LIKE '%Charged Off') / count(*) AS default_rate
 FROM banded

@@ -17,7 +17,7 @@ summed AS (
         issue_quarter,
         term_months,
         count(*) AS loans,
-        round(sum(funded_amnt), 2) AS funded_usd,
+        sum(funded_amnt) AS funded_usd,
         count(*) FILTER (is_default) / count(*) AS defaulted_share,
         count(*) FILTER (is_paid) / count(*) AS paid_share,
         count(*) FILTER (is_late) / count(*) AS late_share,

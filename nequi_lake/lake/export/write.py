@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nequi_lake.errors import UsageError
+from nequi_lake.formats.types import value_text
 from nequi_lake.lake.export.output import kind_of, write_atomically
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def _rows(batches: pa.RecordBatchReader, widths: list[int]) -> Iterator[tuple[An
     """Rows of values that Excel has a type for, of None, and of text for all else; widens ``widths`` as they need."""
     for batch in batches:
         columns = [
-            [value if _is_excels(value) else str(value) for value in column.to_pylist()]
+            [value if _is_excels(value) else value_text(value) for value in column.to_pylist()]
             for column in _plain(batch).columns
         ]
         for place, column in enumerate(columns):
@@ -232,7 +233,7 @@ def _width(value: Any) -> int:
             return min(len(str(value)), 11)
         case datetime():
             return len("yyyy-mm-dd hh:mm:ss")
-    return len(str(value))
+    return len(value_text(value))
 
 
 def _is_excels(value: Any) -> bool:
@@ -240,7 +241,9 @@ def _is_excels(value: Any) -> bool:
         case int():
             return len(str(abs(value))) <= _EXCEL_DIGITS
         case Decimal():
-            return value.is_finite() and len(value.as_tuple().digits) <= _EXCEL_DIGITS
+            text = value_text(abs(value))
+            digits = text.rstrip("0") if "." in text else text
+            return len(digits.replace(".", "").lstrip("0")) <= _EXCEL_DIGITS
         case float():
             return math.isfinite(value)
         case datetime():
@@ -275,4 +278,4 @@ def _text(value: Any, kind: pa.DataType) -> str:
         return value.hex()
     if types.is_map(kind):
         value = {str(key): held for key, held in value}
-    return json.dumps(value, default=str, ensure_ascii=False)
+    return json.dumps(value, default=value_text, ensure_ascii=False)

@@ -64,7 +64,9 @@ class Answer:
         return polars_frame(self._rows)
 
     def to_pandas(self) -> pd.DataFrame:
-        """The rows as a pandas frame: dates as datetime64, whole numbers and booleans as nullable types."""
+        """The rows as a pandas frame: dates as datetime64, whole numbers and booleans as nullable types, decimals as
+        Arrow's, whose sums are exact.
+        """
         return pandas_frame(self._rows)
 
     def to_pylist(self) -> list[dict[str, Any]]:

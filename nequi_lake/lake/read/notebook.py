@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nequi_lake.datasets.spec import Relation
 from nequi_lake.errors import NequiLakeError
-from nequi_lake.formats.types import sql_type
+from nequi_lake.formats.types import sql_type, value_text
 from nequi_lake.lake.release import PublishedTable
 
 if TYPE_CHECKING:
@@ -94,11 +94,11 @@ def _grid(names: Sequence[str], rows: Iterable[Sequence[Any]], style: str = "") 
 
 
 def _cell(value: Any) -> str:
-    return "<em>null</em>" if value is None else escape(str(value))
+    return "<em>null</em>" if value is None else escape(value_text(value))
 
 
 def _cut(value: Any) -> str | None:
     if value is None:
         return None
-    text = str(value)
+    text = value_text(value)
     return text if len(text) <= _VALUE_CHARACTERS else f"{text[: _VALUE_CHARACTERS - 1]}…"

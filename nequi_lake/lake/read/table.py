@@ -15,6 +15,7 @@ import pyarrow as pa
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Relation
 from nequi_lake.errors import CatalogError
+from nequi_lake.formats.types import sql_type
 from nequi_lake.lake.read.frames import describe, pandas_frame
 from nequi_lake.lake.read.notebook import table_html
 from nequi_lake.lake.read.scan import scan_files
@@ -74,15 +75,16 @@ class LakeTable:
 
     def _published_schema(self) -> pa.Schema:
         """The columns that were published; where the contract has others by now, those come with the next release."""
-        contract = arrow_schema(self.table.contract)
-        if self._lake.as_of is None and self.published.columns == tuple(contract.names):
-            return contract
+        declared = {name: sql_type(column.dtype) for name, column in self.table.columns.items()}
+        published = self.published.columns
+        if self._lake.as_of is None and list(published.items()) == list(declared.items()):
+            return arrow_schema(self.table.contract)
         found = self._catalog.schema(self.published)
         if self._lake.as_of is None:
             log.warning(
                 "%s was published with other columns than its contract has now (%s): they come with the next release",
                 self.name,
-                ", ".join(sorted({*found.names} ^ {*contract.names})) or "in another order",
+                ", ".join(sorted({name for name, _ in published.items() ^ declared.items()})) or "in another order",
             )
         return found
 
@@ -161,7 +163,7 @@ class LakeTable:
 
     def to_pandas(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The table, or these columns of it, as a pandas frame: dates as datetime64, whole numbers and booleans as
-        nullable types.
+        nullable types, decimals as Arrow's, whose sums are exact.
 
         Raises:
             CatalogError: it has no such column.
