@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
+from pyiceberg.io.pyarrow import pyarrow_to_schema
 from pyiceberg.partitioning import PartitionField
 from pyiceberg.schema import Schema
 from pyiceberg.table import Transaction
@@ -28,6 +30,7 @@ def _evolve_columns(change: Transaction, relation: Relation) -> None:
             for column in sorted(set(current.column_names) - set(relation.columns)):
                 schema.delete_column(column)
             schema.union_by_name(contract)
+        _evolve_types(change, contract)
     documented = {field.name: field.doc for field in change.table_metadata.schema().fields}
     changed = {
         name: column.description
@@ -38,6 +41,20 @@ def _evolve_columns(change: Transaction, relation: Relation) -> None:
         with change.update_schema() as schema:
             for name, description in changed.items():
                 schema.update_column(name, doc=description)
+
+
+def _evolve_types(change: Transaction, contract: pa.Schema) -> None:
+    """Give each column the declared type, also where Iceberg's own union keeps one that it takes to be wider.
+
+    Nobody reads older files by the new type: a snapshot has all files of its release, and the schema of its time.
+    """
+    current = change.table_metadata.schema()
+    declared = pyarrow_to_schema(contract, current.name_mapping)
+    with change.update_schema(allow_incompatible_changes=True) as schema:
+        for number in declared.field_ids:
+            wanted, name = declared.find_type(number), declared.find_column_name(number)
+            if name and wanted.is_primitive and wanted != current.find_type(number):
+                schema.update_column(name, field_type=wanted)
 
 
 def _evolve_partitions(change: Transaction, relation: Relation) -> None:
