@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from nequi_lake import Lake
-from nequi_lake.datasets.credit_risk import emp_length_years, term_months
+from nequi_lake.datasets.credit_risk import emp_length_years, term_months, unrounded
 from nequi_lake.lake.quarantine import newest_quarantine
 from nequi_lake.lake.settings import Settings
 from nequi_lake.samples.credit_risk import sample
@@ -112,6 +113,14 @@ def test_terms_and_years_are_read_as_they_are_written_and_nothing_else_is() -> N
     others = ["0 years", "11 years", "-1 years", "9 yearss", "x years", "10 years", "n/a", "years", "", None]
     read = pl.DataFrame({"emp_length": [*lengths, *others]}).select(emp_length_years()).to_series()
     assert read.to_list() == [*lengths.values(), *(None for _ in others)]
+
+
+def test_amounts_that_are_not_rounded_keep_each_decimal() -> None:
+    amounts = {"5861.07141425": "5861.07141425", " 23.7814996114": "23.7814996114", "0.0": "0", "6.3e-09": "6.3e-09"}
+    others = ["1e-11", "1.5e-10", "1e5", "0.12345678901", "123456789.0", "1,5", "-", "nan", "", None]
+    read = pl.DataFrame({"fee": [*amounts, *others]}).select(unrounded("fee")).to_series()
+    assert read.dtype == pl.Decimal(18, 10)
+    assert read.to_list() == [*map(Decimal, amounts.values()), *(None for _ in others)]
 
 
 def test_loans_lie_by_year_of_issue(deliver: Deliver, materialize: Materialize, loans: Lake) -> None:

@@ -133,6 +133,37 @@ def test_sql_is_refused_for(case: str, make: Make, storage: StorageBackend) -> N
     assert storage.list(storage.path(".scratch")) == []
 
 
+class Owed(dy.Schema):
+    """One row per note."""
+
+    id = column(dy.Int64, primary_key=True)
+    owed = column(lambda **facts: dy.Decimal(6, 2, **facts))
+
+
+@pytest.mark.parametrize(
+    ("owed", "told"),
+    [
+        ("sum(id * 0.10) OVER ()", None),
+        ("CAST(sum(CAST(0.1 AS DOUBLE)) OVER () AS DECIMAL(6, 2))", None),
+        ("sum(CAST(4000.00 AS DECIMAL(6, 2))) OVER ()", r"owed values that decimal\(6,2\) cannot hold: .* precision 6"),
+        ("CAST(0.105 AS DECIMAL(6, 3))", r"owed values that decimal\(6,2\) cannot hold: .* data loss"),
+        ("avg(CAST(id AS DECIMAL(6, 2))) OVER ()", r"decimal\(6,2\) cannot hold: a double is no exact number"),
+        ("CAST(99999999.99 AS DECIMAL(10, 2)) * 99999999.99", "cannot be run: .* explicit cast to a bigger decimal"),
+    ],
+)
+def test_amounts_are_exact_or_refused_in_words(owed: str, told: str | None, make: Make) -> None:
+    dataset = replace(NOTES, marts=(replace(MART, contract=Owed),))
+    sql = f"SELECT id, {owed} AS owed FROM notes.notes"
+    if told is None:
+        (path,) = make(sql, dataset).paths
+        found = pl.read_parquet(path)["owed"]
+        assert (found.dtype, str(found[0])) == (pl.Decimal(6, 2), "0.60" if "id" in owed else "0.30")
+        return
+    with pytest.raises(StageError, match=told) as refusal:
+        make(sql, dataset)
+    assert "lengths.sql" in str(refusal.value.where)
+
+
 def test_a_mart_without_sql_says_where_to_write_it() -> None:
     with pytest.raises(DeclarationError) as refusal:
         engine.sql_of(MART)

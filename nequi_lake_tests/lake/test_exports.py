@@ -90,6 +90,12 @@ def test_excel_holds_every_type(lake: Lake, tmp_path: Path) -> None:
     assert (row["text"], row["blob"], row["word"], row["nothing"]) == ('Ω, "x"\ny', "ab", "up", None)
 
 
+def test_noughts_at_the_end_of_an_amount_do_not_make_it_too_long_for_excel(lake: Lake, tmp_path: Path) -> None:
+    query = "SELECT 57777.57987::DECIMAL(18, 10) AS a, 577777.0123456789::DECIMAL(18, 10) AS b, 0::DECIMAL(18, 10) AS c"
+    export(lake, query, tmp_path / "a.xlsx")
+    assert from_excel(tmp_path / "a.xlsx")[1] == (57777.57987, "577777.0123456789", 0)
+
+
 def test_excel_columns_are_as_wide_as_their_content(lake: Lake, tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     export(
