@@ -11,4 +11,5 @@ def frame_of(files: Sequence[str]) -> pd.DataFrame:
     """The rows of Parquet files, amounts as floats, without what a writer noted of its own types."""
     rows = ds.dataset(list(files)).to_table().replace_schema_metadata()
     plain = [field.with_type(pa.float64()) if pa.types.is_decimal(field.type) else field for field in rows.schema]
-    return rows.cast(pa.schema(plain)).to_pandas(date_as_object=False)
+    frame: pd.DataFrame = rows.cast(pa.schema(plain)).to_pandas(date_as_object=False)
+    return frame

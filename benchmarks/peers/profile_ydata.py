@@ -12,7 +12,9 @@ from benchmarks.peers.task import Task, given
 def main(task: Task) -> None:
     Path(task["out"]).mkdir(parents=True, exist_ok=True)
     for name, files in task["files"].items():
-        ProfileReport(frame_of(files), title=name, minimal=True, progress_bar=False).to_file(f"{task['out']}/{name}.html")
+        ProfileReport(frame_of(files), title=name, minimal=True, progress_bar=False).to_file(
+            f"{task['out']}/{name}.html"
+        )
 
 
 if __name__ == "__main__":

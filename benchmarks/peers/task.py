@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 Kind = Literal[
-    "id", "whole", "number", "cents", "unrounded", "text", "trimmed", "month", "year", "term", "years_employed", "yes_no"
+    "id",
+    "whole",
+    "number",
+    "cents",
+    "unrounded",
+    "text",
+    "trimmed",
+    "month",
+    "year",
+    "term",
+    "years_employed",
+    "yes_no",
 ]
 """How a value is read from its text:
 

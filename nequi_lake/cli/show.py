@@ -119,7 +119,9 @@ class _TablePrinter(_Printer):
         if not self._widths:
             titles = [on_screen(name) for name in self._names]
             self._widths = [max(len(cell) for cell in column) for column in zip(titles, *cells, strict=True)]
-            self._numeric = [all(isinstance(row[name], int | float | Decimal | None) for row in rows) for name in self._names]
+            self._numeric = [
+                all(isinstance(row[name], int | float | Decimal | None) for row in rows) for name in self._names
+            ]
             cells = [titles, ["─" * width for width in self._widths], *cells]
         for line in cells:
             aligned = zip(line, self._widths, self._numeric, strict=True)

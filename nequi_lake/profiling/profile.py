@@ -164,10 +164,19 @@ def _as_json(name: str) -> pl.Expr:
     return pl.when(pl.col(name).is_not_null()).then(text).alias(name)
 
 
-def _batches(columns: list[Column], rows: int) -> Iterator[list[Column]]:
-    at_once = max(1, _CELLS_AT_ONCE // max(1, rows))
-    for start in range(0, len(columns), at_once):
-        yield columns[start : start + at_once]
+def _batches(columns: Sequence[Column], rows: int) -> Iterator[list[Column]]:
+    batch: list[Column] = []
+    cells = 0
+    for column in columns:
+        # A decimal number takes the place of two others.
+        taken = rows * (2 if isinstance(column.dtype, pl.Decimal) else 1)
+        if batch and cells + taken > _CELLS_AT_ONCE:
+            yield batch
+            batch, cells = [], 0
+        batch.append(column)
+        cells += taken
+    if batch:
+        yield batch
 
 
 def _every(source: pl.LazyFrame, step: int) -> pl.LazyFrame:

@@ -105,9 +105,9 @@ def test_portfolio_status(mart: MakeMart) -> None:
         assert row["int_rate_pct"] == pytest.approx(mean, abs=1e-6)
 
 
-def test_cents_that_no_float_adds_up_are_added_exactly(mart: MakeMart) -> None:
-    cents = [Decimal(number % 100) / 100 + 10**6 for number in range(10_000)]
-    assert sum(map(float, cents)) != float(sum(cents))
+def test_cents_whose_sum_no_float_has_are_added_exactly(mart: MakeMart) -> None:
+    cents = [Decimal(number % 100) / 100 + 10**12 for number in range(9_999)]
+    assert Decimal(float(sum(cents))) != sum(cents)
     loans = [{**LOANS[0], "loan_id": number, "out_prncp": cent} for number, cent in enumerate(cents)]
     (row,) = mart("portfolio_status", loans)
     assert row["outstanding_usd"] == sum(cents)

@@ -22,7 +22,8 @@ from nequi_lake.formats import CsvFile
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.conftest import released
 
-CENTS = [Decimal(number % 100) / 100 + 10**6 for number in range(10_000)]
+CENTS = [Decimal(number % 100) / 100 + 10**12 for number in range(9_999)]
+"""Amounts whose sum no float has."""
 FEE = "0.0000000063"
 Kind = Callable[..., dy.Column]
 
@@ -46,9 +47,7 @@ def ledger(amount: Kind = cents) -> dict[str, Dataset]:
                 description="Amount.",
                 metadata=column_meta(unit="COP", source="amount", null_limit=0.5),
             ),
-            "fee": dy.Decimal(
-                18, 10, description="Fee.", metadata=column_meta(unit="COP", source="fee")
-            ),
+            "fee": dy.Decimal(18, 10, description="Fee.", metadata=column_meta(unit="COP", source="fee")),
         },
     )
     file = CsvFile(name="entries.csv", description="Entries.", columns=("entry", "amount", "fee"))
@@ -88,7 +87,7 @@ Deliver = Callable[..., Lake]
 
 def test_every_reader_adds_up_to_the_cent(deliver: Deliver) -> None:
     exact = sum(CENTS)
-    assert sum(map(float, CENTS)) != float(exact), "floats would do"
+    assert Decimal(float(exact)) != exact
     lake = deliver([*CENTS, None])
     table = lake.table("ledger.entries")
     frame = table.to_pandas()
