@@ -9,7 +9,7 @@ from nequi_lake.datasets.contract import Column
 from nequi_lake.datasets.spec import Relation
 from nequi_lake.lake.check import Check
 from nequi_lake.lake.release import PublishedTable
-from nequi_lake.profiling.numbers import NAMES, count_text, cut, number_text, share_text
+from nequi_lake.profiling.numbers import NAMES, count_text, cut, extreme_text, number_text, share_text
 from nequi_lake.profiling.profile import ColumnProfile
 
 _NEAR_LIMIT = 0.9
@@ -89,7 +89,11 @@ def _mostly_missing(column: ColumnProfile, _: Column) -> str | None:
 
 
 def _constant(column: ColumnProfile, _: Column) -> str | None:
-    return f"always {cut(column.min or '', 40)}" if column.distinct == 1 and column.count > 1 else None
+    return f"always {_shown(column.min or '', column)}" if column.distinct == 1 and column.count > 1 else None
+
+
+def _shown(value: str, column: ColumnProfile) -> str:
+    return cut(value, 40) if column.mean is None else extreme_text(value, column.unit)
 
 
 def _dominated(column: ColumnProfile, _: Column) -> str | None:
@@ -98,7 +102,7 @@ def _dominated(column: ColumnProfile, _: Column) -> str | None:
         return None
     value, times = column.top[0]
     share = times / column.count
-    return f"{cut(value, 40)} in {share_text(share)}" if share > _DOMINATES else None
+    return f"{_shown(value, column)} in {share_text(share)}" if share > _DOMINATES else None
 
 
 def _outliers(column: ColumnProfile, declared: Column) -> str | None:

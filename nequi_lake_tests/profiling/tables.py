@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,13 @@ from nequi_lake.formats.types import sql_type
 from nequi_lake.lake.release import Accounting, DataFile, FileAccount, PublishedTable, Release
 from nequi_lake.lake.settings import Settings
 
-_TYPES: dict[Any, type[dy.Column]] = {
+_TYPES: dict[Any, Callable[..., dy.Column]] = {
     pl.Int64: dy.Int64,
     pl.Float64: dy.Float64,
     pl.String: dy.String,
     pl.Date: dy.Date,
     pl.Boolean: dy.Bool,
+    pl.Decimal(18, 10): partial(dy.Decimal, 18, 10),
 }
 
 

@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,7 @@ import pytest
 from nequi_lake import LakeTable
 from nequi_lake.lake.check import Check
 from nequi_lake.profiling.markdown import COLUMNS_SHOWN, markdown
-from nequi_lake.profiling.profile import TOP, profile
+from nequi_lake.profiling.profile import TOP, profile, read_profile
 from nequi_lake.profiling.report import Report, report
 from nequi_lake_tests.profiling.tables import lake_table, problems
 
@@ -149,6 +150,22 @@ def test_extreme_numbers_and_days(tmp_path: Path) -> None:
     same = made.columns[3]
     assert same.histogram is not None
     assert sum(same.histogram.counts) == 3
+
+
+def test_amounts_are_described_as_other_numbers_are_and_kept_exactly(tmp_path: Path) -> None:
+    fees = [Decimal(0)] * 97 + [Decimal("0.0000000001"), Decimal("12345678.0000000001"), None]
+    table = lake_table(tmp_path, pl.DataFrame({"fee": pl.Series(fees, dtype=pl.Decimal(18, 10))}))
+    made = reported(table)
+    (_, fee) = made.columns
+    assert (fee.type, fee.min, fee.max) == ("decimal(18,10)", "0.0000000000", "12345678.0000000001")
+    assert fee.top[0] == ("0.0000000000", 97)
+    assert (fee.distinct, fee.zeros, fee.negatives, fee.missing) == (3, 97, 0, 1)
+    assert fee.mean == pytest.approx(12345678 / 99)
+    assert fee.histogram
+    assert sum(fee.histogram.counts) + fee.histogram.above == 99
+    assert ("fee", "0 in 98 %") in [column for alert in made.alerts for column in alert.columns]
+    assert page_of(made)
+    assert read_profile(made.files()["json"]) == [*made.columns]
 
 
 def test_what_stands_out_is_said(tmp_path: Path) -> None:
