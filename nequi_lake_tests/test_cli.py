@@ -280,12 +280,13 @@ def test_a_csv_holds_no_formula_that_a_spreadsheet_would_run(shell: Shell) -> No
 def test_decimal_numbers_are_printed_as_numbers_with_all_their_digits(shell: Shell) -> None:
     query = (
         "SELECT 12345678901234567.10::DECIMAL(38, 2) AS amount, 0::DECIMAL(18, 10) AS fee, "
-        "[0.10::DECIMAL(18, 2)] AS each, TIMESTAMP '2026-01-02 03:04:05' AS at, 'x' AS text"
+        "[0.10::DECIMAL(18, 2)] AS each, 'nan'::DOUBLE AS share, TIMESTAMP '2026-01-02 03:04:05' AS at, 'x' AS text"
     )
     printed = shell("sql", query, "--format", "json")[1]
     assert '"amount": 12345678901234567.10,' in printed
     (row,) = json.loads(printed, parse_float=Decimal)
-    assert (row["fee"], row["each"], row["at"]) == (0, [Decimal("0.10")], "2026-01-02 03:04:05")
+    assert (row["fee"], row["each"], row["share"]) == (0, [Decimal("0.10")], "nan")
+    assert row["at"] == "2026-01-02 03:04:05"
     (by_csv,) = csv.DictReader(io.StringIO(shell("sql", query, "--format", "csv")[1]))
     assert [*by_csv.values()][:3] == ["12345678901234567.10", "0.0000000000", "[0.10]"]
     title, _, line = shell("sql", "SELECT 1.50::DECIMAL(18, 2) AS the_amount")[1].splitlines()

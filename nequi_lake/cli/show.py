@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import math
 import re
 import sys
 import time
@@ -211,6 +212,8 @@ def _jsons(value: Any) -> Any:
             return {str(key): _jsons(held) for key, held in value.items()}
         case list() | tuple():
             return [_jsons(held) for held in value]
+        case float() if not math.isfinite(value):
+            return str(value)
         case None | str() | int() | float():
             return value
     return str(value)
