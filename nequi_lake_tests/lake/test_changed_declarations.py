@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dataframely as dy
+import polars as pl
 import pytest
 
 from nequi_lake import Lake
 from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.spec import Dataset, Partition, Table
-from nequi_lake.formats import CsvFile
+from nequi_lake.errors import CatalogError
+from nequi_lake.formats import CsvFile, JsonLinesFile
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.conftest import released
 
@@ -81,6 +84,51 @@ def test_another_partition_is_another_layout_of_the_table(
     assert earlier.table("sales.sales").to_arrow().num_rows == 4
     assert released(Lake(settings, {"sales": declared(before)}), "sales") == old
     assert Lake(settings, {"sales": declared(before)}).table("sales.sales").to_arrow().num_rows == 4
+
+
+def test_another_type_of_a_column_that_a_table_is_cut_by_is_refused_in_words(settings: Settings) -> None:
+    text = dy.String(primary_key=True, description="Sale.", metadata=column_meta(unit="id", source="sale"))
+    texts = type("Texts", (Sales,), {"sale": text})
+    old = released(Lake(settings, {"sales": declared(Partition("sale"))}), "sales")
+    lake = Lake(settings, {"sales": declared(Partition("sale"), texts)})
+    with pytest.raises(CatalogError, match="cannot take a column of the type") as refusal:
+        released(lake, "sales")
+    assert refusal.value.where == "sale is of the type bigint, and not string, in the table's partitions"
+    assert lake.table("sales.sales").published.release.id == old
+
+
+def bags(items: dy.Column, raw: pl.DataType) -> dict[str, Dataset]:
+    """A dataset of one table, whose second column is this one."""
+    bag = dy.Int64(primary_key=True, description="Bag.", metadata=column_meta(unit="id", source="bag"))
+    return {
+        "bags": Dataset(
+            name="bags",
+            files=(JsonLinesFile(name="bags.json", description="Bags.", schema={"bag": pl.Int64, "items": raw}),),
+            tables=(
+                Table(
+                    name="bags", description="Bags.", contract=type("Bags", (dy.Schema,), {"bag": bag, "items": items})
+                ),
+            ),
+        )
+    }
+
+
+def test_lists_may_have_other_values_and_do_not_become_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "in" / "bags" / "bags.json"
+    path.parent.mkdir(parents=True)
+    settings = Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake"), "NEQUI_LAKE_SOURCE": str(tmp_path / "in")})
+    facts: dict[str, Any] = {"description": "Items.", "metadata": column_meta(unit="count", source="items")}
+    releases = []
+    for inner, raw, items in ((dy.Int64(), pl.Int64(), "[1]"), (dy.String(), pl.String(), '["a"]')):
+        path.write_text(f'{{"bag": 1, "items": {items}}}')
+        lake = Lake(settings, bags(dy.List(inner, **facts), pl.List(raw)))
+        releases.append(released(lake, "bags"))
+    assert lake.table("bags.bags").to_polars().rows() == [(1, ["a"])]
+    assert Lake(settings, lake.datasets, as_of=releases[0]).table("bags.bags").to_polars().rows() == [(1, [1])]
+    path.write_text('{"bag": 1, "items": 2}')
+    with pytest.raises(CatalogError, match="cannot take a column of the type that is declared now"):
+        released(Lake(settings, bags(dy.Int64(**facts), pl.Int64())), "bags")
+    assert lake.table("bags.bags").to_polars().rows() == [(1, ["a"])]
 
 
 def test_changed_descriptions_reach_the_catalog(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

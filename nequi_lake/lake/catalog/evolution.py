@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
+from pyiceberg.exceptions import ValidationError
 from pyiceberg.io.pyarrow import pyarrow_to_schema
 from pyiceberg.partitioning import PartitionField
 from pyiceberg.schema import Schema
@@ -14,12 +16,39 @@ from pyiceberg.transforms import IdentityTransform, Transform, YearTransform
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.relation import Partition
 from nequi_lake.datasets.spec import Relation
+from nequi_lake.errors import CatalogError
+from nequi_lake.formats.types import sql_type
 
 
 def evolve(change: Transaction, relation: Relation) -> None:
-    """Add to a change what makes the table as its relation is declared now."""
-    _evolve_columns(change, relation)
+    """Add to a change what makes the table as its relation is declared now.
+
+    Raises:
+        CatalogError: a column has another type than before that Iceberg's table cannot take.
+    """
+    try:
+        _refuse_partition_types(change, relation)
+        _evolve_columns(change, relation)
+    except (ValidationError, ValueError) as refusal:
+        raise CatalogError(
+            f"The table {relation.name} cannot take a column of the type that is declared now.",
+            where=str(refusal),
+            fix="Give the column another name; one that the table is cut by stays as it is, or the table gets another.",
+        ) from refusal
     _evolve_partitions(change, relation)
+
+
+def _refuse_partition_types(change: Transaction, relation: Relation) -> None:
+    """Refuse another type of a column that the table is or was cut by, which names the files of older releases."""
+    schema = change.table_metadata.schema()
+    before = {name: sql_type(dtype) for name, dtype in pl.Schema(schema.as_arrow()).items()}
+    for field in (field for spec in change.table_metadata.partition_specs for field in spec.fields):
+        name = schema.find_column_name(field.source_id) or ""
+        if name not in relation.columns:
+            continue
+        now = sql_type(relation.columns[name].dtype)
+        if now != before[name]:
+            raise ValueError(f"{name} is of the type {before[name]}, and not {now}, in the table's partitions")
 
 
 def _evolve_columns(change: Transaction, relation: Relation) -> None:
@@ -27,7 +56,7 @@ def _evolve_columns(change: Transaction, relation: Relation) -> None:
     current = change.table_metadata.schema()
     if current.as_arrow() != contract:
         with change.update_schema(allow_incompatible_changes=True) as schema:
-            for column in sorted(set(current.column_names) - set(relation.columns)):
+            for column in sorted({field.name for field in current.fields} - set(relation.columns)):
                 schema.delete_column(column)
             schema.union_by_name(contract)
         _evolve_types(change, contract)
