@@ -24,7 +24,7 @@ from nequi_lake.defs.build import build
 from nequi_lake.defs.run import run
 from nequi_lake.lake.declared import discover
 from nequi_lake.lake.settings import OF_DATASET, Settings
-from nequi_lake.pipeline.mart import publish_mart
+from nequi_lake.pipeline.mart import publish_marts
 from nequi_lake.quality.structure import FILE_STRUCTURE
 from nequi_lake.sources import Sources
 from nequi_lake_tests.conftest import released
@@ -64,8 +64,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake = Lake(Settings.from_env({"NEQUI_LAKE_URI": folder, "NEQUI_LAKE_SAMPLE_SCALE": "0.002"}))
     for name, dataset in lake.datasets.items():
         released(lake, name)
-        for mart in dataset.marts:
-            publish_mart(lake, dataset, mart, "test")
+        for group in dataset.mart_groups:
+            publish_marts(lake, dataset, group, "test")
     return lake
 
 

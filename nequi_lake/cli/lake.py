@@ -249,7 +249,13 @@ def rollback(
             f"  to do: make them of it: dagster asset materialize -m nequi_lake.definitions "
             f"--select 'key:\"marts/{dataset}/*\"'"
         )
-    reading = [f"{d.name}.{m.name}" for d in lake.datasets.values() for m in d.marts if dataset in m.other_datasets]
+    reading = [
+        f"{other.name}.{name}"
+        for other in lake.datasets.values()
+        for group in other.mart_groups
+        if dataset in group.other_datasets
+        for name in group.names
+    ]
     if reading and done.changed:
         say(f"Made from another release of {dataset} until the next run of their datasets: {', '.join(reading)}")
     print_summary(lake, [dataset])

@@ -61,9 +61,9 @@ def column_meta(
             record in its file, from 0, which is a key where a publisher gives none.
         derived_from: the raw columns that the table's transform makes it from, where there is no ``source``; of a
             mart's column, the ``<table>.<column>``, or ``<dataset>.<table>.<column>`` of another dataset, that its
-            SQL makes it from.
+            SQL makes it from; a mart of its group counts as a table.
         null_limit: share of rows, 0 to 1, that may have no value; required where the column is nullable.
-        references: the table of the same dataset whose key this column holds.
+        references: the table of the same dataset, or mart of the same group, whose key this column holds.
         null_tokens: raw texts that stand for "no value".
         format: how the values are written, as of :class:`~nequi_lake.datasets.reading.Reading`.
     """

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from nequi_lake.datasets import validation
+from nequi_lake.datasets.contract import name_problems
 from nequi_lake.datasets.relation import Mart, Relation, Source, Table
 from nequi_lake.errors import DeclarationError
 from nequi_lake.formats import RawFile, ShareLimit
@@ -46,6 +47,29 @@ class ReleaseGroup:
         return tuple(relation.name for relation in self.relations)
 
 
+@dataclass(frozen=True)
+class MartGroup(ReleaseGroup):
+    """Marts that are released together, all of them made from one release of the dataset's tables."""
+
+    relations: tuple[Mart, ...]
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """The names of the tables that they read; ``<dataset>.<table>`` of another one's table."""
+        read = dict.fromkeys(name for mart in self.relations for name in mart.upstream)
+        return tuple(name for name in read if name not in self.names)
+
+    @property
+    def of_others(self) -> tuple[str, ...]:
+        """``<dataset>.<table>`` of the other datasets' tables that they read."""
+        return tuple(dict.fromkeys(name for mart in self.relations for name in mart.of_others))
+
+    @property
+    def other_datasets(self) -> tuple[str, ...]:
+        """The names of the other datasets that they read."""
+        return tuple(sorted({name for mart in self.relations for name in mart.other_datasets}))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
     """The declaration of a dataset.
@@ -61,7 +85,7 @@ class Dataset:
         files: the raw files.
         ignored: name, or pattern of names, of what a delivery has beside them → why the lake does not read it.
         tables: the tables, a parent before its children; they are released together.
-        marts: the marts; each is released by itself.
+        marts: the marts, a parent before its children; those of one ``group`` are released together, any other alone.
         schedule: cron expression on which the dataset is refreshed, UTC.
         fresh_for_h: hours after which an asset of it counts as stale.
     """
@@ -137,8 +161,16 @@ class Dataset:
 
     @cached_property
     def release_groups(self) -> tuple[ReleaseGroup, ...]:
-        """What is released together: first the tables, under the dataset's name, then each mart under its own."""
-        return (ReleaseGroup(self.name, self.tables), *(ReleaseGroup(mart.name, (mart,)) for mart in self.marts))
+        """What is released together: first the tables, under the dataset's name, then the groups of marts."""
+        return (ReleaseGroup(self.name, self.tables), *self.mart_groups)
+
+    @cached_property
+    def mart_groups(self) -> tuple[MartGroup, ...]:
+        """The marts that are released together; one that no group has is a group of its own, under its own name."""
+        groups = dict.fromkeys(mart.release_group for mart in self.marts)
+        return tuple(
+            MartGroup(name, tuple(mart for mart in self.marts if mart.release_group == name)) for name in groups
+        )
 
     def release_group_of(self, name: str) -> ReleaseGroup:
         """The release group that the relation of that name belongs to.
@@ -214,6 +246,7 @@ def _problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
         "release groups": [group.name for group in dataset.release_groups],
     }.items():
         yield from ((dataset.name, f"two {kind} are called {name}") for name in validation.repeated(names))
+    yield from ((dataset.name, what) for what in _group_problems(dataset))
     of_contracts = list(_contract_problems(dataset))
     yield from of_contracts
     if of_contracts:
@@ -225,11 +258,24 @@ def _problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
             (where, what) for what in validation.table_problems(table, dataset.files_of(table), dataset.files, parents)
         )
         parents[table.name] = table
-    for mart in dataset.marts:
-        yield from ((f"{dataset.name}.{mart.name}", what) for what in validation.mart_problems(mart, parents))
+    for group in dataset.mart_groups:
+        known = dict(parents)
+        for mart in group.relations:
+            where = f"{dataset.name}.{mart.name}"
+            yield from ((where, what) for what in validation.mart_problems(mart, known))
+            known[mart.name] = mart
     for file in dataset.readable_files:
         where = f"{dataset.name}, {file.name}"
         yield from ((where, what) for what in validation.file_problems(file, dataset.tables_of(file)))
+
+
+def _group_problems(dataset: Dataset) -> Iterator[str]:
+    """What is wrong with the names of the groups of marts."""
+    relations = {relation.name for relation in dataset.relations}
+    for name in dict.fromkeys(mart.group for mart in dataset.marts if mart.group):
+        yield from name_problems(name)
+        if name in relations:
+            yield f"a group of marts is called {name}, as a table or mart is"
 
 
 def _contract_problems(dataset: Dataset) -> Iterator[tuple[str, str]]:

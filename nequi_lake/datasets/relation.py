@@ -264,7 +264,13 @@ class Mart(Relation):
     The SQL is one query of DuckDB's, in the file ``<name>.sql`` next to the module of the contract. It gives exactly
     the contract's columns; each column says in ``derived_from`` of which ``<table>.<column>`` it is made, or of which
     ``<dataset>.<table>.<column>`` of another dataset.
+
+    Attributes:
+        group: the name of the marts that it is released together with, such as a star schema. It may read and refer to
+            those of them that are listed before it. Released by itself where it is empty.
     """
+
+    group: str = ""
 
     zone: ClassVar[str] = "marts"
     badge: ClassVar[str] = "mart"
@@ -288,6 +294,11 @@ class Mart(Relation):
         named = {read: None for column in self.columns.values() for read in column.table_columns if "." in read[0]}
         tables = dict.fromkeys(table for table, _ in named)
         return MappingProxyType({table: tuple(name for of, name in named if of == table) for table in tables})
+
+    @property
+    def release_group(self) -> str:
+        """The name of its release group."""
+        return self.group or self.name
 
     @property
     def other_datasets(self) -> tuple[str, ...]:

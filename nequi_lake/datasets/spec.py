@@ -5,7 +5,7 @@ Frozen values that say WHAT; nothing here reads or writes, and nothing here know
 
 from __future__ import annotations
 
-from nequi_lake.datasets.dataset import ColumnOrigin, Dataset, ReleaseGroup
+from nequi_lake.datasets.dataset import ColumnOrigin, Dataset, MartGroup, ReleaseGroup
 from nequi_lake.datasets.relation import RAW_ZONE, Mart, Partition, Relation, Source, Table, Transform, Volume, identity
 from nequi_lake.datasets.validation import INDEX, RESERVED
 
@@ -16,6 +16,7 @@ __all__ = [
     "ColumnOrigin",
     "Dataset",
     "Mart",
+    "MartGroup",
     "Partition",
     "Relation",
     "ReleaseGroup",

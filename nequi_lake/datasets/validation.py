@@ -144,7 +144,7 @@ def _parse_problems(table: Table, file: RawFile) -> Iterator[str]:
 
 
 def mart_problems(mart: Mart, relations: Mapping[str, Relation]) -> Iterator[str]:
-    """What is wrong with a mart that may be made from, and refer to, ``relations``."""
+    """What is wrong with a mart that may be made from, and refer to, ``relations``: tables, and marts of its group."""
     yield from _relation_problems(mart, relations)
     if mart.upstream and not any(name in relations for name in mart.upstream):
         yield "it reads no table of its dataset; a mart is declared with one of those that it reads"
@@ -155,7 +155,10 @@ def mart_problems(mart: Mart, relations: Mapping[str, Relation]) -> Iterator[str
             if relation in mart.of_others:
                 continue
             if relation not in relations or origin not in relations[relation].columns:
-                yield f"column {name} comes from {relation}.{origin}, which is no column of the dataset's tables"
+                yield (
+                    f"column {name} comes from {relation}.{origin}, which is no column of the dataset's tables, nor of "
+                    "a mart of its group listed before it"
+                )
 
 
 def file_problems(file: RawFile, tables: Sequence[Table]) -> Iterator[str]:

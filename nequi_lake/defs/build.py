@@ -12,7 +12,7 @@ from nequi_lake.defs.automation import dataset_job, dataset_schedule, new_versio
 from nequi_lake.defs.io_managers import IcebergIOManager, RawFileIOManager, ReportIOManager
 from nequi_lake.defs.links import with_links
 from nequi_lake.defs.maintenance import maintenance_job, maintenance_schedule
-from nequi_lake.defs.marts import mart_asset
+from nequi_lake.defs.marts import mart_assets
 from nequi_lake.defs.names import IO_RAW, IO_REPORTS, IO_TABLES
 from nequi_lake.defs.raw import raw_assets
 from nequi_lake.defs.records import killed_runs_sensor
@@ -61,7 +61,7 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
                 [
                     *(raw_assets(dataset) for dataset in part),
                     *(table_assets(dataset) for dataset in part),
-                    *(mart_asset(dataset, mart) for dataset in part for mart in dataset.marts),
+                    *(mart_assets(dataset, group) for dataset in part for group in dataset.mart_groups),
                     *(asset for dataset in part for asset in report_assets(dataset)),
                 ],
                 settings.reports_url,

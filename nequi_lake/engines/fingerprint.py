@@ -23,7 +23,7 @@ from typing import Any
 
 import polars as pl
 
-from nequi_lake.datasets.spec import Dataset, Mart, Relation, Table
+from nequi_lake.datasets.spec import Dataset, MartGroup, Relation, Table
 from nequi_lake.engines.duckdb import sql_of
 from nequi_lake.formats import RawFile
 from nequi_lake.lake.raw_file import RawFileVersion
@@ -54,22 +54,18 @@ def release_id(dataset: Dataset, files: Iterable[RawFileVersion]) -> str:
     return _digest([*parts, *_sources(roots, without=of_marts - roots)])
 
 
-def mart_release_id(mart: Mart, source_release: str, others: Iterable[str] = ()) -> str:
-    """Return 12 hexadecimal digits that change with the tables' releases, the mart's SQL, contract and rules.
+def mart_release_id(group: MartGroup, source_release: str, others: Iterable[str] = ()) -> str:
+    """Return 12 hexadecimal digits that change with the tables' releases, the marts' SQL, contracts and rules.
 
     Args:
-        mart: the mart.
-        source_release: the id of the release of its dataset that it is made from.
+        group: the marts.
+        source_release: the id of the release of their dataset that they are made from.
         others: dataset and id of the releases of other datasets.
     """
-    parts = [
-        f"mart {MART_RULES}",
-        source_release,
-        *sorted(others),
-        without_sql_comments(sql_of(mart)),
-        *_relation(mart),
-    ]
-    return _digest([*parts, *_sources({mart.contract.__module__})])
+    parts = [f"mart {MART_RULES}", source_release, *sorted(others)]
+    for mart in group.relations:
+        parts += [without_sql_comments(sql_of(mart)), *_relation(mart)]
+    return _digest([*parts, *_sources({mart.contract.__module__ for mart in group.relations})])
 
 
 def _digest(parts: Iterable[str]) -> str:

@@ -237,12 +237,12 @@ def test_a_change_of_a_mart_makes_no_new_release_of_the_tables(monkeypatch: pyte
     monkeypatch.setattr(fingerprint, "_source", told)
     for dataset in discover().values():
         before = fingerprint.release_id(dataset, [])
-        marts_before = {mart.name: fingerprint.mart_release_id(mart, before) for mart in dataset.marts}
+        marts_before = {group.name: fingerprint.mart_release_id(group, before) for group in dataset.mart_groups}
         changed.add(f"nequi_lake.datasets.{dataset.name}.marts")
         assert fingerprint.release_id(dataset, []) == before
-        for mart in dataset.marts:
-            assert fingerprint.mart_release_id(mart, before) != marts_before[mart.name]
-            assert fingerprint.mart_release_id(mart, "another") != fingerprint.mart_release_id(mart, before)
+        for group in dataset.mart_groups:
+            assert fingerprint.mart_release_id(group, before) != marts_before[group.name]
+            assert fingerprint.mart_release_id(group, "another") != fingerprint.mart_release_id(group, before)
 
 
 def test_a_mart_that_fails_its_audit_leaves_all_else_as_it_must_be(papers: Papers, change_sql: ChangeSql) -> None:

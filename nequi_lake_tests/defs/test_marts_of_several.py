@@ -15,7 +15,7 @@ from nequi_lake.defs.run import Outcome, run
 from nequi_lake.lake.declared import declarations
 from nequi_lake.lake.raw_file import RawPart
 from nequi_lake.lake.settings import Settings
-from nequi_lake.pipeline.mart import publish_mart
+from nequi_lake.pipeline.mart import publish_marts
 from nequi_lake_tests.conftest import released
 from nequi_lake_tests.datasets.outside import Outside, notes
 
@@ -121,8 +121,8 @@ def test_the_same_releases_are_the_same_mart(settings: Settings) -> None:
     for name in ("notes", "memos"):
         released(lake, name)
     dataset = lake.datasets["notes"]
-    first = publish_mart(lake, dataset, dataset.mart("both"), "one")["both"]
-    again = publish_mart(lake, dataset, dataset.mart("both"), "two")["both"]
+    first = publish_marts(lake, dataset, dataset.mart_groups[0], "one")["both"]
+    again = publish_marts(lake, dataset, dataset.mart_groups[0], "two")["both"]
     assert (again.release, again.snapshot_id) == (first.release, first.snapshot_id)
 
 
@@ -151,7 +151,7 @@ def test_what_is_made_of_a_sample_too_is_one(settings: Settings, monkeypatch: py
     monkeypatch.setattr("nequi_lake.sources.folder.RawPart", partial(RawPart, is_sample=True))
     released(lake, "memos")
     dataset = lake.datasets["notes"]
-    assert publish_mart(lake, dataset, dataset.mart("both"), "one")["both"].release.is_sample
+    assert publish_marts(lake, dataset, dataset.mart_groups[0], "one")["both"].release.is_sample
 
 
 @pytest.mark.parametrize(

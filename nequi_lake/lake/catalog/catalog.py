@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
@@ -182,7 +182,7 @@ class LakeCatalog:
             if selected.isdisjoint(group.names):
                 continue
             tables = self._icebergs(dataset, group)
-            newest = _select(self._complete(dataset, tables, before), release)
+            newest = _select((c for c in commits_by_release(tables, before) if is_complete(c, tables)), release)
             found |= {
                 name: published_by(dataset.name, name, iceberg, newest[name])
                 for name, iceberg in tables.items()
@@ -199,7 +199,7 @@ class LakeCatalog:
         for commits in commits_by_release(tables):
             yield ReleaseState(
                 release=release_of(commits),
-                complete=is_complete(commits, dataset),
+                complete=is_complete(commits, tables),
                 committed_at=committed_at(commits),
             )
 
@@ -217,7 +217,7 @@ class LakeCatalog:
         """The lake's commits to a table, the newest first."""
         tables = self._icebergs(dataset, dataset.release_group_of(table))
         iceberg = tables[table]
-        complete = [commits for commits in commits_by_release(tables) if is_complete(commits, dataset)]
+        complete = [commits for commits in commits_by_release(tables) if is_complete(commits, tables)]
         seen = complete[0].get(table) if complete else None
         keys = {(release_of(commits).sequence, release_of(commits).id) for commits in complete}
         return [
@@ -331,11 +331,6 @@ class LakeCatalog:
         tables = {name: self.iceberg(dataset.name, name) for name in group.names}
         require_current(dataset, group, tables, recorded, pointers)
         return tables
-
-    def _complete(
-        self, dataset: Dataset, tables: Mapping[str, IcebergTable | None], before: datetime | None
-    ) -> Iterator[dict[str, Commit]]:
-        return (commits for commits in commits_by_release(tables, before) if is_complete(commits, dataset))
 
     def iceberg(self, dataset: str, table: str) -> IcebergTable | None:
         """The Iceberg table behind a table or mart; None where it was never published."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,7 +16,6 @@ from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.types import PrimitiveType
 
-from nequi_lake.datasets.spec import Dataset
 from nequi_lake.formats.types import sql_type
 from nequi_lake.lake.release import Accounting, DataFile, PublishedTable, Release, from_properties
 
@@ -82,10 +81,9 @@ def commits_by_release(
         yield from found.values()
 
 
-def is_complete(commits: Mapping[str, Commit], dataset: Dataset) -> bool:
-    """Whether each relation of a release that is still declared has it; ``commits`` by relation."""
-    declared = {table.name for table in dataset.relations}
-    return declared.intersection(release_of(commits).tables) <= set(commits)
+def is_complete(commits: Mapping[str, Commit], group: Collection[str]) -> bool:
+    """Whether each relation of a release that its group still has is committed; ``commits`` by relation."""
+    return set(group).intersection(release_of(commits).tables) <= set(commits)
 
 
 def release_of(commits: Mapping[str, Commit]) -> Release:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from nequi_lake.datasets.contract import arrow_schema
-from nequi_lake.datasets.spec import Dataset
+from nequi_lake.datasets.spec import Dataset, Mart
 from nequi_lake.errors import CatalogError, UsageError
 from nequi_lake.lake.catalog.as_of import SHORTEST, find, resolve_single
 from nequi_lake.lake.catalog.catalog import LakeCatalog
@@ -86,7 +86,7 @@ def _wanted(dataset: Dataset, release: str, catalog: LakeCatalog) -> ReleaseStat
     _, state = resolve_single([(dataset.name, state) for state in find(catalog, dataset, release)], release)
     if state.release.source_release:
         raise UsageError(
-            f"{state.release.id} is a release of the mart {', '.join(state.release.tables)} only.",
+            f"{state.release.id} is a release of the marts {', '.join(state.release.tables)} only.",
             fix=f"Go back to the release that it was made from: "
             f"nequi-lake rollback {dataset.name} {state.release.source_release}",
         )
@@ -96,14 +96,16 @@ def _wanted(dataset: Dataset, release: str, catalog: LakeCatalog) -> ReleaseStat
 def _usable_marts(
     dataset: Dataset, together: Mapping[str, PublishedTable], catalog: LakeCatalog, storage: StorageBackend
 ) -> dict[str, PublishedTable]:
-    """Those marts of a release that the contract still describes and whose files are there."""
-    return {
-        mart.name: together[mart.name]
-        for mart in dataset.marts
-        if mart.name in together
-        and catalog.schema(together[mart.name]) == arrow_schema(mart.contract)
-        and not storage.missing(together[mart.name].paths)
-    }
+    """The marts of a release of whose group each has the columns of its contract, and its files."""
+
+    def is_usable(mart: Mart) -> bool:
+        then = together.get(mart.name)
+        return (
+            then is not None and catalog.schema(then) == arrow_schema(mart.contract) and not storage.missing(then.paths)
+        )
+
+    usable = [group for group in dataset.mart_groups if all(map(is_usable, group.relations))]
+    return {name: together[name] for group in usable for name in group.names}
 
 
 def _refuse_other_columns(
