@@ -78,6 +78,35 @@ def column_meta(
     }
 
 
+def copied(
+    contract: type[dy.Schema],
+    origin: str,
+    *,
+    description: str = "",
+    is_key: bool = False,
+    references: str | None = None,
+) -> dy.Column:
+    """A mart's column that holds a table's values as they are: of the same type, unit and limits.
+
+    Args:
+        contract: the table's contract.
+        origin: ``<table>.<column>``.
+        description: what it is; as in the table where it is empty.
+        is_key: whether it belongs to the mart's key.
+        references: the relation whose key it holds.
+    """
+    declared = contract.columns()[origin.rpartition(".")[2]]
+    facts = declared.metadata or {}
+    return declared.with_properties(
+        alias=None,
+        primary_key=is_key,
+        description=description or declared.description,
+        metadata=column_meta(
+            unit=facts["unit"], derived_from=[origin], null_limit=facts["null_limit"], references=references
+        ),
+    )
+
+
 @dataclass(frozen=True)
 class Column:
     """What the contract says of one column."""

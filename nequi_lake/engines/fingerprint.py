@@ -149,7 +149,8 @@ def _closure(roots: Iterable[str], is_own: Callable[[str], bool]) -> Mapping[str
         module = sys.modules[name]
         source = _source(module)
         found[name] = normalised(source)
-        waiting += [each for each in _imported(source, module) if each in sys.modules and is_own(each)]
+        imported = _imported(source, name, hasattr(module, "__path__"))
+        waiting += [each for each in imported if each in sys.modules and is_own(each)]
     return found
 
 
@@ -161,17 +162,19 @@ def _source(module: ModuleType) -> str:
         return ""
 
 
-def _imported(source: str, module: ModuleType) -> Iterator[str]:
+@lru_cache(maxsize=256)
+def _imported(source: str, name: str, is_package: bool) -> tuple[str, ...]:
     """The names of the modules that a module imports, and of what it imports from them, which may be modules too."""
-    package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
+    package = name if is_package else name.rpartition(".")[0]
+    found: list[str] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             parents = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
             base = ".".join([*parents, *([node.module] if node.module else [])])
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            found += (base, *(f"{base}.{alias.name}" for alias in node.names))
+    return tuple(found)
 
 
 @lru_cache(maxsize=256)

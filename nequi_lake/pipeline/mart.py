@@ -45,8 +45,8 @@ def stage_marts(
         StageError: a query cannot be run, or contradicts its contract.
     """
     # Asked before the lock is taken, which would make a lake where there is none.
-    for name in group.upstream:
-        lake.table(".".join(in_dataset(dataset.name, name)))
+    lake.tables_of(dataset, [name for name in group.upstream if name not in group.of_others])
+    _of_others(lake, group)
     ensure_identity(lake.storage)
     title = f"{dataset.name}.{group.name}"
     with lake.storage.lock(dataset.name) as lock:

@@ -29,12 +29,13 @@ class Reference:
 
 
 def references(tables: Sequence[Relation]) -> list[Reference]:
-    """All references among the tables, child by child."""
+    """All references among the tables, child by child; a reference to any other is none of them."""
     by_name = {table.name: table for table in tables}
     return [
         Reference(by_name[parent], child, column, single=child.key == (column,))
         for child in tables
         for column, parent in child.foreign_keys.items()
+        if parent in by_name
     ]
 
 
@@ -105,7 +106,8 @@ def _places(tables: Sequence[Relation]) -> dict[str, _Place]:
     """Each table's box: a row of boxes for each level, centred."""
     levels: dict[str, int] = {}
     for table in tables:
-        levels[table.name] = max((levels[parent] + 1 for parent in table.foreign_keys.values()), default=0)
+        above = (levels[parent] + 1 for parent in table.foreign_keys.values() if parent in levels)
+        levels[table.name] = max(above, default=0)
     far = [r for r in references(tables) if levels[r.child.name] - levels[r.parent.name] > 1]
     rows = [[t for t in tables if levels[t.name] == level] for level in range(max(levels.values()) + 1)]
     sizes = {table.name: _size(table) for table in tables}

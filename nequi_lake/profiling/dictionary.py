@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from nequi_lake.datasets.constraints import BY_RECORD, BY_TYPE, Kind, describe
 from nequi_lake.datasets.contract import Column
-from nequi_lake.datasets.spec import Dataset, Relation
+from nequi_lake.datasets.spec import Dataset, MartGroup, Relation
 from nequi_lake.formats import RawFile, ShareLimit
 from nequi_lake.formats.types import sql_type, used_types
 from nequi_lake.profiling import diagram
@@ -39,7 +39,12 @@ def dictionary_page(datasets: Iterable[Dataset], reports: Collection[str] = ()) 
     pages.filters["inline"] = _as_html
     entries = [_about(dataset) for dataset in datasets]
     page = pages.get_template("dictionary.html.jinja").render(
-        datasets=entries, reports=reports, types=_types(entries), how_to_read=_HOW_TO_READ
+        datasets=entries,
+        reports=reports,
+        types=_types(entries),
+        how_to_read=_HOW_TO_READ,
+        about_marts=_ABOUT_MARTS,
+        about_groups=_ABOUT_GROUPS,
     )
     return page.encode()
 
@@ -70,6 +75,9 @@ _HOW_TO_READ = (
     "quarantined."
 )
 
+_ABOUT_MARTS = "Each is made of the tables above by SQL, for one use, and released by itself."
+_ABOUT_GROUPS = "Marts of one release, made of the tables above by SQL: readers see all of them or none."
+
 
 @dataclass(frozen=True)
 class _RelationEntry:
@@ -82,12 +90,10 @@ class _RelationEntry:
 
 
 @dataclass(frozen=True)
-class _DatasetEntry:
-    dataset: Dataset
-    tables: Sequence[_RelationEntry]
-    marts: Sequence[_RelationEntry]
-    files: Sequence[Mapping[str, str]]
-    dropped: Sequence[tuple[str, str, str]]
+class _Diagram:
+    """How relations refer to each other."""
+
+    label: str
     entities: Sequence[Relation]
 
     @property
@@ -96,8 +102,37 @@ class _DatasetEntry:
 
     @property
     def drawing(self) -> Markup:
-        """Diagram of tables that the page shows; made of declared names only, each of them escaped."""
-        return Markup(diagram.svg(self.entities, f"How the tables of {self.dataset.name} refer to each other"))  # noqa: S704
+        """What the page shows; made of declared names only, each of them escaped."""
+        return Markup(diagram.svg(self.entities, self.label))  # noqa: S704
+
+    @property
+    def lines(self) -> list[str]:
+        """What the Markdown shows."""
+        return ["", "```mermaid", diagram.mermaid(self.entities), "```"]
+
+
+@dataclass(frozen=True)
+class _GroupEntry:
+    """Several marts that are released together."""
+
+    name: str
+    diagram: _Diagram
+    marts: Sequence[_RelationEntry]
+
+
+@dataclass(frozen=True)
+class _DatasetEntry:
+    dataset: Dataset
+    tables: Sequence[_RelationEntry]
+    marts: Sequence[_RelationEntry]
+    groups: Sequence[_GroupEntry]
+    files: Sequence[Mapping[str, str]]
+    dropped: Sequence[tuple[str, str, str]]
+    diagram: _Diagram
+
+    @property
+    def relations(self) -> list[_RelationEntry]:
+        return [*self.tables, *self.marts, *(mart for group in self.groups for mart in group.marts)]
 
 
 def _types(entries: Iterable[_DatasetEntry]) -> list[tuple[str, str, str, str]]:
@@ -115,13 +150,28 @@ def _limit(limit: ShareLimit) -> str:
 
 
 def _about(dataset: Dataset) -> _DatasetEntry:
+    single = [group.relations[0] for group in dataset.mart_groups if len(group.relations) == 1]
     return _DatasetEntry(
         dataset=dataset,
         tables=[_tell(dataset, table, {"Refused above": _limit(table.limit)}) for table in dataset.tables],
-        marts=[_tell(dataset, mart, {}) for mart in dataset.marts],
+        marts=[_tell(dataset, mart, {}) for mart in single],
+        groups=[_group(dataset, group) for group in dataset.mart_groups if len(group.relations) > 1],
         files=[_file(file) for file in dataset.files],
         dropped=[(file.name, column, why) for file in dataset.files for column, why in file.dropped.items()],
-        entities=(*dataset.tables, *(mart for mart in dataset.marts if mart.foreign_keys)),
+        diagram=_Diagram(
+            f"How the tables of {dataset.name} refer to each other",
+            (*dataset.tables, *(mart for mart in single if mart.foreign_keys)),
+        ),
+    )
+
+
+def _group(dataset: Dataset, group: MartGroup) -> _GroupEntry:
+    parents = {parent for mart in group.relations for parent in mart.foreign_keys.values()}
+    tables = [table for table in dataset.tables if table.name in parents]
+    return _GroupEntry(
+        group.name,
+        _Diagram(f"How the marts of the group {group.name} refer to each other", (*tables, *group.relations)),
+        [_tell(dataset, mart, {}) for mart in group.relations],
     )
 
 
@@ -247,7 +297,7 @@ def _dataset_lines(entry: _DatasetEntry) -> Iterator[str]:
             ("file", "column", "why it is dropped"),
             ((f"`{file}`", f"`{name}`", why) for file, name, why in entry.dropped),
         )
-    yield from ("", "```mermaid", diagram.mermaid(entry.entities), "```")
+    yield from entry.diagram.lines
     for one in entry.tables:
         yield from _table_lines(one)
     if entry.marts:
@@ -255,10 +305,14 @@ def _dataset_lines(entry: _DatasetEntry) -> Iterator[str]:
             "",
             f"### Marts of {dataset.name}",
             "",
-            "Each is made of the tables above by SQL, for one use, and released by itself.",
+            _ABOUT_MARTS,
         )
     for one in entry.marts:
         yield from _table_lines(one)
+    for group in entry.groups:
+        yield from ("", f"### Group {group.name} of {dataset.name}", "", _ABOUT_GROUPS, *group.diagram.lines)
+        for one in group.marts:
+            yield from _table_lines(one)
 
 
 def _table_lines(entry: _RelationEntry) -> Iterator[str]:

@@ -9,6 +9,7 @@ import dataframely as dy
 import polars as pl
 
 from nequi_lake.datasets.cite_sum.marts import MARTS
+from nequi_lake.datasets.cite_sum.star import STAR
 from nequi_lake.datasets.contract import column_meta, one_of
 from nequi_lake.datasets.spec import Dataset, Partition, Table
 from nequi_lake.formats import RECORD, JsonLinesFile
@@ -174,5 +175,5 @@ DATASET = Dataset(
             explode="fields",
         ),
     ),
-    marts=MARTS,
+    marts=(*MARTS, *STAR),
 )

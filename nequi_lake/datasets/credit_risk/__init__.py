@@ -1,7 +1,7 @@
 """LendingClub's loans with their borrowers, credit histories and payments, for arrears, PD, utilisation and vintages.
 
 The declaration, and the expressions that read the raw texts; the contracts are in ``contracts.py``, the marts in
-``marts.py``.
+``marts.py``, the star schema in ``star.py``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import polars as pl
 
 from nequi_lake.datasets.credit_risk.contracts import UNROUNDED, Borrowers, CreditHistory, Loans, Payments
 from nequi_lake.datasets.credit_risk.marts import MARTS
+from nequi_lake.datasets.credit_risk.star import STAR
 from nequi_lake.datasets.spec import Dataset, Partition, Table
 from nequi_lake.formats import CsvFile, OpaqueFile
 
@@ -136,5 +137,5 @@ DATASET = Dataset(
             partition_by=Partition("issue_year"),
         ),
     ),
-    marts=MARTS,
+    marts=(*MARTS, *STAR),
 )

@@ -10,6 +10,7 @@ import polars as pl
 
 from nequi_lake.datasets.contract import column_meta
 from nequi_lake.datasets.electric_motor.marts import MARTS
+from nequi_lake.datasets.electric_motor.star import STAR
 from nequi_lake.datasets.spec import Dataset, Partition, Table
 from nequi_lake.formats import PLACE_IS_UNCERTAIN, POSITION_IN_SESSION, CsvFile
 
@@ -185,5 +186,5 @@ DATASET = Dataset(
             partition_by=Partition("profile_id"),
         ),
     ),
-    marts=MARTS,
+    marts=(*MARTS, *STAR),
 )
