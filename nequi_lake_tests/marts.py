@@ -45,6 +45,25 @@ def stage_mart(
     return mart, staged, storage
 
 
+def group_of(dataset_name: str, group_name: str, tables: Mapping[str, Rows], folder: Path) -> dict[str, pl.DataFrame]:
+    """The rows of each mart of a group, found to keep its contract, its key and its references."""
+    dataset = discover()[dataset_name]
+    storage = open_storage(Settings.from_env({"NEQUI_LAKE_URI": str(folder)}))
+    read = content(dataset, tables)
+    frames: dict[str, pl.DataFrame] = {name: pl.from_arrow(rows.to_table()) for name, rows in read.items()}  # type: ignore[misc]
+    (group,) = (group for group in dataset.mart_groups if group.name == group_name)
+    for mart in group.relations:
+        staged = make(dataset, mart, read, RELEASE, storage)
+        read[mart.name] = storage.dataset(dict.fromkeys(staged.paths), arrow_schema(mart.contract))
+        frame = pl.DataFrame(pl.from_arrow(read[mart.name].to_table()))
+        mart.contract.validate(frame)
+        for column, parent in mart.foreign_keys.items():
+            (key,) = dataset.relation(parent).key
+            assert set(frame[column]) <= set(frames[parent][key]), f"{mart.name}.{column}"
+        frames[mart.name] = frame
+    return {name: frames[name] for name in group.names}
+
+
 def mart_of(name: str, tables: Mapping[str, Rows], folder: Path) -> pl.DataFrame:
     """The rows of a mart, found to be in the order of its key and to keep its contract."""
     mart, staged, _ = stage_mart(name, tables, folder)

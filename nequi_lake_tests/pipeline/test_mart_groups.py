@@ -277,7 +277,9 @@ def test_marts_that_leave_or_join_a_group_stay_readable(star: Star, is_leaving: 
 def _without_references(mart: Mart) -> Mart:
     """A mart that is released by itself."""
     own = {
-        name: column.with_properties(metadata={**column.metadata, "references": None, "derived_from": ("notes.text",)})
+        name: column.with_properties(
+            metadata={**(column.metadata or {}), "references": None, "derived_from": ("notes.text",)}
+        )
         if name == "text_key"
         else column
         for name, column in mart.contract.columns().items()
