@@ -19,7 +19,7 @@ os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:3000,muzzy_decay_ms:0
 os.environ.setdefault("POLARS_CSV_CHUNK_SIZE", "4000000")
 
 if TYPE_CHECKING:
-    from nequi_lake.datasets.contract import column_meta, one_of
+    from nequi_lake.datasets.contract import column_meta, copy_column, one_of
     from nequi_lake.datasets.spec import Dataset, Mart, Partition, Table, Volume
     from nequi_lake.formats import (
         PLACE_IS_UNCERTAIN,
@@ -51,12 +51,12 @@ __all__ = [
     "Volume",
     "WorkbookFile",
     "column_meta",
+    "copy_column",
     "one_of",
 ]
 
 _MODULES = {
-    "column_meta": "nequi_lake.datasets.contract",
-    "one_of": "nequi_lake.datasets.contract",
+    **dict.fromkeys(("column_meta", "copy_column", "one_of"), "nequi_lake.datasets.contract"),
     **dict.fromkeys(
         ("PLACE_IS_UNCERTAIN", "POSITION_IN_SESSION", "RECORD", "CsvFile", "JsonLinesFile"), "nequi_lake.formats"
     ),

@@ -78,7 +78,7 @@ def column_meta(
     }
 
 
-def copied(
+def copy_column(
     contract: type[dy.Schema],
     origin: str,
     *,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataframely as dy
 
-from nequi_lake.datasets.contract import column_meta, copied, one_of
+from nequi_lake.datasets.contract import column_meta, copy_column, one_of
 from nequi_lake.datasets.credit_risk.contracts import Borrowers, CreditHistory, Loans, Payments
 from nequi_lake.datasets.spec import Mart
 
@@ -78,8 +78,8 @@ class DimGrade(dy.Schema):
     """One row per sub-grade."""
 
     grade_key = _key("The grade as a number from 1 for A, and then its step: B3 is 23.", "loans.sub_grade")
-    grade = copied(Loans, "loans.grade")
-    sub_grade = copied(Loans, "loans.sub_grade")
+    grade = copy_column(Loans, "loans.grade")
+    sub_grade = copy_column(Loans, "loans.sub_grade")
     step = dy.Int64(
         min=1,
         max=5,
@@ -92,7 +92,7 @@ class DimPurpose(dy.Schema):
     """One row per purpose."""
 
     purpose_key = _key("Number of the purpose.", "loans.purpose")
-    purpose = copied(Loans, "loans.purpose")
+    purpose = copy_column(Loans, "loans.purpose")
     purpose_name = _label("The purpose as people read it.", "loans.purpose")
     is_refinancing = _yes_no("Whether the money pays off other debts.", "loans.purpose")
 
@@ -101,7 +101,7 @@ class DimState(dy.Schema):
     """One row per US state, and one for the federal district."""
 
     state_key = _key("Number of the state.", "borrowers.addr_state")
-    addr_state = copied(Borrowers, "borrowers.addr_state")
+    addr_state = copy_column(Borrowers, "borrowers.addr_state")
     state_name = _label("Name of the state.", "borrowers.addr_state")
     region = dy.String(
         check=one_of("Midwest", "Northeast", "South", "West"),
@@ -116,16 +116,16 @@ class DimProduct(dy.Schema):
     product_key = _key(
         "Number of the product.", "loans.term_months", "loans.application_type", "loans.initial_list_status"
     )
-    term_months = copied(Loans, "loans.term_months")
-    application_type = copied(Loans, "loans.application_type")
-    initial_list_status = copied(Loans, "loans.initial_list_status")
+    term_months = copy_column(Loans, "loans.term_months")
+    application_type = copy_column(Loans, "loans.application_type")
+    initial_list_status = copy_column(Loans, "loans.initial_list_status")
 
 
 class DimStatus(dy.Schema):
     """One row per state of a loan."""
 
     status_key = _key("Number of the state.", "loans.loan_status")
-    loan_status = copied(Loans, "loans.loan_status")
+    loan_status = copy_column(Loans, "loans.loan_status")
     bucket = dy.String(
         check=one_of("current", "grace period", "16-30 days", "31-120 days", "default", "charged off", "paid"),
         description="Bucket of arrears (altura de mora), as of the mart arrears_buckets; paid where nothing is owed.",
@@ -152,14 +152,14 @@ class DimBorrowerBand(dy.Schema):
     dti_band = _label("Band of monthly debt service in % of the income, its lower edge in it.", "borrowers.dti")
     employment_position = _position("Position of the band of employment; 0 is unknown.", "borrowers.emp_length_years")
     employment_band = _label("Band of completed years in employment.", "borrowers.emp_length_years")
-    home_ownership = copied(Borrowers, "borrowers.home_ownership")
-    verification_status = copied(Borrowers, "borrowers.verification_status")
+    home_ownership = copy_column(Borrowers, "borrowers.home_ownership")
+    verification_status = copy_column(Borrowers, "borrowers.verification_status")
 
 
 class FactLoan(dy.Schema):
     """One row per loan, as it stood when the file was made."""
 
-    loan_id = copied(Loans, "loans.loan_id", is_key=True, references="loans")
+    loan_id = copy_column(Loans, "loans.loan_id", is_key=True, references="loans")
     issue_date_key = _member("dim_date", "Month in which the loan was paid out, under its first day.", _DATES[0])
     last_payment_date_key = _member("dim_date", "Month of the last payment; 0 where none was made yet.", _DATES[1])
     next_payment_date_key = _member(
@@ -180,18 +180,22 @@ class FactLoan(dy.Schema):
         *("borrowers.annual_inc", "borrowers.dti", "borrowers.emp_length_years", "borrowers.home_ownership"),
         "borrowers.verification_status",
     )
-    funded_usd = copied(Loans, "loans.funded_amnt", description="Amount paid out to the borrower (monto desembolsado).")
-    installment_usd = copied(Loans, "loans.installment")
-    outstanding_usd = copied(Payments, "payments.out_prncp", description="Principal still owed (saldo de capital).")
-    received_usd = copied(Payments, "payments.total_pymnt")
-    principal_paid_usd = copied(Payments, "payments.total_rec_prncp")
-    interest_paid_usd = copied(Payments, "payments.total_rec_int")
-    late_fees_usd = copied(Payments, "payments.total_rec_late_fee")
-    recoveries_usd = copied(Payments, "payments.recoveries")
-    recovery_fees_usd = copied(Payments, "payments.collection_recovery_fee")
-    int_rate_pct = copied(Loans, "loans.int_rate")
-    annual_inc_usd = copied(Borrowers, "borrowers.annual_inc")
-    revol_bal_usd = copied(CreditHistory, "credit_history.revol_bal")
+    funded_usd = copy_column(
+        Loans, "loans.funded_amnt", description="Amount paid out to the borrower (monto desembolsado)."
+    )
+    installment_usd = copy_column(Loans, "loans.installment")
+    outstanding_usd = copy_column(
+        Payments, "payments.out_prncp", description="Principal still owed (saldo de capital)."
+    )
+    received_usd = copy_column(Payments, "payments.total_pymnt")
+    principal_paid_usd = copy_column(Payments, "payments.total_rec_prncp")
+    interest_paid_usd = copy_column(Payments, "payments.total_rec_int")
+    late_fees_usd = copy_column(Payments, "payments.total_rec_late_fee")
+    recoveries_usd = copy_column(Payments, "payments.recoveries")
+    recovery_fees_usd = copy_column(Payments, "payments.collection_recovery_fee")
+    int_rate_pct = copy_column(Loans, "loans.int_rate")
+    annual_inc_usd = copy_column(Borrowers, "borrowers.annual_inc")
+    revol_bal_usd = copy_column(CreditHistory, "credit_history.revol_bal")
 
 
 def _mart(name: str, description: str, contract: type[dy.Schema]) -> Mart:
