@@ -132,6 +132,24 @@ def test_marts_stand_apart_and_say_of_which_tables_they_are_made(datasets: Mappi
     assert 'id="credit_risk.marts"' in dictionary_page(datasets.values()).decode()
 
 
+def test_a_group_of_marts_stands_apart_with_a_diagram_of_its_facts_and_dimensions(
+    datasets: Mapping[str, Dataset],
+) -> None:
+    tables, star = dictionary_markdown(datasets.values()).split("### Group star of credit_risk")
+    of_tables = tables.split("## credit_risk")[1].split("```mermaid")[1].split("```")[0]
+    of_star = star.split("```mermaid")[1].split("```")[0]
+    assert "fact_loan" not in of_tables
+    assert re.findall(r"(\w+) \|\|--o. fact_loan : (\w+)", of_star) == [
+        (parent, column) for column, parent in datasets["credit_risk"].mart("fact_loan").foreign_keys.items()
+    ]
+    assert "loans ||--o| fact_loan : loan_id" in of_star
+    assert "### credit_risk.dim_borrower_band" in star
+    assert "made from `dim_grade.grade_key`, `loans.sub_grade`" in star
+    page = dictionary_page(datasets.values()).decode()
+    assert 'id="credit_risk.groups.star"' in page
+    assert page.count("How the marts of the group star refer to each other") == len(datasets)
+
+
 def test_dropped_columns_say_why(family: Dataset) -> None:
     assert r"| `f.csv` | `x` | Not \| needed. |" in dictionary_markdown([family])
     assert "Not | needed." in dictionary_page([family]).decode()
