@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -45,6 +45,10 @@ class ReleaseGroup:
     def names(self) -> tuple[str, ...]:
         """The names of the relations."""
         return tuple(relation.name for relation in self.relations)
+
+    def isdisjoint(self, names: Collection[str]) -> bool:
+        """Whether none of its relations has one of these names."""
+        return not any(name in names for name in self.names)
 
 
 @dataclass(frozen=True)

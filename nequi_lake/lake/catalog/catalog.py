@@ -179,7 +179,7 @@ class LakeCatalog:
         found: dict[str, PublishedTable] = {}
         selected = {table.name for table in dataset.relations} if names is None else set(names)
         for group in dataset.release_groups:
-            if selected.isdisjoint(group.names):
+            if group.isdisjoint(selected):
                 continue
             tables = self._icebergs(dataset, group)
             newest = _select((c for c in commits_by_release(tables, before) if is_complete(c, tables)), release)
@@ -264,13 +264,18 @@ class LakeCatalog:
             ) from refused
         record_pointers(self._storage, dataset, {table: iceberg.refresh().metadata_location})
 
-    def record_pointers(self, dataset: Dataset) -> None:
+    def record_pointers(self, dataset: Dataset, names: Collection[str] | None = None) -> None:
         """Record which metadata the catalog has: a run may have been killed right after its commit.
+
+        Args:
+            dataset: whose relations.
+            names: only those of the release groups of these relations; of all by default.
 
         Raises:
             CatalogError: the catalog is not the lake's, or behind it; nothing was recorded.
         """
-        loaded = [self._icebergs(dataset, group) for group in dataset.release_groups]
+        groups = [group for group in dataset.release_groups if names is None or not group.isdisjoint(names)]
+        loaded = [self._icebergs(dataset, group) for group in groups]
         found = {name: iceberg for tables in loaded for name, iceberg in tables.items() if iceberg}
         where = {name: iceberg.metadata_location for name, iceberg in found.items()}
         record_pointers(self._storage, dataset.name, where)

@@ -45,9 +45,9 @@ def remove_orphans(
         The names of the relations of which such files stay.
 
     Raises:
-        CatalogError: the catalog is not the lake's; nothing was removed.
+        CatalogError: the catalog is not the lake's, or behind it; nothing was removed.
     """
-    catalog.record_pointers(dataset)
+    catalog.record_pointers(dataset, names)
     remove_temporary_files(dataset, storage)
     removed, stay = 0, set[str]()
     for table in dataset.relations:
