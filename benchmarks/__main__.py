@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks import inputs, machine, report
 from benchmarks.bars import judge
-from benchmarks.cases import LAKE, Case, Group, groups, publish
+from benchmarks.cases import LAKE, Case, Group, groups, publish, publish_star
 from benchmarks.equal import Written, differences, size_of, written_in
 from benchmarks.measure import ROOT, CommandFailedError, Run, measure, medians
 from nequi_lake.lake.declared import discover
@@ -183,9 +183,11 @@ def _prepare(todo: Sequence[Group], scale: float, lake: Path) -> None:
     for environment in sorted({case.environment for group in todo for case in group.cases if case.environment}):
         tell(f"environment {environment} …")
         inputs.python_of(environment)
-    if any(group.name == "profile" for group in todo):
-        tell("a lake to profile …")
-        command = publish(inputs.sample(scale), lake)
+    names = {group.name for group in todo}
+    commands = [publish] * bool(names & {"profile", "star"}) + [publish_star] * ("star" in names)
+    for make in commands:
+        tell("a lake to ask …")
+        command = make(inputs.sample(scale), lake)
         measure(command.line, command.environment)
 
 

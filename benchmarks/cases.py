@@ -84,6 +84,7 @@ def groups(scale: float, growth: tuple[float, float], sample: Callable[[float], 
             cases=_writers(scale * more, sample)[:3],
         ),
         Group(name="profile", title="Profile of every column of the four tables", scale=scale, cases=_profilers(lake)),
+        Group(name="star", title="Five questions of a dashboard", scale=scale, cases=_questions(lake)),
         Group(name="job", title="Whole job, from file to reports", scale=scale, cases=_jobs(scale, sample)),
         Group(
             name=f"job-{most:g}x",
@@ -98,6 +99,11 @@ def groups(scale: float, growth: tuple[float, float], sample: Callable[[float], 
 def publish(inputs: Path, lake: Path) -> Command:
     """The command that makes a lake with the four tables of a folder source."""
     return Command([sys.executable, "-m", "benchmarks.lake.write"], lake_environment(lake, inputs))
+
+
+def publish_star(inputs: Path, lake: Path) -> Command:
+    """The command that adds the star schema to such a lake."""
+    return Command([sys.executable, "-m", "benchmarks.lake.star"], lake_environment(lake, inputs))
 
 
 def lake_environment(lake: Path, source: Path | str, **more: str) -> dict[str, str]:
@@ -181,6 +187,24 @@ def _profilers(lake: Path) -> tuple[Case, ...]:
             settings="`minimal=True`, one HTML page a table; given the frames in NumPy's types.",
             prepare=partial(theirs, "profile_ydata", "ydata"),
             environment="ydata",
+        ),
+    )
+
+
+def _questions(lake: Path) -> tuple[Case, ...]:
+    def ask(where: str, _folder: Path) -> Command:
+        return Command([sys.executable, "-m", "benchmarks.lake.questions", where], lake_environment(lake, "sample"))
+
+    return (
+        Case(
+            name=f"{LAKE}: star schema",
+            settings="`lake.sql`, each question a join of `fact_loan` with the dimensions that it asks of.",
+            prepare=partial(ask, "star"),
+        ),
+        Case(
+            name=f"{LAKE}: tables",
+            settings="`lake.sql`, the same questions of the four tables, joined.",
+            prepare=partial(ask, "tables"),
         ),
     )
 

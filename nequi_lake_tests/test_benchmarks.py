@@ -15,8 +15,11 @@ from benchmarks import inputs, report
 from benchmarks.bars import judge
 from benchmarks.cases import LAKE, groups
 from benchmarks.equal import differences, written_in
+from benchmarks.lake import questions, star
 from benchmarks.lake.run import DATA_WORK
 from benchmarks.measure import CommandFailedError, Run, measure, medians
+from nequi_lake import Lake
+from nequi_lake_tests.conftest import released
 
 ROOT = Path(__file__).parents[1]
 MB = 10**6
@@ -141,6 +144,21 @@ def test_only_picks_groups_and_cases_and_the_lake_always() -> None:
     quick = bench.chosen_groups(everything, [], quick=True)
     assert [group.name for group in quick] == [group.name for group in everything]
     assert not any(case.environment for group in quick for case in group.cases)
+
+
+def test_a_question_has_one_answer_whether_it_is_asked_of_the_star_or_of_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEQUI_LAKE_URI", str(tmp_path / "lake"))
+    monkeypatch.setenv("NEQUI_LAKE_SAMPLE_SCALE", "0.001")
+    lake = Lake.from_env()
+    released(lake, "credit_risk")
+    star.main()
+    for question, queries in questions.QUESTIONS.items():
+        answers = [
+            [tuple(row.values()) for row in lake.sql(queries[where]).to_pylist()] for where in ("star", "tables")
+        ]
+        assert answers[0] == answers[1] != [], question
 
 
 def test_what_counts_as_work_on_data_is_called_so() -> None:
