@@ -80,7 +80,7 @@ def test_a_mart_is_marked_as_one() -> None:
     dataset = only("cite_sum", marts=True)["cite_sum"]
     states = [TableState(dataset=dataset, table=table, published=None, report=None) for table in dataset.relations]
     page = index_page(states, datetime.now(UTC)).decode()
-    assert page.count('<span class="chip">mart</span>') == len(dataset.marts) == 3
+    assert page.count('<span class="chip">mart</span>') == len(dataset.marts) > 0
     assert 'publications_by_field <span class="chip">mart</span>' in page
 
 
