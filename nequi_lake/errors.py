@@ -76,6 +76,10 @@ class CatalogError(NequiLakeError):
     """A table cannot be read, or its commit was refused."""
 
 
+class WarehouseError(NequiLakeError):
+    """A warehouse refuses what was asked of it, or does not hold what it was given."""
+
+
 class CatalogConflictError(CatalogError):
     """A commit was refused because another writer changed the table at the same time."""
 

@@ -19,7 +19,7 @@ FLOORS = (
     ("formats",),
     ("datasets",),
     ("lake",),
-    ("quality", "profiling", "sources", "cloud", "drafting"),
+    ("quality", "profiling", "sources", "cloud", "drafting", "warehouse"),
     ("engines",),
     ("pipeline",),
     ("defs",),

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from nequi_lake.cli import catalog, draft, infra, lake, serve
+from nequi_lake.cli import catalog, draft, infra, lake, serve, warehouse
 from nequi_lake.cli.show import print_error, ready
 from nequi_lake.cli.stop import INTERRUPTED, STOPPED, stopped_code, was_asked
 from nequi_lake.errors import NequiLakeError, UsageError
@@ -42,6 +42,7 @@ for command in (
 app.command("try")(draft.try_)
 app.add_typer(infra.app, name="infra")
 app.add_typer(catalog.app, name="catalog")
+app.add_typer(warehouse.app, name="warehouse")
 
 
 def main() -> None:

@@ -6,22 +6,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nequi_lake.cli.chosen import named
 from nequi_lake.cli.complete import dataset_names, table_names
 from nequi_lake.cli.show import Format, FormatOption, print_batches, print_error, print_rows, say, show_log
 from nequi_lake.cli.summary import print_summary, table_rows
 from nequi_lake.errors import UsageError, needs_extra
 
 if TYPE_CHECKING:
-    from nequi_lake.datasets.spec import Dataset
     from nequi_lake.lake.export.write import Written
-    from nequi_lake.lake.read.reader import Lake
 
 DatasetsArgument = Annotated[
     list[str] | None,
@@ -65,7 +63,7 @@ def run(
         print_error(str(error), debug=False)
     if not lake.datasets:
         raise no_datasets(settings)
-    ready = get_ready(lake, sources, _named(lake, datasets or ()), by_name=bool(datasets))
+    ready = get_ready(lake, sources, named(lake, datasets or ()), by_name=bool(datasets))
     _dagster_home()
 
     from nequi_lake.defs.run import run_recorded
@@ -233,7 +231,7 @@ def rollback(
     from nequi_lake.lake.read.reader import Lake
 
     lake = Lake.from_env()
-    (found,) = _named(lake, [dataset])
+    (found,) = named(lake, [dataset])
     done = roll_back(found, release, lake.catalog, lake.storage)
     if done.changed:
         say(f"Readers of {dataset} see release {done.release.id} now; committed: {', '.join(done.changed)}")
@@ -279,7 +277,7 @@ def maintain(
     from nequi_lake.lake.read.reader import Lake
 
     lake = Lake.from_env()
-    selected = _named(lake, datasets or ())
+    selected = named(lake, datasets or ())
     if not lake.storage.exists_root():
         say(f"There is no lake at {lake.settings.uri} yet: there is nothing to do")
     result = maintain_all(selected, lake.catalog, lake.storage, dry_run=dry_run)
@@ -339,22 +337,6 @@ def doctor(form: FormatOption = Format.TABLE) -> None:
     )
     if not all(check.passed for check in checks):
         raise typer.Exit(1)
-
-
-def _named(lake: Lake, names: Sequence[str]) -> list[Dataset]:
-    """The datasets of these names; all of the lake's where there are none.
-
-    Raises:
-        UsageError: the lake has no such dataset.
-    """
-    from nequi_lake.lake.declared import declarations
-
-    unknown = [name for name in names if name not in lake.datasets]
-    if unknown and unknown[0] in (broken := declarations(lake.settings).broken):
-        raise broken[unknown[0]]
-    if unknown:
-        raise UsageError(f"There is no dataset {unknown[0]}.", fix=f"Name some of: {', '.join(lake.datasets)}.")
-    return [lake.datasets[name] for name in names or lake.datasets]
 
 
 def _dagster_home() -> None:

@@ -53,6 +53,9 @@ class Settings:
         automation: whether schedules and sensors are on until a person switches them off.
         poll_s: seconds between two looks of a sensor for a new version.
         max_partitions: how many partitions a table may have.
+        warehouse: address of the database that releases are loaded into, with its password where it has one there;
+            empty where there is none. ``warehouse_shown`` has none.
+        warehouse_reader: the role of that database that may read what is loaded; empty for none.
         zip_max_bytes: what a zip may unpack to at most.
         zip_max_ratio: how many times its size a zip may unpack to.
         zip_max_members: how many members a zip may have.
@@ -77,17 +80,25 @@ class Settings:
     automation: bool = False
     poll_s: int = 3600
     max_partitions: int = 5_000
+    warehouse: str = field(default="", repr=False)
+    warehouse_reader: str = ""
     zip_max_bytes: int = 64 * GIB
     zip_max_ratio: float = 200.0
     zip_max_members: int = 100_000
 
     def __post_init__(self) -> None:
         remember_url(self.catalog_uri)
+        remember_url(self.warehouse)
 
     @property
     def catalog_shown(self) -> str:
         """The catalog's address for people, logs and messages: without its password."""
         return show_url(self.catalog_uri)
+
+    @property
+    def warehouse_shown(self) -> str:
+        """The warehouse's address for people, logs and messages: without its password."""
+        return show_url(self.warehouse)
 
     def source_of(self, dataset: Dataset) -> str:
         """Where the files of a dataset come from: as its own setting says, or its declaration, or the lake's.
@@ -184,6 +195,8 @@ class Settings:
             automation=_matching(env, "NEQUI_LAKE_AUTOMATION", "off", "on|off", "on or off") == "on",
             poll_s=_number(env, "NEQUI_LAKE_POLL_SECONDS", cls.poll_s, int, 5, 10**7),
             max_partitions=_number(env, "NEQUI_LAKE_MAX_PARTITIONS", cls.max_partitions, int, 1, 10**6),
+            warehouse=env.get("NEQUI_LAKE_WAREHOUSE", ""),
+            warehouse_reader=env.get("NEQUI_LAKE_WAREHOUSE_READER", ""),
             zip_max_bytes=_number(env, "NEQUI_LAKE_ZIP_MAX_BYTES", cls.zip_max_bytes, int, 1, 2**60),
             zip_max_ratio=_number(env, "NEQUI_LAKE_ZIP_MAX_RATIO", cls.zip_max_ratio, float, 1, 1e6),
             zip_max_members=_number(env, "NEQUI_LAKE_ZIP_MAX_MEMBERS", cls.zip_max_members, int, 1, 10**7),

@@ -1,0 +1,163 @@
+"""What a relation is in PostgreSQL: its columns, keys, references, indexes and comments, all from its one contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from nequi_lake.datasets.constraints import Kind
+from nequi_lake.datasets.contract import Column
+from nequi_lake.datasets.spec import Dataset, Relation
+from nequi_lake.errors import DeclarationError
+from nequi_lake.formats.types import column_type
+
+_TYPES: Mapping[type[pl.DataType], str] = {
+    pl.Int64: "bigint",
+    pl.Int32: "integer",
+    pl.Int16: "smallint",
+    pl.Int8: "smallint",
+    pl.Float64: "double precision",
+    pl.Float32: "real",
+    pl.String: "text",
+    pl.Boolean: "boolean",
+    pl.Date: "date",
+    pl.Binary: "bytea",
+    pl.List: "jsonb",
+    pl.Struct: "jsonb",
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A column as a database has it.
+
+    Attributes:
+        name: its name.
+        type: its type, as ``format_type`` writes it.
+        nullable: whether a value may be missing.
+    """
+
+    name: str
+    type: str
+    nullable: bool
+
+
+def quoted(*names: str) -> str:
+    """An identifier of SQL, of one or several parts."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def literal(text: str) -> str:
+    """A text of SQL."""
+    return "'" + text.replace("\0", "").replace("'", "''") + "'"
+
+
+def postgres_type(column: Column) -> str:
+    """The type of a column in PostgreSQL, as its ``format_type`` writes it.
+
+    Raises:
+        DeclarationError: there is none.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, pl.Decimal):
+        return f"numeric({dtype.precision},{dtype.scale})"
+    if isinstance(dtype, pl.Datetime):
+        return "timestamp with time zone" if dtype.time_zone else "timestamp without time zone"
+    found = _TYPES.get(dtype.base_type())
+    if found is None:
+        known = column_type(dtype)
+        raise DeclarationError(f"PostgreSQL has no type for {known.meaning if known else dtype}.", where=column.name)
+    longest = next((one.limit for one in column.constraints if one.kind is Kind.MAX_LENGTH), None)
+    return f"character varying({longest})" if found == "text" and longest else found
+
+
+def shape(relation: Relation) -> tuple[Shape, ...]:
+    """The columns of a relation."""
+    return tuple(
+        Shape(name, postgres_type(column), nullable=column.nullable) for name, column in relation.columns.items()
+    )
+
+
+def create_table(dataset: Dataset, relation: Relation) -> str:
+    """The statement that makes a relation's table, without its keys."""
+    columns = ",\n".join(
+        f"    {quoted(one.name)} {one.type}{'' if one.nullable else ' NOT NULL'}" for one in shape(relation)
+    )
+    return f"CREATE TABLE {quoted(dataset.name, relation.name)} (\n{columns}\n)"
+
+
+def add_keys(dataset: Dataset, relation: Relation) -> Iterator[str]:
+    """The statements that give a full table its primary key, and no value twice where that is declared."""
+    table = quoted(dataset.name, relation.name)
+    columns = ", ".join(quoted(name) for name in relation.key)
+    yield f"ALTER TABLE {table} ADD PRIMARY KEY ({columns})"
+    for name in relation.unique_columns:
+        yield f"ALTER TABLE {table} ADD UNIQUE ({quoted(name)})"
+
+
+def references(dataset: Dataset, relation: Relation) -> Iterator[tuple[str, Relation]]:
+    """Each column that refers to another relation, and that one."""
+    for name, parent in relation.foreign_keys.items():
+        yield name, dataset.relation(parent)
+
+
+def add_references(dataset: Dataset, relation: Relation) -> Iterator[str]:
+    """The statements that give a table its references, each with an index: without one, to delete a parent reads all.
+
+    They are checked at the end of a transaction, so that parents and children may be changed in any order.
+    """
+    table = quoted(dataset.name, relation.name)
+    for name, parent in references(dataset, relation):
+        (key,) = parent.key
+        if relation.key[:1] != (name,):
+            yield f"CREATE INDEX ON {table} ({quoted(name)})"
+        yield (
+            f"ALTER TABLE {table} ADD FOREIGN KEY ({quoted(name)}) "
+            f"REFERENCES {quoted(dataset.name, parent.name)} ({quoted(key)}) DEFERRABLE INITIALLY DEFERRED"
+        )
+
+
+def comments(dataset: Dataset, relation: Relation) -> Iterator[str]:
+    """The statements that describe a table and its columns."""
+    table = quoted(dataset.name, relation.name)
+    yield f"COMMENT ON TABLE {table} IS {literal(relation.description)}"
+    for name, column in relation.columns.items():
+        text = f"{column.description} ({column.unit})" if column.unit else column.description
+        yield f"COMMENT ON COLUMN {table}.{quoted(name)} IS {literal(text)}"
+
+
+def grants(dataset: Dataset, role: str) -> Iterator[str]:
+    """The statements by which a role may read a dataset's tables, and those that are made later."""
+    schema = quoted(dataset.name)
+    yield f"GRANT USAGE ON SCHEMA {schema} TO {quoted(role)}"
+    yield f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {quoted(role)}"
+
+
+def script(dataset: Dataset, role: str = "") -> str:
+    """All statements that make a dataset's tables, for people to read."""
+    statements = [
+        f"CREATE SCHEMA IF NOT EXISTS {quoted(dataset.name)}",
+        f"COMMENT ON SCHEMA {quoted(dataset.name)} IS {literal(dataset.summary)}",
+    ]
+    for make in (_tables, _references, _comments):
+        statements += make(dataset, dataset.relations)
+    statements += grants(dataset, role) if role else ()
+    return "".join(f"{statement};\n" for statement in statements)
+
+
+def _tables(dataset: Dataset, relations: Iterable[Relation]) -> Iterator[str]:
+    for relation in relations:
+        yield create_table(dataset, relation)
+        yield from add_keys(dataset, relation)
+
+
+def _references(dataset: Dataset, relations: Iterable[Relation]) -> Iterator[str]:
+    for relation in relations:
+        yield from add_references(dataset, relation)
+
+
+def _comments(dataset: Dataset, relations: Iterable[Relation]) -> Iterator[str]:
+    for relation in relations:
+        yield from comments(dataset, relation)
