@@ -141,3 +141,29 @@ def test_changed_descriptions_reach_the_catalog(settings: Settings, monkeypatch:
     assert iceberg is not None
     assert [field.doc for field in iceberg.schema().fields] == ["Number of the sale.", "City.", "Day of the sale."]
     assert iceberg.properties["nequi.dataset"] == "All sales"
+
+
+class Tagged(Sales):
+    """One row per sale."""
+
+    tags = dy.List(
+        dy.String(), description="Words of the city.", metadata=column_meta(unit="text", derived_from=["city"])
+    )
+
+
+class TaggedAndNamed(Tagged):
+    """One row per sale."""
+
+    town = dy.String(description="City again.", metadata=column_meta(unit="text", source="city"))
+
+
+def test_a_table_with_a_list_gets_a_new_column(settings: Settings) -> None:
+    words = {"tags": pl.col("city").str.split("o")}
+    for contract in (Tagged, TaggedAndNamed):
+        dataset = declared(contract=contract)
+        table = replace(dataset.tables[0], parse=words)
+        lake = Lake(settings, {"sales": replace(dataset, tables=(table,))})
+        released(lake, "sales")
+    found = lake["sales"]["sales"].to_polars().sort("sale")
+    assert found["tags"].to_list()[0] == ["B", "g", "tá"]
+    assert found["town"].to_list() == found["city"].to_list()

@@ -32,9 +32,9 @@ MANY = [(n, f"name {n}") for n in range(200)]
 BOUGHT = [(f"o{n}", n % 200, f"{n}.10", "true" if n % 3 else "") for n in range(1000)]
 
 
-def address(database: Database, **parts: str | int) -> str:
+def address(of: Database, **parts: str | int) -> str:
     """The database's address with other parts, as the setting has it."""
-    return database.changed(drivername="postgresql", **parts).replace(" ", "%20")
+    return of.changed(drivername="postgresql", **parts).replace(" ", "%20")
 
 
 class Warehouse:
@@ -108,7 +108,7 @@ def test_a_release_that_the_lake_went_back_to_is_loaded_again(warehouse: Warehou
     first = lake["shop"]["orders"].published.release.id
     load(warehouse.publish(MANY[:100], [order for order in BOUGHT if order[1] < 100]), SHOP)
     lake = warehouse.lake()
-    roll_back(SHOP, lake.catalog, lake.storage, first)
+    roll_back(SHOP, first, lake.catalog, lake.storage)
     assert changes(lake) == {"customers": 100, "orders": 500}
     assert differences(lake) == []
 
