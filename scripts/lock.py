@@ -17,8 +17,8 @@ CONSTRAINTS = ROOT / "constraints.txt"
 LEVELS = {
     "run": (),
     "dev": ("ui",),
-    "image": ("ui", "aws", "kaggle", "postgres", "service", "workbooks"),
-    "test": ("ui", "aws", "kaggle", "postgres", "service", "workbooks", "examples", "dev"),
+    "image": ("ui", "aws", "kaggle", "postgres", "service", "warehouse", "workbooks"),
+    "test": ("ui", "aws", "kaggle", "postgres", "service", "warehouse", "workbooks", "examples", "dev"),
 }
 """The environments of the project and their extras. Each has what the one before has, and its file begins with that."""
 BUILD = "pip\nsetuptools\n"

@@ -15,6 +15,7 @@ from nequi_lake.lake.layout import read_identity
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
 from nequi_lake.sources import Sources
+from nequi_lake.warehouse.load import check_access as check_warehouse
 
 DECLARATIONS = "declarations"
 """The check of the modules of datasets. One that fails costs its own dataset, and stops no run of the others."""
@@ -37,6 +38,7 @@ def examine_surroundings(lake: Lake) -> list[Check]:
         run_check("free_disk_space", lake.settings.uri, lambda: _free_space(lake)),
         run_check("catalog_access", lake.settings.catalog_shown or lake.settings.catalog, lambda: _catalog(lake)),
         run_check("table_files", lake.settings.uri, lambda: _in_place(lake)),
+        run_check("warehouse_access", lake.settings.warehouse_shown or "none", lambda: _warehouse(lake)),
     ]
 
 
@@ -110,6 +112,10 @@ def _catalog(lake: Lake) -> str:
     if read_identity(lake.storage) is None:
         return _NO_LAKE
     return f"{len(lake.tables())} tables are published"
+
+
+def _warehouse(lake: Lake) -> str:
+    return check_warehouse(lake) if lake.settings.warehouse else "no warehouse is named"
 
 
 def _in_place(lake: Lake) -> str:

@@ -19,6 +19,7 @@ from nequi_lake.defs.records import killed_runs_sensor
 from nequi_lake.defs.reports import report_assets
 from nequi_lake.defs.resources import lake_resource, resources_of
 from nequi_lake.defs.tables import table_assets
+from nequi_lake.defs.warehouse import warehouse_asset
 from nequi_lake.errors import DeclarationError
 from nequi_lake.lake.declared import declarations
 from nequi_lake.lake.read.reader import Lake
@@ -66,6 +67,7 @@ def build(settings: Settings | None = None, datasets: Mapping[str, Dataset] | No
                 ],
                 settings.reports_url,
             ),
+            *(warehouse_asset(dataset) for dataset in part if settings.warehouse),
             *(_broken(name, error) for name, error in broken.items()),
         ],
         jobs=[whole_lake_job(), maintenance, *jobs.values()],

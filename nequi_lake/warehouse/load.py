@@ -65,6 +65,28 @@ def load(lake: Lake, dataset: Dataset, *, rebuild: bool = False, take_over: bool
     return done
 
 
+def check_access(lake: Lake) -> str:
+    """What the warehouse is, where all that a load needs is there; changes nothing.
+
+    Raises:
+        UsageError: it does not let this user in, the user has no right to load, or the reader role is not there.
+        WarehouseError: the server cannot be used.
+        TransientError: it cannot be reached.
+    """
+    with opened(address_of(lake)) as connection:
+        ask = "SELECT current_setting('server_version'), has_database_privilege(current_database(), 'CREATE')"
+        version, may_create = connection.execute(ask).fetchone() or ("", False)
+        if not may_create:
+            raise UsageError(
+                "The user may make no schema in the warehouse's database.",
+                where=lake.settings.warehouse_shown,
+                fix="As its owner: GRANT CREATE ON DATABASE … TO …",
+            )
+        if lake.settings.warehouse_reader:
+            _find_role(connection, lake.settings.warehouse_reader)
+    return f"PostgreSQL {version}, in UTF-8"
+
+
 def address_of(lake: Lake) -> Address:
     """The warehouse that a lake's settings name.
 
@@ -213,14 +235,18 @@ def _shape(dataset: Dataset, relations: Iterable[Relation]) -> str:
 
 
 def _grant(connection: Connection, dataset: Dataset, role: str) -> None:
+    _find_role(connection, role)
+    for statement in grants(dataset, role):
+        connection.execute(statement)
+
+
+def _find_role(connection: Connection, role: str) -> None:
     if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
         raise UsageError(
             f"The warehouse has no role {role}.",
             where="NEQUI_LAKE_WAREHOUSE_READER",
-            fix=f"Create it, and load again: CREATE ROLE {quoted(role)}",
+            fix=f"Create it: CREATE ROLE {quoted(role)}",
         )
-    for statement in grants(dataset, role):
-        connection.execute(statement)
 
 
 def _refuse_other_columns(table: LakeTable) -> None:

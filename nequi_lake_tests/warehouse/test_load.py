@@ -19,6 +19,7 @@ from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.errors import TransientError, UsageError, WarehouseError
 from nequi_lake.formats import JsonLinesFile
 from nequi_lake.lake.catalog.rollback import roll_back
+from nequi_lake.warehouse.difference import write_rows
 from nequi_lake.warehouse.load import load
 from nequi_lake.warehouse.status import status
 from nequi_lake.warehouse.verify import verify
@@ -281,12 +282,9 @@ def test_a_connection_that_breaks_is_tried_again(warehouse: Warehouse, monkeypat
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND application_name = 'nequi_lake'"
             )
-        return write(*arguments, **options)
+        return write_rows(*arguments, **options)
 
-    from nequi_lake.warehouse import load as module
-
-    write = module.write_rows
-    monkeypatch.setattr(module, "write_rows", broken)
+    monkeypatch.setattr("nequi_lake.warehouse.load.write_rows", broken)
     load(lake, SHOP)
     assert differences(lake) == []
     assert len(tried) == 3
