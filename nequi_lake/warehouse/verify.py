@@ -71,8 +71,9 @@ def _expressions(name: str, dtype: pl.DataType) -> Iterator[pl.Expr]:
     yield column.count().alias(f"values of {name}")
     if dtype.is_nested() or dtype == pl.Binary:
         return
-    yield (column.any(ignore_nulls=True) if dtype == pl.Boolean else column.min()).alias(f"least {name}")
-    yield (column.any(ignore_nulls=True) if dtype == pl.Boolean else column.max()).alias(f"greatest {name}")
+    value = column.cast(pl.Int8) if dtype == pl.Boolean else column
+    yield value.min().alias(f"least {name}")
+    yield value.max().alias(f"greatest {name}")
     if dtype.is_numeric():
         wide = (
             pl.Int128()
@@ -107,7 +108,7 @@ def _sql(figure: str, name: str, dtype: pl.DataType) -> str:
     if figure == "sum of":
         return f"coalesce(sum({column}), 0)" if dtype.is_numeric() else ""
     if dtype == pl.Boolean:
-        return f"bool_or({column})"
+        column += "::integer"
     if dtype == pl.String:
         column += ' COLLATE "C"'
     return f"{'min' if figure == 'least' else 'max'}({column})"

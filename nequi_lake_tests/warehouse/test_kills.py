@@ -52,8 +52,8 @@ def test_readers_see_whole_releases_while_loaders_are_killed(database: Database,
     killed = 0
     try:
         for number in range(2 * KILLS):
-            if number % 4 == 0:
-                lake = warehouse.publish(*(large if number % 8 == 0 else small))
+            if number % 5 == 0:
+                lake = warehouse.publish(*(small if number % 2 else large))
             command = [sys.executable, "-c", LOAD, str(tmp_path), warehouse.uri]
             with subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, text=True) as loader:
                 assert loader.stdout is not None
