@@ -20,7 +20,7 @@ os.environ.setdefault("POLARS_CSV_CHUNK_SIZE", "4000000")
 
 if TYPE_CHECKING:
     from nequi_lake.datasets.contract import column_meta, copy_column, one_of
-    from nequi_lake.datasets.spec import Dataset, Mart, Partition, Table, Volume
+    from nequi_lake.datasets.spec import Dataset, Mart, Partition, Reference, Table, Volume
     from nequi_lake.formats import (
         PLACE_IS_UNCERTAIN,
         POSITION_IN_SESSION,
@@ -47,6 +47,7 @@ __all__ = [
     "OpaqueFile",
     "ParquetFile",
     "Partition",
+    "Reference",
     "Table",
     "Volume",
     "WorkbookFile",

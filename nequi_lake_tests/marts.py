@@ -57,9 +57,9 @@ def group_of(dataset_name: str, group_name: str, tables: Mapping[str, Rows], fol
         read[mart.name] = storage.dataset(dict.fromkeys(staged.paths), arrow_schema(mart.contract))
         frame = pl.DataFrame(pl.from_arrow(read[mart.name].to_table()))
         mart.contract.validate(frame)
-        for column, parent in mart.foreign_keys.items():
-            (key,) = dataset.relation(parent).key
-            assert set(frame[column]) <= set(frames[parent][key]), f"{mart.name}.{column}"
+        for reference in mart.foreign_keys:
+            parent_keys = frames[reference.to].select(dataset.relation(reference.to).key).rows()
+            assert {*frame.select(reference.columns).rows()} <= {*parent_keys}, f"{mart.name}: {reference}"
         frames[mart.name] = frame
     return {name: frames[name] for name in group.names}
 

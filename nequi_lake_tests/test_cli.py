@@ -148,7 +148,7 @@ def test_doctor_is_content_with_a_sound_lake(shell: Shell) -> None:
     assert shell("run")[0] == 0
     code, out, _ = shell("doctor", "--format", "json")
     assert code == 0
-    assert [row["passed"] for row in json.loads(out)] == [True] * 9
+    assert [row["passed"] for row in json.loads(out)] == [True] * 11
 
 
 def test_doctor_notices_a_lake_that_was_moved(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,7 @@ resource "aws_cloudformation_stack" "service" {
     OidcUserInfoEndpoint      = var.oidc_user_info_endpoint
     OidcClientId              = var.oidc_client_id
     OidcSecretArn             = var.oidc_secret_arn
+    HashKeySecretArn          = var.hash_key_secret_arn
     RunCpu                    = var.run_cpu
     RunMemory                 = var.run_memory
     RunDiskGiB                = var.run_disk_gib

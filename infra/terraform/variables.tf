@@ -266,6 +266,18 @@ variable "oidc_client_id" {
   nullable    = false
 }
 
+variable "hash_key_secret_arn" {
+  description = "Secret whose value is the key of the hashes that stand for sensitive values; empty for none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(?:(arn:aws[a-z-]*:secretsmanager:.+)?)$", var.hash_key_secret_arn))
+    error_message = "hash_key_secret_arn has to match (arn:aws[a-z-]*:secretsmanager:.+)?."
+  }
+}
+
 variable "oidc_secret_arn" {
   description = "Secrets Manager secret whose value is that client's secret. With the service."
   type        = string

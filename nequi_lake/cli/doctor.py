@@ -11,6 +11,7 @@ from nequi_lake.datasets.trial import try_out
 from nequi_lake.errors import NequiLakeError, UsageError
 from nequi_lake.lake.check import Check, run_check
 from nequi_lake.lake.declared import ENTRY_POINTS, declarations, no_datasets
+from nequi_lake.lake.hash_key import hash_key_of
 from nequi_lake.lake.layout import read_identity
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
@@ -26,7 +27,8 @@ _NO_LAKE = "there is no lake yet: the first run makes it"
 def examine(lake: Lake, sources: Sources) -> list[Check]:
     """Run every check, in order."""
     declared = run_check(DECLARATIONS, _where(lake.settings), lambda: _declarations(lake.settings))
-    return [declared, *examine_surroundings(lake), *examine_sources(lake.datasets.values(), sources)]
+    hashes = run_check("hash_key", "NEQUI_LAKE_HASH_KEY", lambda: _hash_key(lake))
+    return [declared, hashes, *examine_surroundings(lake), *examine_sources(lake.datasets.values(), sources)]
 
 
 def examine_surroundings(lake: Lake) -> list[Check]:
@@ -70,6 +72,13 @@ def _declarations(settings: Settings) -> str:
     if not found.datasets:
         raise no_datasets(settings)
     return f"{len(found.datasets)} datasets are declared"
+
+
+def _hash_key(lake: Lake) -> str:
+    keys = {name: key for name, dataset in lake.datasets.items() if (key := hash_key_of(dataset, lake.settings))}
+    if not keys:
+        return "no dataset has hashes of sensitive values"
+    return f"key {next(iter(keys.values())).id}, for {', '.join(keys)}"
 
 
 def _format(lake: Lake) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import dataframely as dy
 import polars as pl
@@ -21,6 +21,9 @@ from nequi_lake.datasets.reading import Reading
 from nequi_lake.errors import DeclarationError
 from nequi_lake.formats.limit import ShareLimit
 from nequi_lake.formats.types import type_problem
+
+Sensitive: TypeAlias = Literal["hash", "mask", "drop"]
+"""What a table has in the place of values that nobody may see."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def column_meta(
     references: str | None = None,
     null_tokens: Iterable[str] = (),
     format: str | None = None,
+    sensitive: Sensitive | None = None,
 ) -> dict[str, Any]:
     """The ``metadata=`` of a contract's column.
 
@@ -66,6 +70,8 @@ def column_meta(
         references: the table of the same dataset, or mart of the same group, whose key this column holds.
         null_tokens: raw texts that stand for "no value".
         format: how the values are written, as of :class:`~nequi_lake.datasets.reading.Reading`.
+        sensitive: what the table has in place of the values: ``hash`` for a keyed hash of each, ``mask`` for ``***``,
+            ``drop`` for no column at all. The rules hold for the real values.
     """
     return {
         "unit": unit,
@@ -75,6 +81,7 @@ def column_meta(
         "references": references,
         "null_tokens": tuple(null_tokens),
         "format": format,
+        "sensitive": sensitive,
     }
 
 
@@ -97,7 +104,9 @@ def copy_column(
     """
     declared = contract.columns()[origin.rpartition(".")[2]]
     facts = declared.metadata or {}
-    return declared.with_properties(
+    # What stands for sensitive values is a text without their limits.
+    shown = dy.String(nullable=declared.nullable) if facts["sensitive"] else declared
+    return shown.with_properties(
         alias=None,
         primary_key=is_key,
         description=description or declared.description,
@@ -123,7 +132,15 @@ class Column:
     references: str | None
     null_tokens: tuple[str, ...]
     format: str | None
+    sensitive: Sensitive | None
     declared: dy.Column
+
+    @property
+    def published(self) -> Column | None:
+        """The column as the table has it: of text where its values are not shown, none where it is dropped."""
+        if self.sensitive is None:
+            return self
+        return None if self.sensitive == "drop" else replace(self, dtype=pl.String())
 
     @property
     def missing_limit(self) -> ShareLimit:
@@ -265,7 +282,17 @@ def _problems(name: str, column: dy.Column) -> Iterator[str]:
     format_wrong = None if type_wrong else Reading(column.dtype, facts["format"]).problem()
     if format_wrong:
         yield format_wrong
+    if not type_wrong:
+        yield from _sensitive_problems(facts["sensitive"], column.dtype)
     yield from _pattern_problems(getattr(column, "regex", None))
+
+
+def _sensitive_problems(sensitive: str | None, dtype: pl.DataType) -> Iterator[str]:
+    """What is wrong with how the values of a column of a type are protected."""
+    if sensitive not in (None, *get_args(Sensitive)):
+        yield f"sensitive= is {sensitive!r}, and not one of {', '.join(get_args(Sensitive))}"
+    if sensitive == "hash" and (dtype.is_nested() or dtype.is_float()):
+        yield f"a value of {dtype} has no single text to be hashed: declare it as mask, drop or another type"
 
 
 def _pattern_problems(pattern: str | None) -> Iterator[str]:
@@ -311,14 +338,15 @@ def _column(name: str, column: dy.Column) -> Column:
         references=facts["references"],
         null_tokens=facts["null_tokens"],
         format=facts["format"],
+        sensitive=facts["sensitive"],
         declared=column,
     )
 
 
 @cache
 def arrow_schema(contract: type[dy.Schema]) -> pa.Schema:
-    """The Arrow schema of the table: types, required fields, and each description as the field's ``doc``."""
-    declared = columns(contract)
+    """The Arrow schema of the table as it is published, with each description as the field's ``doc``."""
+    declared = {name: column for name, each in columns(contract).items() if (column := each.published)}
     empty = pl.DataFrame(schema={name: column.dtype for name, column in declared.items()})
     plain = empty.to_arrow(compat_level=pl.CompatLevel.oldest()).schema
     return pa.schema(

@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
-from nequi_lake.datasets import validation
+from nequi_lake.datasets import sensitive, validation
 from nequi_lake.datasets.contract import name_problems
 from nequi_lake.datasets.relation import Mart, Relation, Source, Table
 from nequi_lake.errors import DeclarationError
@@ -216,8 +216,17 @@ class Dataset:
                 for source in sources
                 for origin in relation.columns_read(column, source)
             )
-            for name, column in relation.columns.items()
+            for name, column in relation.published.items()
         }
+
+    def hidden_fields(self, file: RawFile) -> Mapping[str, str]:
+        """Raw column of a file whose values nobody may see → ``<table>.<column>`` that says so."""
+        return sensitive.hidden_fields(self.tables_of(file), file)
+
+    @property
+    def has_hashes(self) -> bool:
+        """Whether a table has hashes of values, for which a key is needed."""
+        return any(column.sensitive == "hash" for table in self.tables for column in table.columns.values())
 
     def quarantine_limit(self, file: RawFile, records: int) -> ShareLimit:
         """The limit of ``file``'s bad records: that of its tables which allows the fewest of so many records."""
@@ -261,16 +270,20 @@ def _problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
         yield from (
             (where, what) for what in validation.table_problems(table, dataset.files_of(table), dataset.files, parents)
         )
+        yield from ((where, what) for what in sensitive.relation_problems(table, parents))
         parents[table.name] = table
     for group in dataset.mart_groups:
         known = dict(parents)
         for mart in group.relations:
             where = f"{dataset.name}.{mart.name}"
             yield from ((where, what) for what in validation.mart_problems(mart, known))
+            yield from ((where, what) for what in sensitive.mart_problems(mart, dataset.tables))
             known[mart.name] = mart
     for file in dataset.readable_files:
         where = f"{dataset.name}, {file.name}"
-        yield from ((where, what) for what in validation.file_problems(file, dataset.tables_of(file)))
+        tables = dataset.tables_of(file)
+        yield from ((where, what) for what in validation.file_problems(file, tables))
+        yield from ((f"{dataset.name}.{of}", what) for of, what in sensitive.clear_problems(tables, file))
 
 
 def _group_problems(dataset: Dataset) -> Iterator[str]:

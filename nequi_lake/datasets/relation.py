@@ -74,6 +74,24 @@ def in_dataset(own: str, name: str) -> tuple[str, str]:
     return dataset or own, table
 
 
+@dataclass(frozen=True)
+class Reference:
+    """Columns of a relation that together hold the key of another one.
+
+    A row that misses one of them refers to nothing, as in SQL (MATCH SIMPLE).
+
+    Attributes:
+        columns: in the order of that key.
+        to: the relation whose key they hold.
+    """
+
+    columns: tuple[str, ...]
+    to: str
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.columns)} -> {self.to}"
+
+
 class Source(NamedTuple):
     """A raw file or relation that a relation is made from.
 
@@ -97,6 +115,7 @@ class Relation(ABC):
         description: what it holds.
         contract: its one schema.
         partition_by: how it is cut into folders, if it is.
+        references: the references of several columns; that of a single one is in its ``column_meta``.
         volume: how much it may change from a release to the next.
     """
 
@@ -104,6 +123,7 @@ class Relation(ABC):
     description: str
     contract: type[dy.Schema]
     partition_by: Partition | None = None
+    references: tuple[Reference, ...] = ()
     volume: Volume = Volume()
 
     zone: ClassVar[str]
@@ -127,6 +147,16 @@ class Relation(ABC):
         return MappingProxyType(columns(self.contract))
 
     @cached_property
+    def published(self) -> Mapping[str, Column]:
+        """The columns that readers see, by name: none that is dropped, and those of text whose values are hidden."""
+        return MappingProxyType({name: shown for name, each in self.columns.items() if (shown := each.published)})
+
+    @cached_property
+    def sensitive_columns(self) -> tuple[str, ...]:
+        """The columns whose values nobody may see."""
+        return tuple(name for name, column in self.columns.items() if column.sensitive)
+
+    @cached_property
     def key(self) -> tuple[str, ...]:
         """The columns of the primary key."""
         return tuple(name for name, column in self.columns.items() if column.is_key)
@@ -142,9 +172,15 @@ class Relation(ABC):
         return record_rules(self.contract)
 
     @cached_property
-    def foreign_keys(self) -> Mapping[str, str]:
-        """Column → the relation whose key it holds."""
-        return {name: column.references for name, column in self.columns.items() if column.references}
+    def foreign_keys(self) -> tuple[Reference, ...]:
+        """All references, those of single columns first."""
+        single = (Reference((name,), column.references) for name, column in self.columns.items() if column.references)
+        return (*single, *self.references)
+
+    @cached_property
+    def foreign_key_columns(self) -> frozenset[str]:
+        """The columns that refer to another relation, alone or together."""
+        return frozenset(name for reference in self.foreign_keys for name in reference.columns)
 
     @property
     def accounts_for_records(self) -> bool:
@@ -313,7 +349,7 @@ class Mart(Relation):
         return tuple(
             Source(Table.zone, name, self.of_others[name])
             if name in self.of_others
-            else Source(relations[name].zone, name, tuple(relations[name].columns))
+            else Source(relations[name].zone, name, tuple(relations[name].published))
             for name in self.upstream
         )
 

@@ -135,6 +135,25 @@ def derived_rules(relation: Relation) -> Iterator[tuple[str, str | None, pl.Expr
         yield name, None, keeps
 
 
+def clear_rules(relation: Relation) -> dict[str, pl.Expr]:
+    """Those of :func:`derived_rules` that need real values of sensitive columns, by words that name them."""
+    return {text: keeps for text, keeps in _derived_rule_texts(relation).items() if _is_in_clear(relation, keeps)}
+
+
+def published_rules(relation: Relation) -> dict[str, pl.Expr]:
+    """Those of :func:`derived_rules` that the published rows show to be kept, by words that name them."""
+    return {text: keeps for text, keeps in _derived_rule_texts(relation).items() if not _is_in_clear(relation, keeps)}
+
+
+def _derived_rule_texts(relation: Relation) -> dict[str, pl.Expr]:
+    """:func:`derived_rules` by words that name them."""
+    return {f"{name} {words}" if words else f"the rule {name}": keeps for name, words, keeps in derived_rules(relation)}
+
+
+def _is_in_clear(relation: Relation, keeps: pl.Expr) -> bool:
+    return not {*relation.sensitive_columns}.isdisjoint(keeps.meta.root_names())
+
+
 def _rules_of_rows(table: Relation) -> dict[str, pl.Expr]:
     """The contract's own rules that need a column which no single record gives: the audit asks the finished rows."""
     typed = {*typed_names(table)} if isinstance(table, Table) else set[str]()

@@ -6,7 +6,18 @@ Frozen values that say WHAT; nothing here reads or writes, and nothing here know
 from __future__ import annotations
 
 from nequi_lake.datasets.dataset import ColumnOrigin, Dataset, MartGroup, ReleaseGroup
-from nequi_lake.datasets.relation import RAW_ZONE, Mart, Partition, Relation, Source, Table, Transform, Volume, identity
+from nequi_lake.datasets.relation import (
+    RAW_ZONE,
+    Mart,
+    Partition,
+    Reference,
+    Relation,
+    Source,
+    Table,
+    Transform,
+    Volume,
+    identity,
+)
 from nequi_lake.datasets.validation import INDEX, RESERVED
 
 __all__ = [
@@ -18,6 +29,7 @@ __all__ = [
     "Mart",
     "MartGroup",
     "Partition",
+    "Reference",
     "Relation",
     "ReleaseGroup",
     "Source",

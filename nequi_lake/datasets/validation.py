@@ -13,7 +13,7 @@ import polars as pl
 from nequi_lake.datasets.casting import casting_problem
 from nequi_lake.datasets.constraints import describe
 from nequi_lake.datasets.contract import name_problems
-from nequi_lake.datasets.relation import Mart, Relation, Table
+from nequi_lake.datasets.relation import Mart, Reference, Relation, Table
 from nequi_lake.datasets.rules import typed_name
 from nequi_lake.formats import PLACE_IS_UNCERTAIN, POSITION_IN_SESSION, RECORD, RawFile
 
@@ -219,11 +219,41 @@ def _relation_problems(relation: Relation, parents: Mapping[str, Relation]) -> I
         for constraint, keeps in declared.rules(pl.col(name)).items():
             if not _is_of_one_row(keeps):
                 yield f"column {name}: {describe(constraint)}, which looks at several rows; a check is about one value"
-    for column, parent in relation.foreign_keys.items():
-        if parent not in parents:
-            yield f"column {column} references {parent}, which is not listed before it"
-        elif [parents[parent].columns[key].dtype for key in parents[parent].key] != [relation.columns[column].dtype]:
-            yield f"column {column} and the key of {parent} are not of one type"
+    yield from _reference_problems(relation, parents)
+
+
+def _reference_problems(relation: Relation, parents: Mapping[str, Relation]) -> Iterator[str]:
+    for reference in relation.foreign_keys:
+        named = ", ".join(reference.columns)
+        unknown = [name for name in reference.columns if name not in relation.columns]
+        if unknown:
+            yield f"references= names {', '.join(unknown)}, which is no column"
+        if reference.to not in parents:
+            yield f"{_columns(reference)} {named} references {reference.to}, which is not listed before it"
+        if unknown or reference.to not in parents:
+            continue
+        parent = parents[reference.to]
+        if len(reference.columns) != len(parent.key):
+            yield (
+                f"{_columns(reference)} {named} references {parent.name}, whose key is {', '.join(parent.key)}: "
+                "references=(Reference(…),) of the table names a column for each of them"
+            )
+        elif _types(relation, reference.columns) != _types(parent, parent.key):
+            yield f"{_columns(reference)} {named} and the key of {parent.name} are not of one type"
+    for reference in relation.references:
+        if len(reference.columns) < 2:
+            yield f"references= has {reference}, of a single column: declare it with column_meta(references=…)"
+        yield from (f"references= names {name} twice for {reference.to}" for name in repeated(reference.columns))
+    yield from (f"references= has {reference} twice" for reference in repeated(map(str, relation.references)))
+
+
+def _types(relation: Relation, names: Iterable[str]) -> list[pl.DataType]:
+    """The types of columns as readers see them."""
+    return [(relation.columns[name].published or relation.columns[name]).dtype for name in names]
+
+
+def _columns(reference: Reference) -> str:
+    return "column" if len(reference.columns) == 1 else "columns"
 
 
 def _is_of_one_row(expression: pl.Expr) -> bool:

@@ -85,14 +85,17 @@ def results(context: dg.AssetExecutionContext, group: StagedGroup) -> Results:
 
 def column_schema(table: Relation) -> dg.TableSchema:
     """The contract as Dagster shows it."""
-    return dg.TableSchema(columns=[_column(column) for column in table.columns.values()])
+    return dg.TableSchema(columns=[_column(column) for column in table.published.values()])
+
+
+_SHOWN_AS = {None: "", "hash": " Sensitive: a hash of it.", "mask": " Sensitive: *** for a value."}
 
 
 def _column(column: Column) -> dg.TableColumn:
     return dg.TableColumn(
         name=column.name,
         type=sql_type(column.dtype),
-        description=f"{column.description} Unit: {column.unit}.",
+        description=f"{column.description} Unit: {column.unit}.{_SHOWN_AS[column.sensitive]}",
         constraints=dg.TableColumnConstraints(
             nullable=column.nullable, unique=False, other=list(column.constraint_texts)
         ),

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from nequi_lake.datasets.sensitive import HashKey
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.engines.contradictions import Contradictions
 from nequi_lake.formats import RawFile
 from nequi_lake.lake.quarantine import finish_quarantine
 from nequi_lake.lake.raw_file import RawFileVersion
-from nequi_lake.lake.release import Accounting, DataFile, FileAccount, Release, StagedTable
+from nequi_lake.lake.release import Accounting, ClearCounts, DataFile, FileAccount, Release, StagedTable
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend
 
@@ -63,6 +64,7 @@ class StagingJob:
         storage: where the lake is.
         scratch: a folder for what waits, in which each part and bucket has its own.
         max_partitions: how many partitions a table may have.
+        hash_key: of the hashes that stand for sensitive values; None where no column has any.
     """
 
     dataset: Dataset
@@ -73,6 +75,7 @@ class StagingJob:
     storage: StorageBackend
     scratch: Path
     max_partitions: int = Settings.max_partitions
+    hash_key: HashKey | None = None
 
     def tables_of(self, file: RawFile) -> list[Table]:
         """The tables to write that a raw file feeds."""
@@ -109,6 +112,7 @@ class PartResult:
         accepted: table → records that it accepted.
         broken: records that it quarantined because they break a rule.
         segments: table that groups records → bucket → paths of the accepted records, in order.
+        clear: table that has one row per record → what was counted of its sensitive columns.
     """
 
     file: str
@@ -116,6 +120,7 @@ class PartResult:
     accepted: Mapping[str, int]
     broken: int
     segments: Mapping[str, Mapping[int, tuple[str, ...]]] = field(default_factory=dict)
+    clear: Mapping[str, ClearCounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +150,7 @@ class Folded:
         records: records after grouping.
         rows: rows that these must give, counted apart from the table.
         contradicting: groups whose records give different lists to explode.
+        clear: what was counted of its sensitive columns.
     """
 
     table: str
@@ -152,6 +158,7 @@ class Folded:
     records: int
     rows: int
     contradicting: int
+    clear: ClearCounts = field(default_factory=ClearCounts)
 
 
 class Engine(Protocol):
@@ -215,6 +222,7 @@ def _combine_table(
     repeated = sum(len(job.contradictions.repeats_in(table, file)) for file in feeding)
     buckets = [bucket for bucket in folded if bucket.table == table.name]
     records = accepted if table.is_by_record else sum(bucket.records for bucket in buckets)
+    counted = [*(part.clear.get(table.name, ClearCounts()) for part in parts), *(bucket.clear for bucket in buckets)]
     files = [file for part in parts for file in part.files.get(table.name, ())]
     files += [file for bucket in buckets for file in bucket.files]
     return StagedTable(
@@ -229,6 +237,7 @@ def _combine_table(
         ),
         files=tuple(sorted(files, key=lambda file: file.path)),
         contradicting=sum(bucket.contradicting for bucket in buckets),
+        clear=sum(counted, ClearCounts()),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from nequi_lake.datasets.rules import BROKEN_RULE, Rule, derived_rules, typed_names
-from nequi_lake.datasets.spec import Dataset, Table
+from nequi_lake.datasets.spec import Dataset, Reference, Table
 from nequi_lake.engines.files import Spool
 from nequi_lake.engines.records import (
     Copies,
@@ -142,7 +142,8 @@ def _spool(
 def _identifying(table: Table, file: RawFile, records: pl.LazyFrame) -> pl.LazyFrame:
     """File, number and hashes of the values of accepted records, and of the values those that others may contradict."""
     typed = typed_names(table)
-    compared = [name for name in (*_own_key(table), *table.foreign_keys, *table.unique_columns) if name in typed]
+    asked = (*_own_key(table), *sorted(table.foreign_key_columns), *table.unique_columns)
+    compared = [name for name in asked if name in typed]
     values = pl.struct(list(typed))
     return accepted(table, records).select(
         pl.lit(file.name).alias(_FILE),
@@ -174,10 +175,10 @@ def _bad_records(dataset: Dataset, files: Mapping[str, RawFileVersion], spools: 
         for table in dataset.tables:
             records = left[table.name]
             breaking = [*_contradicting(table, records), *_breaking(table, records)]
-            for column, parent in table.foreign_keys.items():
-                of_parent = dataset.table(parent)
-                keys = _rows(of_parent, left[parent]).select(of_parent.key[0])
-                breaking.append((_orphan_words(column, parent), _orphans(table, records, column, keys)))
+            for reference in table.foreign_keys:
+                of_parent = dataset.table(reference.to)
+                keys = _rows(of_parent, left[reference.to]).select(of_parent.key)
+                breaking.append((_orphan_words(reference), _orphans(table, records, reference, keys)))
             for text, these in breaking:
                 of_rule = these.select(_FILE, RECORD, pl.lit(table.name).alias(_TABLE), pl.lit(text).alias(_RULE))
                 found.append(of_rule.head(most[table.name]).collect(engine="streaming"))
@@ -225,19 +226,20 @@ def _breaking(table: Table, records: pl.LazyFrame) -> list[tuple[str, pl.LazyFra
     ]
 
 
-def _orphans(table: Table, records: pl.LazyFrame, column: str, keys: pl.LazyFrame) -> pl.LazyFrame:
+def _orphans(table: Table, records: pl.LazyFrame, reference: Reference, keys: pl.LazyFrame) -> pl.LazyFrame:
     """Records that refer to a key which is not among ``keys``."""
-    is_typed = column in typed_names(table)
+    columns = list(reference.columns)
+    is_typed = {*columns} <= {*typed_names(table)}
     rows = records if is_typed else _rows(table, records)
-    orphans = rows.drop_nulls(column).join(keys, left_on=column, right_on=keys.collect_schema().names()[0], how="anti")
+    orphans = rows.drop_nulls(columns).join(keys, left_on=columns, right_on=keys.collect_schema().names(), how="anti")
     if is_typed:
         return orphans
     own = _own_key(table)
     return records.join(orphans.select(own).unique(), on=own, how="semi")
 
 
-def _orphan_words(column: str, parent: str) -> str:
-    return f"{column}: {parent} has no such row, or its record is in the quarantine"
+def _orphan_words(reference: Reference) -> str:
+    return f"{', '.join(reference.columns)}: {reference.to} has no such row, or its record is in the quarantine"
 
 
 def _contradiction_words(own: Sequence[str], differing: Sequence[str] = ("other values",)) -> str:

@@ -12,10 +12,12 @@ from urllib.parse import quote
 import polars as pl
 
 from nequi_lake.datasets.contract import arrow_schema
+from nequi_lake.datasets.rules import clear_rules
+from nequi_lake.datasets.sensitive import HashKey, published_values
 from nequi_lake.datasets.spec import Dataset, Partition, Relation
 from nequi_lake.errors import StageError
 from nequi_lake.lake.layout import data_folder
-from nequi_lake.lake.release import DataFile, Release, StagedTable
+from nequi_lake.lake.release import ClearCounts, DataFile, Release, StagedTable
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import StorageBackend
 
@@ -54,6 +56,7 @@ class TableWriter:
         held_bytes: how much is held at most.
         name: begins the name of each file, so that two writers of one table never write the same path.
         max_partitions: how many partitions a table may have.
+        hash_key: of the hashes that stand for sensitive values; None where no column has any.
     """
 
     def __init__(
@@ -63,11 +66,14 @@ class TableWriter:
         *,
         name: str = "00000",
         max_partitions: int = Settings.max_partitions,
+        hash_key: HashKey | None = None,
     ) -> None:
         self._storage = storage
         self._limit = held_bytes
         self._name = name
         self._max_partitions = max_partitions
+        self._hash_key = hash_key
+        self._clear: dict[str, ClearCounts] = defaultdict(ClearCounts)
         self._partitions: dict[str, set[str]] = defaultdict(set)
         self._held: dict[str, _Held] = {}
         self._begun: dict[str, int] = defaultdict(int)
@@ -84,6 +90,9 @@ class TableWriter:
         Raises:
             StageError: the table has more partitions than it may have.
         """
+        if table.sensitive_columns:
+            self._clear[table.name] += _clear_counts(table, rows)
+            rows = rows.select(published_values(table, self._hash_key))
         cut = table.partition_by
         if cut is None:
             self._hold(table, rows, prefix)
@@ -102,7 +111,7 @@ class TableWriter:
 
     def write(self, table: Relation, rows: pl.LazyFrame, prefix: str) -> None:
         """Run a query for all rows of a table; arguments as for :meth:`add`."""
-        if table.partition_by is None:
+        if table.partition_by is None and not table.sensitive_columns:
             self._write_into(f"{prefix}/{self._name}-{_name(0)}", table, rows)
         else:
             rows.sink_batches(lambda batch: self.add(table, batch, prefix), engine="streaming")
@@ -115,6 +124,10 @@ class TableWriter:
     def files(self, table: Relation) -> tuple[DataFile, ...]:
         """What was written of a table, by path."""
         return tuple(sorted(self._files[table.name], key=lambda file: file.path))
+
+    def clear_counts(self, table: Relation) -> ClearCounts:
+        """What the real values of the table's sensitive columns were."""
+        return self._clear[table.name]
 
     def _note_partitions(self, table: Relation, cut: Partition, values: pl.Series) -> None:
         """Refuse too many partitions before anything is cut into them: each costs a file, and time to make it."""
@@ -156,6 +169,27 @@ class TableWriter:
             engine="streaming",
             **self._storage.polars_sink(),
         )
+
+
+def _clear_counts(table: Relation, rows: pl.DataFrame) -> ClearCounts:
+    """Count what only the real values of sensitive columns show.
+
+    Raises:
+        StageError: they are not of the contract's types, which the rows that are written would not show.
+    """
+    for name in table.sensitive_columns:
+        if rows.schema[name] != table.columns[name].dtype:
+            raise StageError(
+                f"{table.maker} of {table.name} gives {name} as {rows.schema[name]}, and the contract says "
+                f"{table.columns[name].dtype}.",
+                where=table.contract.__module__,
+                fix="Fix the one that is wrong.",
+            )
+    dropped = [name for name in table.columns if name not in table.published]
+    rules = clear_rules(table)
+    missing = rows.select(pl.col(dropped).null_count()).row(0, named=True) if dropped else {}
+    broken = rows.select(**{text: keeps.fill_null(True).not_().sum() for text, keeps in rules.items()})
+    return ClearCounts(missing=missing, broken=broken.row(0, named=True) if rules else {})
 
 
 class Spool:

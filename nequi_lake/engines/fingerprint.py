@@ -23,6 +23,7 @@ from typing import Any
 
 import polars as pl
 
+from nequi_lake.datasets.sensitive import HashKey
 from nequi_lake.datasets.spec import Dataset, MartGroup, Relation, Table
 from nequi_lake.engines.duckdb import sql_of
 from nequi_lake.formats import RawFile
@@ -40,9 +41,15 @@ _INSTALLED = frozenset({"site-packages", "dist-packages"})
 """Folders of installed packages."""
 
 
-def release_id(dataset: Dataset, files: Iterable[RawFileVersion]) -> str:
-    """Return 12 hexadecimal digits that change with a raw file, the declaration, its modules or the staging rules."""
-    parts = [f"staging {STAGING_RULES}"]
+def release_id(dataset: Dataset, files: Iterable[RawFileVersion], hash_key: HashKey | None = None) -> str:
+    """Return 12 hexadecimal digits that change with all that makes the rows of a dataset's tables.
+
+    Args:
+        dataset: whose tables.
+        files: the raw files.
+        hash_key: of the hashes that stand for sensitive values; None where no column has any.
+    """
+    parts = [f"staging {STAGING_RULES}", *([f"hash key {hash_key.id}"] if hash_key else [])]
     parts += [f"{file.file} {file.sha256}" for file in sorted(files, key=lambda file: file.file)]
     for declared in dataset.readable_files:
         parts += _raw_file(declared)
@@ -85,9 +92,12 @@ _IN_WORDS = frozenset({field.name for field in fields(RawFile)} | {"columns", "o
 
 def _relation(relation: Relation) -> Iterator[str]:
     yield f"{relation.name} {relation.partition_by}"
+    yield from (f"references {reference}" for reference in relation.references)
     for column in relation.columns.values():
         origin = (column.source, column.derived_from, column.null_tokens, column.format)
         yield f"{column.name} {column.dtype} {column.nullable} {origin} {column.constraint_texts}"
+        if column.sensitive:
+            yield f"{column.name} {column.sensitive}"
 
 
 def _table(table: Table) -> Iterator[str]:

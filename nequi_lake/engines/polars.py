@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 import polars as pl
 
+from nequi_lake.datasets.sensitive import HashKey
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.engines.base import Bucket, Folded, InProcess, PartResult, StagePart, StagingJob, Workers, run
 from nequi_lake.engines.contradictions import Contradictions, disagreeing
@@ -39,6 +40,7 @@ def stage(
     contradictions: Contradictions | None = None,
     *,
     max_partitions: int = Settings.max_partitions,
+    hash_key: HashKey | None = None,
 ) -> dict[str, StagedTable]:
     """Write the selected tables under a prefix of the release's run, and the bad records into the quarantine.
 
@@ -52,6 +54,7 @@ def stage(
         storage: where the lake is.
         contradictions: records to leave out of a table, or to quarantine, because they repeat or contradict others.
         max_partitions: how many partitions a table may have.
+        hash_key: of the hashes that stand for sensitive values; None where no column has any.
 
     Returns:
         Table name → what was staged, in the dataset's order.
@@ -69,6 +72,7 @@ def stage(
             storage=storage,
             scratch=scratch,
             max_partitions=max_partitions,
+            hash_key=hash_key,
         )
         return run(PolarsEngine(), InProcess(), job)
 
@@ -100,7 +104,7 @@ class PolarsEngine:
         with engine_errors(job.dataset, job.files, job.storage):
             records = pl.scan_parquet(list(bucket.segments), glob=False)
             after_grouping, rows, contradicting = _expected(table, records).collect(engine="streaming").row(0)
-            writer = TableWriter(job.storage, name=f"fold-{bucket.number:05}", max_partitions=job.max_partitions)
+            writer = _writer(job, f"fold-{bucket.number:05}")
             made = table.transform(records).select(list(table.columns))
             writer.write(table, made, prefix(job.dataset, table, job.release, job.storage))
             writer.finish()
@@ -110,7 +114,12 @@ class PolarsEngine:
                 records=after_grouping,
                 rows=rows,
                 contradicting=contradicting,
+                clear=writer.clear_counts(table),
             )
+
+
+def _writer(job: StagingJob, name: str) -> TableWriter:
+    return TableWriter(job.storage, name=name, max_partitions=job.max_partitions, hash_key=job.hash_key)
 
 
 def _stage_file(part: StagePart) -> PartResult:
@@ -121,7 +130,7 @@ def _stage_file(part: StagePart) -> PartResult:
     copies = repaired_copies([file], job.files, storage, scratch).get(file.name, {})
     repeated = {table: job.contradictions.repeats_in(table, file) for table in job.tables_of(file)}
     records = read_records(dataset, file, kept, storage, copies, job.contradictions.rules(dataset, file))
-    writer, counts = TableWriter(storage, name=part.name, max_partitions=job.max_partitions), Counter[str]()
+    writer, counts = _writer(job, part.name), Counter[str]()
     prefixes = {table.name: prefix(dataset, table, job.release, storage) for table in repeated}
     spools = {
         table.name: Spool(
@@ -153,6 +162,7 @@ def _stage_file(part: StagePart) -> PartResult:
         files={table.name: writer.files(table) for table in repeated},
         accepted=counts,
         broken=bad.broken,
+        clear={table.name: writer.clear_counts(table) for table in repeated},
         segments={name: {_ONLY_BUCKET: spool.segments()} for name, spool in spools.items()},
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -13,13 +14,15 @@ from nequi_lake.datasets.rules import Rule
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.engines.files import Spool
 from nequi_lake.engines.records import Copies, damaged_records
-from nequi_lake.formats import FOUND, RECORD, RawFile
+from nequi_lake.formats import FOUND, QUOTED, RECORD, RawFile
 from nequi_lake.lake.quarantine import COLUMNS
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart
 from nequi_lake.lake.storage import StorageBackend
+from nequi_lake.redaction import HIDDEN
 
 _EXCERPT = "(?s), beginning .*$"
 """What the reason of a damaged record says of its text, which is another for each."""
+_HIDDEN_TEXT = json.dumps({"text": HIDDEN})
 _NOT_FOUND_YET = {name: pl.lit(None, dtype) for name, dtype in FOUND.items() if name != "line"}
 
 
@@ -36,14 +39,18 @@ class QuarantineWriter:
 
     def __init__(self, dataset: Dataset, file: RawFile, kept: RawFileVersion, copies: Copies, folder: Path) -> None:
         self._dataset, self._file, self._kept, self._folder = dataset, file, kept, folder
+        self._hidden = dataset.hidden_fields(file)
         self._damaged = _damaged(dataset, file, kept, copies)
+        if self._hidden:
+            rule = pl.col("rule").str.replace(QUOTED, "")
+            self._damaged = self._damaged.with_columns(rule=rule, rules=pl.concat_list(rule), raw=pl.lit(_HIDDEN_TEXT))
         self._spool = Spool(folder / "spool", pl.Schema(COLUMNS))
         self.broken = 0
         """Records that break a rule."""
 
     def add(self, bad: pl.DataFrame, rules: list[Rule]) -> None:
         """Add records that break one of the rules, in the file's order."""
-        rows = _described(self._dataset, self._file, rules, bad)
+        rows = _described(self._dataset, self._file, rules, bad, self._hidden)
         self.broken += rows.height
         is_before = pl.col("record") < rows["record"][-1]
         self._spool.add(pl.concat([self._damaged.filter(is_before), rows]).sort("record"))
@@ -65,6 +72,8 @@ class QuarantineWriter:
                     find = self._file.find_records(content, part.structure)
                     for _, rows in batches:
                         found = rows.with_columns(find(rows["record"])).select(list(COLUMNS))
+                        if self._hidden:
+                            found = found.with_columns(original=pl.lit(None, pl.String))
                         writer.write_table(found.to_arrow())
         storage.upload(written, path)
 
@@ -77,8 +86,13 @@ class QuarantineWriter:
                     yield part, of_part.with_columns(pl.col("record") - start, file=pl.lit(part.name))
 
 
-def _described(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataFrame) -> pl.DataFrame:
-    """Records that break a rule: where they are, the first table and all the rules that they break, raw values."""
+def _described(
+    dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataFrame, hidden: Collection[str]
+) -> pl.DataFrame:
+    """Records that break a rule: where they are, the first table and all the rules that they break, raw values.
+
+    Of the raw columns ``hidden``, or in which these lie, it only says whether there is a value.
+    """
     broken = [(rule, rule.keeps.fill_null(True).not_()) for rule in rules]
     described = bad.select(
         dataset=pl.lit(dataset.name),
@@ -89,10 +103,17 @@ def _described(dataset: Dataset, file: RawFile, rules: list[Rule], bad: pl.DataF
         rules=pl.concat_list(
             pl.when(is_broken).then(pl.lit(f"{rule.table}.{rule.text}")) for rule, is_broken in broken
         ).list.drop_nulls(),
-        raw=pl.struct(list(file.raw_schema)).struct.json_encode(),
+        raw=pl.struct(_shown(name, hidden) for name in file.raw_schema).struct.json_encode(),
         **_NOT_FOUND_YET,
     )
     return described.with_columns(rule=pl.col("rules").list.join("; ")).select(list(COLUMNS))
+
+
+def _shown(name: str, hidden: Collection[str]) -> pl.Expr:
+    value = pl.col(name)
+    if any(raw == name or raw.startswith(f"{name}.") for raw in hidden):
+        return pl.when(value.is_not_null()).then(pl.lit(HIDDEN)).alias(name)
+    return value
 
 
 def _damaged(dataset: Dataset, file: RawFile, kept: RawFileVersion, copies: Copies) -> pl.DataFrame:

@@ -15,7 +15,7 @@ import polars.exceptions
 from nequi_lake.datasets.rules import Rule, rules_of, typed_columns, typed_name, typed_names
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.engines.sessions import read_sessions, session_table
-from nequi_lake.errors import StageError
+from nequi_lake.errors import NequiLakeError, StageError
 from nequi_lake.formats import RECORD, RawFile, RepairedFile
 from nequi_lake.lake.raw_file import RawFileVersion
 from nequi_lake.lake.storage import StorageBackend
@@ -37,17 +37,23 @@ def engine_errors(dataset: Dataset, files: Mapping[str, RawFileVersion], storage
     Raises:
         StageError: the engine could not read or write a file.
     """
+    hides = any(table.sensitive_columns for table in dataset.tables)
+    # Of a dataset with sensitive columns, whatever is raised may quote a value: also a transform's own error.
+    translated_errors = Exception if hides else (polars.exceptions.PolarsError, OSError)
     try:
         yield
-    except (polars.exceptions.PolarsError, OSError) as error:
+    except NequiLakeError:
+        raise
+    except translated_errors as error:
         translated = translate_error(error, storage.uri)
         if translated:
             raise translated from error
+        said = f"{type(error).__name__}, of which no more can be shown" if hides else str(error)[:_ERROR_SHOWN]
         raise StageError(
-            f"The raw files of {dataset.name} could not be staged: {str(error)[:_ERROR_SHOWN]}",
+            f"The raw files of {dataset.name} could not be staged: {said}",
             where=", ".join(file.path for file in files.values()),
             fix="The published tables are as they were. If the disk is not full, the file or its declaration is wrong.",
-        ) from error
+        ) from (None if hides else error)
 
 
 Copies = Mapping[str, RepairedFile]

@@ -18,7 +18,7 @@ from nequi_lake.formats.json_lines import JsonLinesFile
 from nequi_lake.formats.limit import ShareLimit, UnpackLimits
 from nequi_lake.formats.opaque import OpaqueFile
 from nequi_lake.formats.parquet import ParquetFile
-from nequi_lake.formats.structure import Problem, Structure
+from nequi_lake.formats.structure import QUOTED, Problem, Structure
 from nequi_lake.formats.text import TextFile, ValidatedRecord
 from nequi_lake.formats.workbook import WorkbookFile
 
@@ -27,6 +27,7 @@ __all__ = [
     "NULL_TOKENS",
     "PLACE_IS_UNCERTAIN",
     "POSITION_IN_SESSION",
+    "QUOTED",
     "RECORD",
     "CsvFile",
     "JsonLinesFile",

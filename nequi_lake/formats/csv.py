@@ -15,7 +15,7 @@ import polars.exceptions
 
 from nequi_lake.formats.base import RECORD
 from nequi_lake.formats.csv_dialect import Dialect, Record
-from nequi_lake.formats.csv_header import Header, header_problem, ignored_columns, names_of
+from nequi_lake.formats.csv_header import Header, header_problem, ignored_columns, is_surely_header, names_of
 from nequi_lake.formats.lines import Line, blank_lines_at_end, has_longer_line, long_lines, too_long
 from nequi_lake.formats.structure import Structure
 from nequi_lake.formats.text import (
@@ -160,7 +160,8 @@ class CsvFile(TextFile):
                 header = list(islice(self.dialect.records(lines, self.max_record_bytes), self.header_lines))
             problem = header_problem(self, header, beginning)
             if problem:
-                return Structure.refused(problem, line=self.skip_lines + 1)
+                plain = problem if is_surely_header(self, header) else ""
+                return Structure.refused(problem, line=self.skip_lines + 1, plain=plain)
             names = names_of(self, header)
         known = Structure(
             has_bom=beginning.startswith(codecs.BOM_UTF8),

@@ -81,6 +81,13 @@ def header_problem(file: CsvFile, header: Sequence[Record], beginning: bytes) ->
     return problem and f"{problem}{_advice(file, names, beginning)}"
 
 
+def is_surely_header(file: CsvFile, header: Sequence[Record]) -> bool:
+    """Whether what stands where the header should be has most of the declared names, so that the others are names."""
+    if not header or not all(record.is_sound and not record.dropped for record in header):
+        return False
+    return 2 * len({*file.columns, *file.renamed.values()} & {*names_of(file, header)}) > len(file.columns)
+
+
 def ignored_columns(file: CsvFile, names: Sequence[str], beginning: bytes) -> Iterator[str]:
     """What is said of columns that are not declared, each with a value that it has."""
     known = {*file.columns, *file.renamed.values()}

@@ -137,7 +137,9 @@ class _Validator:
             # Without the line end, which is a character out of place in a text that is cut short.
             self._any.decode(line.rstrip(b"\r\n"))
         except msgspec.DecodeError as error:
-            return f"{error}, beginning {excerpt(line)}"
+            # The name of a key that nobody declared is a part of the text too.
+            said = str(error).replace("contains unknown field ", "contains an unknown field: ")
+            return f"{said}, beginning {excerpt(line)}"
         try:
             self._any.decode(line)
         except msgspec.DecodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,11 @@ from nequi_lake.formats.limit import ShareLimit
 
 PROBLEMS_SHOWN = 5
 """How many problems of a file are kept; all are counted."""
+QUOTED = r"(?s)(, beginning |: ).*$"
+"""What the reason of a damaged record says of the record's text: the rest of it is of the format alone."""
+_EXAMPLE = "(?s), such as .*, (?=is not declared)"
+"""What a note says of the values of a column."""
+_NOT_SHOWN = "it is not as declared; what it has is not shown, as columns of it are sensitive"
 
 
 @dataclass(frozen=True)
@@ -21,11 +27,18 @@ class Problem:
         line: the line, from 1, on which the record begins; None for a problem of the whole file.
         reason: what is wrong.
         part: the part of the file, where it has several.
+        plain: the reason without any value of the file; empty where it has none of this kind.
     """
 
     line: int | None
     reason: str
     part: str | None = None
+    plain: str = ""
+
+    @classmethod
+    def of_record(cls, line: int, reason: str) -> Problem:
+        """The problem of a record that cannot be read."""
+        return cls(line, reason, plain=re.sub(QUOTED, "", reason))
 
     def __str__(self) -> str:
         where = [*([self.part] if self.part else []), *([f"line {self.line}"] if self.line else [])]
@@ -66,9 +79,15 @@ class Structure:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def refused(cls, reason: str, line: int | None = None) -> Structure:
+    def refused(cls, reason: str, line: int | None = None, plain: str = "") -> Structure:
         """The structure of a file that cannot be read at all."""
-        return cls(problems=(Problem(line, reason),), problem_count=1)
+        return cls(problems=(Problem(line, reason, plain=plain),), problem_count=1)
+
+    def without_values(self) -> Structure:
+        """The same, where what is said quotes no value of the file."""
+        problems = (replace(problem, reason=problem.plain or _NOT_SHOWN) for problem in self.problems)
+        notes = dict.fromkeys(re.sub(_EXAMPLE, " ", note) for note in self.notes)
+        return replace(self, problems=tuple(problems), notes=tuple(notes))
 
     @property
     def is_sound(self) -> bool:

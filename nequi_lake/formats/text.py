@@ -222,7 +222,7 @@ class TextFile(RawFile):
                 if record.reason:
                     damaged += 1
                     if len(problems) < PROBLEMS_SHOWN:
-                        problems.append(Problem(record.line, record.reason))
+                        problems.append(Problem.of_record(record.line, record.reason))
         del passed_over[HEADER]
         return replace(
             known,

@@ -132,7 +132,7 @@ class TranscribedFile(RawFile):
                 damaged += len(step.damaged)
                 lines = max(lines, step.line)
                 left = PROBLEMS_SHOWN - len(problems)
-                problems += [Problem(bad.line, bad.rule) for bad in step.damaged[:left]]
+                problems += [Problem.of_record(bad.line, bad.rule) for bad in step.damaged[:left]]
         except UnreadableFileError as error:
             return Structure.refused(str(error))
         return Structure(records=records, lines=lines, damaged=damaged, problems=tuple(problems), problem_count=damaged)

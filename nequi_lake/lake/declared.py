@@ -208,7 +208,7 @@ def _unknown_tables(dataset: Dataset, datasets: Mapping[str, Dataset]) -> Iterat
             elif table not in tables:
                 yield f"the mart {mart.name} reads {name}, which is no table of {of}"
             else:
-                unknown = [column for column in columns if column not in tables[table].columns]
+                unknown = [column for column in columns if column not in tables[table].published]
                 yield from (
                     f"the mart {mart.name} reads {column} of {name}, which has no such column" for column in unknown
                 )

@@ -24,6 +24,7 @@ class Release:
             the highest; no clock decides. 0 until it is given.
         source: where its raw files came from, human-readable.
         is_sample: whether they were made up.
+        hash_key: the id of the key of its hashes; empty where no column has any.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Release:
     sequence: int = 0
     source: str = ""
     is_sample: bool = False
+    hash_key: str = ""
 
     @property
     def tables_release(self) -> str:
@@ -82,6 +84,26 @@ NO_RECORDS = Accounting(files={}, accepted=0, merged=0, expected_rows=0)
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClearCounts:
+    """What was counted of the real values of a table's sensitive columns, before others took their place.
+
+    Attributes:
+        missing: column that is dropped → rows without a value in it.
+        broken: rule over derived columns, in words → rows that break it.
+    """
+
+    missing: Mapping[str, int] = field(default_factory=dict)
+    broken: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: ClearCounts) -> ClearCounts:
+        return ClearCounts(missing=_sum(self.missing, other.missing), broken=_sum(self.broken, other.broken))
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataFile:
     """A Parquet file of a table.
 
@@ -108,6 +130,7 @@ class StagedTable:
         accounting: where the raw records went.
         files: the files.
         contradicting: groups of records that differ where all of them must agree; only of what is not published yet.
+        clear: what the real values of sensitive columns are; only of what is not published yet.
     """
 
     dataset: str
@@ -116,6 +139,7 @@ class StagedTable:
     accounting: Accounting
     files: tuple[DataFile, ...]
     contradicting: int = 0
+    clear: ClearCounts = field(default_factory=ClearCounts)
 
     @property
     def name(self) -> str:
@@ -208,6 +232,7 @@ def to_properties(staged: StagedTable) -> dict[str, str]:
         "sequence": str(staged.release.sequence),
         "source": staged.release.source,
         "is_sample": str(staged.release.is_sample).lower(),
+        **({"hash_key": staged.release.hash_key} if staged.release.hash_key else {}),
         **({"source_release": staged.release.source_release} if staged.release.source_release else {}),
         **({"other_releases": json.dumps(staged.release.other_releases)} if staged.release.other_releases else {}),
         "raw_files": json.dumps({n: [f.records, f.quarantined] for n, f in staged.accounting.files.items()}),
@@ -238,6 +263,7 @@ def from_properties(properties: Mapping[str, str]) -> tuple[Release, Accounting]
             sequence=int(facts["sequence"]),
             source=facts.get("source", ""),
             is_sample=facts.get("is_sample") == "true",
+            hash_key=facts.get("hash_key", ""),
         ),
         Accounting(
             files=files,

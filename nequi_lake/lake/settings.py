@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
 from nequi_lake.errors import UsageError
-from nequi_lake.redaction import remember_url, show_url
+from nequi_lake.redaction import remember, remember_url, show_url
 
 if TYPE_CHECKING:
     from nequi_lake.datasets.spec import Dataset
@@ -22,6 +22,8 @@ PREFIX = "NEQUI_LAKE_"
 """The beginning of the names of all settings."""
 OF_DATASET = f"{PREFIX}SOURCE_"
 """The beginning of the names of settings that say the source of one dataset."""
+HASH_KEY_CHARACTERS = 32
+"""How many a hash key has at least."""
 _SOURCES = ("sample", "kaggle")
 _OF_ONE_LAKE = ("NEQUI_LAKE_CATALOG", "NEQUI_LAKE_CATALOG_URI")
 """Variables that say something of the lake of ``NEQUI_LAKE_URI`` alone."""
@@ -50,6 +52,7 @@ class Settings:
         athena_workgroup: the workgroup of Athena in which queries run.
         alert_topic: ARN of the SNS topic that receives alerts of failures; empty where none is.
         reports_url: where the reports are served over http, for the links of the Dagster UI; empty where they are not.
+        hash_key: the key of the hashes that stand for values of sensitive columns; empty where none is.
         automation: whether schedules and sensors are on until a person switches them off.
         poll_s: seconds between two looks of a sensor for a new version.
         max_partitions: how many partitions a table may have.
@@ -77,6 +80,7 @@ class Settings:
     athena_workgroup: str = "nequi_lake"
     alert_topic: str = ""
     reports_url: str = ""
+    hash_key: str = field(default="", repr=False)
     automation: bool = False
     poll_s: int = 3600
     max_partitions: int = 5_000
@@ -89,6 +93,7 @@ class Settings:
     def __post_init__(self) -> None:
         remember_url(self.catalog_uri)
         remember_url(self.warehouse)
+        remember(self.hash_key)
 
     @property
     def catalog_shown(self) -> str:
@@ -192,6 +197,7 @@ class Settings:
                 r"https?://[^\s/?#]+(/[^\s?#]*)?",
                 "the URL of a web server, such as http://localhost:3001",
             ).rstrip("/"),
+            hash_key=_hash_key(env.get("NEQUI_LAKE_HASH_KEY", "")),
             automation=_matching(env, "NEQUI_LAKE_AUTOMATION", "off", "on|off", "on or off") == "on",
             poll_s=_number(env, "NEQUI_LAKE_POLL_SECONDS", cls.poll_s, int, 5, 10**7),
             max_partitions=_number(env, "NEQUI_LAKE_MAX_PARTITIONS", cls.max_partitions, int, 1, 10**6),
@@ -310,6 +316,16 @@ def _matching(env: Mapping[str, str], name: str, default: str, pattern: str, kin
     if value == default or re.fullmatch(pattern, value):
         return value
     raise UsageError(f"{name} is {value!r}.", where=f"the environment variable {name}", fix=f"Set it to {kinds}.")
+
+
+def _hash_key(value: str) -> str:
+    if value and len(value.strip()) < HASH_KEY_CHARACTERS:
+        raise UsageError(
+            f"NEQUI_LAKE_HASH_KEY has {len(value.strip())} characters: who guesses it finds out every hashed value.",
+            where="the environment variable NEQUI_LAKE_HASH_KEY",
+            fix=f"Set it to {HASH_KEY_CHARACTERS} random characters or more, such as those of: openssl rand -hex 32",
+        )
+    return value.strip()
 
 
 def _folder(value: str, name: str) -> str:

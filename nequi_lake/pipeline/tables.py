@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nequi_lake.datasets.checks import COLUMNS_AND_TYPES, FOREIGN_KEYS, UNIQUE_KEY
+from nequi_lake.datasets.sensitive import HashKey
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.datasets.trial import refuse_draft, try_out
 from nequi_lake.engines.contradictions import find_contradictions
@@ -19,6 +20,7 @@ from nequi_lake.engines.fingerprint import release_id
 from nequi_lake.engines.polars import stage
 from nequi_lake.lake.catalog.housekeeping import remove_orphans
 from nequi_lake.lake.check import Check
+from nequi_lake.lake.hash_key import hash_key_of
 from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion
@@ -55,12 +57,14 @@ def stage_tables(
 
     Raises:
         DeclarationError: the declaration cannot be used.
+        UsageError: values are to be hashed, and there is no key for it.
         RawZoneError: no version of the dataset is kept, or a file of it is missing.
         StageError: the engine could not read or write a file.
     """
     try_out(dataset)
     if not is_trial:
         refuse_draft(dataset)
+    hash_key = hash_key_of(dataset, lake.settings)
     ensure_identity(lake.storage)
     with lake.storage.lock(dataset.name) as lock:
         superseding = remove_orphans(dataset, lake.catalog, lake.storage)
@@ -74,12 +78,13 @@ def stage_tables(
                 fetched,
             )
         release = Release(
-            id=release_id(dataset, files.values()),
+            id=release_id(dataset, files.values(), hash_key),
             run_id=attempt_id(run_id),
             raw_version=version,
             tables=tuple(table.name for table in dataset.tables),
             source=_source_of(files.values()),
             is_sample=any(file.is_sample for file in files.values()),
+            hash_key=hash_key.id if hash_key else "",
         )
         yield stage_group(
             lake,
@@ -89,7 +94,7 @@ def stage_tables(
             selection,
             lock,
             title=dataset.name,
-            stage_and_audit=lambda plan: _stage_and_audit(lake, dataset, files, plan),
+            stage_and_audit=lambda plan: _stage_and_audit(lake, dataset, files, plan, hash_key),
             superseding=superseding,
         )
 
@@ -114,7 +119,7 @@ def publish_tables(lake: Lake, dataset: Dataset, run_id: str) -> dict[str, Publi
 
 
 def _stage_and_audit(
-    lake: Lake, dataset: Dataset, files: Mapping[str, RawFileVersion], plan: StagePlan
+    lake: Lake, dataset: Dataset, files: Mapping[str, RawFileVersion], plan: StagePlan, hash_key: HashKey | None
 ) -> tuple[Staged, list[Check]]:
     """Stage the missing tables, and audit them with the kept ones.
 
@@ -129,7 +134,8 @@ def _stage_and_audit(
     found = find_contradictions(dataset, files, lake.storage) if len(names) < len(dataset.tables) else None
     while True:
         log.info("%s: staging %s", dataset.name, ", ".join(names))
-        staged = stage(dataset, files, names, release, lake.storage, found, max_partitions=lake.settings.max_partitions)
+        limit = lake.settings.max_partitions
+        staged = stage(dataset, files, names, release, lake.storage, found, max_partitions=limit, hash_key=hash_key)
         try:
             log.info("%s: auditing %s", dataset.name, ", ".join([*plan.kept, *staged]))
             checks = audit(dataset, {**plan.kept, **staged}, plan.current, lake.storage, plan.before)

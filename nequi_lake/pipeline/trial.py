@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -57,7 +58,9 @@ def try_dataset(dataset: Dataset, source: Source) -> Trial:
         StageError: the engine could not read a file.
     """
     with tempfile.TemporaryDirectory(prefix="nequi-lake-try-") as folder:
-        settings = Settings.from_env({**_limits(), "NEQUI_LAKE_URI": f"{folder}/lake"})
+        # What is thrown away needs nobody's key.
+        of_trial = {"NEQUI_LAKE_URI": f"{folder}/lake", "NEQUI_LAKE_HASH_KEY": secrets.token_hex()}
+        settings = Settings.from_env({**_limits(), **of_trial})
         lake = Lake(settings, {dataset.name: dataset})
         zone = RawZone(lake.storage)
         with fetched_files(lake, dataset, source) as files:

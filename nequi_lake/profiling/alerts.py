@@ -88,7 +88,9 @@ def _mostly_missing(column: ColumnProfile, _: Column) -> str | None:
     return share_text(column.missing_share) if _MOSTLY < column.missing_share < 1 else None
 
 
-def _constant(column: ColumnProfile, _: Column) -> str | None:
+def _constant(column: ColumnProfile, declared: Column) -> str | None:
+    if declared.sensitive:
+        return None
     return f"always {_shown(column.min or '', column)}" if column.distinct == 1 and column.count > 1 else None
 
 
@@ -136,7 +138,7 @@ def _blank(column: ColumnProfile, _: Column) -> str | None:
 
 
 def _is_name(column: ColumnProfile, declared: Column) -> bool:
-    return column.unit in NAMES or declared.is_key or bool(declared.references)
+    return column.unit in NAMES or declared.is_key or bool(declared.references or declared.sensitive)
 
 
 _Look = Callable[[ColumnProfile, Column], str | None]

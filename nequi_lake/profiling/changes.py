@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 
 import msgspec
 
 from nequi_lake.profiling.profile import ColumnProfile
+from nequi_lake.redaction import HIDDEN
 
 log = logging.getLogger(__name__)
 
@@ -81,21 +82,30 @@ class Changes:
     unchanged: int
 
 
-def facts_before(report: bytes | None, release: str) -> ReleaseFacts | None:
+def facts_before(report: bytes | None, release: str, sensitive: Collection[str] = ()) -> ReleaseFacts | None:
     """The facts of the last release that is not ``release``, from the JSON of the report that is there.
 
     Args:
         report: that JSON; None where there is none.
         release: the release that is about to be reported.
+        sensitive: the columns of which no value is to be shown, whatever the report that is there shows.
     """
     if report is None:
         return None
     try:
         written = msgspec.json.decode(report, type=_Written)
-        return written.before if written.release == release else msgspec.json.decode(report, type=ReleaseFacts)
+        before = written.before if written.release == release else msgspec.json.decode(report, type=ReleaseFacts)
     except msgspec.DecodeError as damage:
         log.warning("The report that is there cannot be read (%s); the new one compares with none.", damage)
         return None
+    if before is None:
+        return None
+    return replace(before, profile=[_without_values(c) if c.column in sensitive else c for c in before.profile])
+
+
+def _without_values(facts: ColumnFacts) -> ColumnFacts:
+    shown = HIDDEN if facts.distinct else None
+    return replace(facts, min=shown, max=shown, mean=None, values=None)
 
 
 def changes(before: ReleaseFacts, rows: int, columns: Sequence[ColumnProfile]) -> Changes:

@@ -19,23 +19,23 @@ _GUTTER = 18.0
 
 
 @dataclass(frozen=True)
-class Reference:
-    """A column of ``child`` that holds the key of ``parent``; ``single`` where a parent has at most one such row."""
+class Line:
+    """Columns of ``child`` that hold the key of ``parent``; ``single`` where a parent has at most one such row."""
 
     parent: Relation
     child: Relation
-    column: str
+    columns: tuple[str, ...]
     single: bool
 
 
-def references(tables: Sequence[Relation]) -> list[Reference]:
+def references(tables: Sequence[Relation]) -> list[Line]:
     """All references among the tables, child by child; a reference to any other is none of them."""
     by_name = {table.name: table for table in tables}
     return [
-        Reference(by_name[parent], child, column, single=child.key == (column,))
+        Line(by_name[reference.to], child, reference.columns, single={*child.key} <= {*reference.columns})
         for child in tables
-        for column, parent in child.foreign_keys.items()
-        if parent in by_name
+        for reference in child.foreign_keys
+        if reference.to in by_name
     ]
 
 
@@ -44,10 +44,10 @@ def mermaid(tables: Sequence[Relation]) -> str:
     lines = ["erDiagram"]
     for reference in references(tables):
         many = "o|" if reference.single else "o{"
-        lines.append(f"  {reference.parent.name} ||--{many} {reference.child.name} : {reference.column}")
+        lines.append(f"  {reference.parent.name} ||--{many} {reference.child.name} : {_label(reference)}")
     for table in tables:
         lines.append(f"  {table.name} {{")
-        lines += [f"    {_word(sql_type(c.dtype))} {c.name} {', '.join(_marks(c))}" for c in _shown(table)]
+        lines += [f"    {_word(sql_type(c.dtype))} {c.name} {', '.join(_marks(table, c))}" for c in _shown(table)]
         lines.append("  }")
     return "\n".join(lines)
 
@@ -85,11 +85,16 @@ class _Place:
 
 
 def _shown(table: Relation) -> list[Column]:
-    return [column for column in table.columns.values() if column.is_key or column.references]
+    return [column for column in table.published.values() if column.is_key or column.name in table.foreign_key_columns]
 
 
-def _marks(column: Column) -> list[str]:
-    return ["PK"] * column.is_key + ["FK"] * bool(column.references)
+def _marks(table: Relation, column: Column) -> list[str]:
+    return ["PK"] * column.is_key + ["FK"] * (column.name in table.foreign_key_columns)
+
+
+def _label(reference: Line) -> str:
+    """The columns as Mermaid can read them: quoted where there are several."""
+    return reference.columns[0] if len(reference.columns) == 1 else f'"{", ".join(reference.columns)}"'
 
 
 def _word(text: str) -> str:
@@ -98,7 +103,7 @@ def _word(text: str) -> str:
 
 
 def _rest(table: Relation) -> str:
-    count = len(table.columns) - len(_shown(table))
+    count = len(table.published) - len(_shown(table))
     return f"{count} more column{'' if count == 1 else 's'}" if count else "no other column"
 
 
@@ -106,7 +111,7 @@ def _places(tables: Sequence[Relation]) -> dict[str, _Place]:
     """Each table's box: a row of boxes for each level, centred."""
     levels: dict[str, int] = {}
     for table in tables:
-        above = (levels[parent] + 1 for parent in table.foreign_keys.values() if parent in levels)
+        above = (levels[reference.to] + 1 for reference in table.foreign_keys if reference.to in levels)
         levels[table.name] = max(above, default=0)
     far = [r for r in references(tables) if levels[r.child.name] - levels[r.parent.name] > 1]
     rows = [[t for t in tables if levels[t.name] == level] for level in range(max(levels.values()) + 1)]
@@ -126,7 +131,11 @@ def _places(tables: Sequence[Relation]) -> dict[str, _Place]:
 
 
 def _size(table: Relation) -> tuple[float, float]:
-    rows = [table.name, _rest(table), *(f"{column.name}  {' '.join(_marks(column))}" for column in _shown(table))]
+    rows = [
+        table.name,
+        _rest(table),
+        *(f"{column.name}  {' '.join(_marks(table, column))}" for column in _shown(table)),
+    ]
     return max(map(len, rows)) * _LETTER + 28, (len(rows) + 0.8) * _ROW
 
 
@@ -140,7 +149,7 @@ def _box(table: Relation, place: _Place) -> str:
     ]
     y = place.y + 2.3 * _ROW
     for column in _shown(table):
-        marks = " ".join(_marks(column))
+        marks = " ".join(_marks(table, column))
         parts.append(f'<text x="{left:.1f}" y="{y:.1f}">{escape(column.name)}</text>')
         parts.append(f'<text class="mark" x="{right:.1f}" y="{y:.1f}" text-anchor="end">{marks}</text>')
         y += _ROW
@@ -148,7 +157,7 @@ def _box(table: Relation, place: _Place) -> str:
     return "".join(parts)
 
 
-def _lines(all_references: Sequence[Reference], places: dict[str, _Place]) -> Iterator[str]:
+def _lines(all_references: Sequence[Line], places: dict[str, _Place]) -> Iterator[str]:
     gutters = 0
     for reference in all_references:
         parent, child = places[reference.parent.name], places[reference.child.name]

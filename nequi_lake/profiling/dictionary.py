@@ -86,7 +86,7 @@ class _RelationEntry:
     table: Relation
     name: str
     facts: Mapping[str, str]
-    columns: Sequence[Mapping[str, str]]
+    columns: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class _Diagram:
     entities: Sequence[Relation]
 
     @property
-    def references(self) -> list[diagram.Reference]:
+    def references(self) -> list[diagram.Line]:
         return diagram.references(self.entities)
 
     @property
@@ -137,7 +137,9 @@ class _DatasetEntry:
 
 def _types(entries: Iterable[_DatasetEntry]) -> list[tuple[str, str, str, str]]:
     """Of the types that the relations have: SQL's name, meaning, Iceberg's name, Polars' name."""
-    columns = (column for one in entries for relation in one.dataset.relations for column in relation.columns.values())
+    columns = (
+        column for one in entries for relation in one.dataset.relations for column in relation.published.values()
+    )
     return [
         (known.sql, known.meaning, known.iceberg, known.polars.__name__)
         for known in used_types(column.dtype for column in columns)
@@ -166,7 +168,7 @@ def _about(dataset: Dataset) -> _DatasetEntry:
 
 
 def _group(dataset: Dataset, group: MartGroup) -> _GroupEntry:
-    parents = {parent for mart in group.relations for parent in mart.foreign_keys.values()}
+    parents = {reference.to for mart in group.relations for reference in mart.foreign_keys}
     tables = [table for table in dataset.tables if table.name in parents]
     return _GroupEntry(
         group.name,
@@ -188,11 +190,14 @@ def _tell(dataset: Dataset, table: Relation, more: Mapping[str, str]) -> _Relati
         cut = "year of " if table.partition_by.by_year else ""
         facts["Partitions"] = f"{cut}`{table.partition_by.column}`"
     if table.foreign_keys:
-        facts["References"] = ", ".join(f"`{column}` → `{parent}`" for column, parent in table.foreign_keys.items())
+        facts["References"] = "; ".join(f"{_codes(each.columns)} → `{each.to}`" for each in table.foreign_keys)
     facts["Made from"] = _codes(source.name for source in dataset.sources_of(table))
+    dropped = [column for name, column in table.columns.items() if name not in table.published]
+    if dropped:
+        facts["Sensitive, and not in the table"] = _codes(column.name for column in dropped)
     facts |= more
     return _RelationEntry(
-        table, f"{dataset.name}.{table.name}", facts, [_column(c, implied) for c in table.columns.values()]
+        table, f"{dataset.name}.{table.name}", facts, [_column(table, c, implied) for c in table.published.values()]
     )
 
 
@@ -202,18 +207,25 @@ def _row_of(table: Relation) -> str:
     return said.removeprefix("One row per ").rstrip(".") or "not stated"
 
 
-def _column(column: Column, implied: Collection[str]) -> dict[str, str]:
+def _column(table: Relation, column: Column, implied: Collection[str]) -> dict[str, Any]:
     return {
         "column": column.name,
-        "marks": " ".join(["PK"] * column.is_key + ["FK"] * bool(column.references)),
+        "marks": _marks(table, column),
+        "sensitive": column.sensitive,
         "type": sql_type(column.dtype),
         "unit": column.unit,
         "missing": _missing(column),
         "source": _origin(column, implied),
         "values": _values(column),
-        "references": column.references or "",
+        "references": [each.to for each in table.foreign_keys if column.name in each.columns],
         "description": column.description,
     }
+
+
+def _marks(table: Relation, column: Column) -> str:
+    is_reference = column.name in table.foreign_key_columns
+    marks = {"PK": column.is_key, "FK": is_reference, column.sensitive or "": bool(column.sensitive)}
+    return " ".join(mark for mark, is_set in marks.items() if is_set)
 
 
 def _missing(column: Column) -> str:

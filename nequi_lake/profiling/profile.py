@@ -22,6 +22,7 @@ from nequi_lake.lake.read.table import LakeTable
 from nequi_lake.profiling.numbers import cut
 from nequi_lake.profiling.spread import Histogram, Spread, side_by_side, spread_step
 from nequi_lake.progress import bar
+from nequi_lake.redaction import HIDDEN
 
 EXACT_ROWS = 2_000_000
 """Rows up to which every statistic is exact."""
@@ -113,7 +114,7 @@ def profile(table: LakeTable, *, exact_rows: int = EXACT_ROWS, spread_rows: int 
         spread_rows: rows up to which histograms and skew are exact.
     """
     rows = table.published.rows
-    declared = table.table.columns
+    declared = table.table.published
     nested = [name for name, column in declared.items() if column.dtype.is_nested()]
     columns = [replace(column, dtype=pl.String()) if name in nested else column for name, column in declared.items()]
     step = 1 if rows <= exact_rows else -(-rows // SAMPLED_ROWS)
@@ -136,9 +137,17 @@ def profile(table: LakeTable, *, exact_rows: int = EXACT_ROWS, spread_rows: int 
             del part  # Or the next would be held beside it.
             progress.update(len(some))
     spread = Spread(pl.concat(beside, how="horizontal"), columns, rows)
-    return [
+    profiles = [
         ColumnProfile(**row, type=sql_type(declared[row["column"]].dtype), **spread.of(row["column"])) for row in found
     ]
+    return [_without_values(each) if declared[each.column].sensitive else each for each in profiles]
+
+
+def _without_values(profile: ColumnProfile) -> ColumnProfile:
+    """The profile of a sensitive column: how many values there are, and none of what stands in their place."""
+    shown = HIDDEN if profile.count else None
+    sample = [None if value is None else HIDDEN for value in profile.sample]
+    return replace(profile, min=shown, max=shown, top=[], values=None, sample=sample)
 
 
 def read_profile(report: bytes) -> list[ColumnProfile]:

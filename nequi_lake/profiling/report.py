@@ -75,9 +75,9 @@ class Report:
         shown = [
             {
                 **{name: getattr(column, name) for name in column.__dataclass_fields__},
-                "dated": self.table.columns[column.column].dtype in (pl.Date, pl.Datetime),
-                "numeric": self.table.columns[column.column].dtype.is_numeric(),
-                "whole": self.table.columns[column.column].dtype.is_integer(),
+                "dated": self.table.published[column.column].dtype in (pl.Date, pl.Datetime),
+                "numeric": self.table.published[column.column].dtype.is_numeric(),
+                "whole": self.table.published[column.column].dtype.is_integer(),
                 "names": column.unit in NAMES,
                 "frequent": (frequent := _frequent(column)),
                 "other": column.counted - sum(times for _, times in frequent),
@@ -135,7 +135,7 @@ def report(
         checks: what the contract's checks found of its release.
         earlier: the JSON of the report that is there; None where there is none.
     """
-    before = facts_before(earlier, table.published.release.id)
+    before = facts_before(earlier, table.published.release.id, table.table.sensitive_columns)
     return Report(
         table=table.table,
         overview=_overview(table),
@@ -159,7 +159,7 @@ def _overview(table: LakeTable) -> Mapping[str, Any]:
     return {
         "table": published.name,
         "rows": published.rows,
-        "columns": len(table.table.columns),
+        "columns": len(table.table.published),
         "size_bytes": published.size_bytes,
         "partitions": published.partitions,
         "files": len(published.files),

@@ -19,7 +19,7 @@ from nequi_lake.datasets.checks import (
     VOLUME,
 )
 from nequi_lake.datasets.contract import arrow_schema
-from nequi_lake.datasets.rules import derived_rules
+from nequi_lake.datasets.rules import published_rules
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.lake.check import Check
 from nequi_lake.lake.quarantine import broken_rules, quarantined_records
@@ -145,13 +145,11 @@ class _TableAudit:
 
     def _derived_values(self) -> Iterator[str]:
         """Check the rules of columns that no single record gives, which staging cannot check."""
-        broken = {
-            f"{name} {words}" if words else f"the rule {name}": keeps.fill_null(True).not_().sum()
-            for name, words, keeps in derived_rules(self.table)
-        }
-        if broken:
-            counts = self._scan(self.staged).select(**broken).collect(engine="streaming").row(0, named=True)
-            yield from (f"{count:,} rows break {rule}" for rule, count in counts.items() if count)
+        rules = {text: keeps.fill_null(True).not_().sum() for text, keeps in published_rules(self.table).items()}
+        counts = dict(self.staged.clear.broken)
+        if rules:
+            counts |= self._scan(self.staged).select(**rules).collect(engine="streaming").row(0, named=True)
+        yield from (f"{count:,} rows break {rule}" for rule, count in counts.items() if count)
 
     def _null_limits(self, footers: list[pq.FileMetaData]) -> Check:
         rows = sum(footer.num_rows for footer in footers)
@@ -177,26 +175,26 @@ class _TableAudit:
 
     def _nested_null_counts(self) -> dict[str, int]:
         """Missing values of lists and structures, of which a file's statistics have only what is in them."""
-        nested = [name for name, column in self.table.columns.items() if column.dtype.is_nested()]
+        nested = [name for name, column in self.table.published.items() if column.dtype.is_nested()]
         if not nested:
             return {}
         counts = self._scan(self.staged).select(pl.col(nested).null_count()).collect(engine="streaming")
         return counts.row(0, named=True)
 
     def _volume(self, footers: list[pq.FileMetaData]) -> Check:
-        missing, cells = self._missing(footers), self.staged.rows * len(self.table.columns)
+        missing, cells = self._missing(footers), self.staged.rows * len(self.table.published)
         return volume_check(
             self.table,
             self.staged,
             self.before.relations.get(self.table.name),
-            sum(missing.get(name, 0) for name in self.table.columns) / cells if cells else 0.0,
+            sum(missing.get(name, 0) for name in self.table.published) / cells if cells else 0.0,
             self.storage,
             accepted=self.before.accepted,
         )
 
     def _missing(self, footers: list[pq.FileMetaData]) -> dict[str, int]:
         """Column → its missing values."""
-        return {**_null_counts(footers), **self._nested_null_counts()}
+        return {**_null_counts(footers), **self._nested_null_counts(), **self.staged.clear.missing}
 
     def _unique_key(self) -> Check:
         key = self.table.key
@@ -223,16 +221,18 @@ class _TableAudit:
     def _foreign_keys(self) -> Check:
         problems, numbers = [], dict[str, int | float | str](orphans_allowed=0)
         fix = self.table.orphan_fix
-        for column, parent in self.table.foreign_keys.items():
+        for reference in self.table.foreign_keys:
+            named, parent = ", ".join(reference.columns), reference.to
             if parent not in self.known:
-                problems.append(f"{parent} is not published in this release, so {column} cannot be checked against it")
+                problems.append(f"{parent} is not published in this release, so {named} cannot be checked against it")
                 fix = f"Make the whole dataset in one run: nequi-lake run {self.dataset.name}"
                 continue
-            parent_key = self.dataset.relation(parent).key[0]
-            count, examples = self.keys.orphans(self.table.name, column, parent, parent_key, _SHOWN)
-            numbers[f"orphans_{column}"] = count
+            parent_key = self.dataset.relation(parent).key
+            count, examples = self.keys.orphans(self.table.name, reference, parent_key, _SHOWN)
+            numbers[f"orphans_{'_'.join(reference.columns)}"] = count
             if count:
-                problems.append(f"{count:,} rows have a {column} that {parent} does not have, such as {examples}")
+                which = f"a {named}" if len(reference.columns) == 1 else f"{named} together"
+                problems.append(f"{count:,} rows have {which} that {parent} does not have, such as {examples}")
         return self._answer(
             FOREIGN_KEYS,
             problems,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from nequi_lake.datasets.contract import arrow_schema
-from nequi_lake.datasets.spec import Dataset, Relation
+from nequi_lake.datasets.spec import Dataset, Reference, Relation
 from nequi_lake.lake.read.query import MEMORY_LIMIT, connect
 from nequi_lake.lake.release import StagedTable
 from nequi_lake.lake.storage import StorageBackend
@@ -45,18 +45,25 @@ class KeyQueries:
         rows = self._all(f"SELECT {columns} FROM ({groups}) ORDER BY {columns} LIMIT {examples}")
         return count, [dict(zip(key, row, strict=True)) for row in rows]
 
-    def orphans(self, relation: str, column: str, parent: str, parent_key: str, examples: int) -> tuple[int, list[Any]]:
-        """Return how many rows refer to a key that the parent does not have, with examples. Nulls refer to nothing."""
-        value = _quoted(column)
+    def orphans(
+        self, relation: str, reference: Reference, parent_key: Sequence[str], examples: int
+    ) -> tuple[int, list[Any]]:
+        """Return how many rows refer to a key that the parent does not have, with examples.
+
+        A row that misses a value of the reference refers to nothing.
+        """
+        values = [f"child.{_quoted(name)}" for name in reference.columns]
+        pairs = zip(values, parent_key, strict=True)
         without = (
-            f"SELECT {value} FROM {_table(relation)} AS child "
-            f"ANTI JOIN {_table(parent)} AS parent ON child.{value} = parent.{_quoted(parent_key)} "
-            f"WHERE child.{value} IS NOT NULL"
+            f"SELECT {', '.join(values)} FROM {_table(relation)} AS child ANTI JOIN {_table(reference.to)} AS parent "
+            f"ON {' AND '.join(f'{value} = parent.{_quoted(key)}' for value, key in pairs)} "
+            f"WHERE {' AND '.join(f'{value} IS NOT NULL' for value in values)}"
         )
         count = self._one(f"SELECT count(*) FROM ({without})")
         if not count:
             return 0, []
-        return count, [value for (value,) in self._all(f"{without} ORDER BY 1 LIMIT {examples}")]
+        rows = self._all(f"{without} ORDER BY ALL LIMIT {examples}")
+        return count, [row[0] if len(row) == 1 else row for row in rows]
 
     def _one(self, query: str) -> int:
         (row,) = self._all(query)
@@ -82,7 +89,7 @@ def key_queries(
 def _key_schema(relation: Relation) -> pa.Schema:
     """The columns that keys and references are made of."""
     contract = arrow_schema(relation.contract)
-    names = dict.fromkeys((*relation.key, *relation.unique_columns, *relation.foreign_keys))
+    names = dict.fromkeys((*relation.key, *relation.unique_columns, *sorted(relation.foreign_key_columns)))
     return pa.schema(pa.field(name, contract.field(name).type) for name in names)
 
 

@@ -69,6 +69,9 @@ def postgres_type(column: Column) -> str:
     if found is None:
         known = column_type(dtype)
         raise DeclarationError(f"PostgreSQL has no type for {known.meaning if known else dtype}.", where=column.name)
+    if column.sensitive:
+        # Its limits are those of what it stands for.
+        return found
     longest = next((one.limit for one in column.constraints if one.kind is Kind.MAX_LENGTH), None)
     return f"character varying({longest})" if found == "text" and longest else found
 
@@ -76,7 +79,7 @@ def postgres_type(column: Column) -> str:
 def shape(relation: Relation) -> tuple[Shape, ...]:
     """The columns of a relation."""
     return tuple(
-        Shape(name, postgres_type(column), nullable=column.nullable) for name, column in relation.columns.items()
+        Shape(name, postgres_type(column), nullable=column.nullable) for name, column in relation.published.items()
     )
 
 
@@ -97,10 +100,10 @@ def add_keys(dataset: Dataset, relation: Relation) -> Iterator[str]:
         yield f"ALTER TABLE {table} ADD UNIQUE ({quoted(name)})"
 
 
-def references(dataset: Dataset, relation: Relation) -> Iterator[tuple[str, Relation]]:
-    """Each column that refers to another relation, and that one."""
-    for name, parent in relation.foreign_keys.items():
-        yield name, dataset.relation(parent)
+def references(dataset: Dataset, relation: Relation) -> Iterator[tuple[tuple[str, ...], Relation]]:
+    """The columns of each reference to another relation, and that one."""
+    for reference in relation.foreign_keys:
+        yield reference.columns, dataset.relation(reference.to)
 
 
 def add_references(dataset: Dataset, relation: Relation) -> Iterator[str]:
@@ -109,13 +112,13 @@ def add_references(dataset: Dataset, relation: Relation) -> Iterator[str]:
     They are checked at the end of a transaction, so that parents and children may be changed in any order.
     """
     table = quoted(dataset.name, relation.name)
-    for name, parent in references(dataset, relation):
-        (key,) = parent.key
-        if relation.key[:1] != (name,):
-            yield f"CREATE INDEX ON {table} ({quoted(name)})"
+    for names, parent in references(dataset, relation):
+        columns, key = (", ".join(map(quoted, each)) for each in (names, parent.key))
+        if relation.key[: len(names)] != names:
+            yield f"CREATE INDEX ON {table} ({columns})"
         yield (
-            f"ALTER TABLE {table} ADD FOREIGN KEY ({quoted(name)}) "
-            f"REFERENCES {quoted(dataset.name, parent.name)} ({quoted(key)}) DEFERRABLE INITIALLY DEFERRED"
+            f"ALTER TABLE {table} ADD FOREIGN KEY ({columns}) "
+            f"REFERENCES {quoted(dataset.name, parent.name)} ({key}) DEFERRABLE INITIALLY DEFERRED"
         )
 
 
@@ -123,7 +126,7 @@ def comments(dataset: Dataset, relation: Relation) -> Iterator[str]:
     """The statements that describe a table and its columns."""
     table = quoted(dataset.name, relation.name)
     yield f"COMMENT ON TABLE {table} IS {literal(relation.description)}"
-    for name, column in relation.columns.items():
+    for name, column in relation.published.items():
         text = f"{column.description} ({column.unit})" if column.unit else column.description
         yield f"COMMENT ON COLUMN {table}.{quoted(name)} IS {literal(text)}"
 

@@ -250,7 +250,7 @@ def _find_role(connection: Connection, role: str) -> None:
 
 
 def _refuse_other_columns(table: LakeTable) -> None:
-    if tuple(table.columns) != tuple(table.table.columns):
+    if tuple(table.columns) != tuple(table.table.published):
         raise WarehouseError(
             f"{table.name} was published with other columns than its contract has now.",
             where=table.name,

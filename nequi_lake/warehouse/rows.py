@@ -29,7 +29,7 @@ class Rows:
 
     def __init__(self, table: LakeTable) -> None:
         self._table = table
-        self.columns = list(table.table.columns)
+        self.columns = list(table.table.published)
         self.count = 0
         self.nul_count = 0
 

@@ -61,7 +61,7 @@ def _compare(connection: Connection, dataset: Dataset, table: LakeTable) -> Chec
 def _of_lake(table: LakeTable) -> Figures:
     frame = table.scan_files().select(
         pl.len().alias("rows"),
-        *(figure for name, column in table.table.columns.items() for figure in _expressions(name, column.dtype)),
+        *(figure for name, column in table.table.published.items() for figure in _expressions(name, column.dtype)),
     )
     return frame.collect(engine="streaming").row(0, named=True)
 
@@ -87,10 +87,10 @@ def _expressions(name: str, dtype: pl.DataType) -> Iterator[pl.Expr]:
 
 def _of_warehouse(connection: Connection, dataset: Dataset, relation: Relation) -> Figures:
     asked = [("rows", "count(*)")]
-    for name, column in relation.columns.items():
+    for name, column in relation.published.items():
         asked += [(expression.meta.output_name(), "") for expression in _expressions(name, column.dtype)]
     selected = ["count(*)"]
-    for name, column in relation.columns.items():
+    for name, column in relation.published.items():
         selected += [_sql(figure, name, column.dtype) for figure in ("values of", "least", "greatest", "sum of")]
     found = connection.execute(
         f"SELECT {', '.join(one for one in selected if one)} FROM {quoted(dataset.name, relation.name)}"

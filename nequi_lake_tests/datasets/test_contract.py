@@ -125,11 +125,11 @@ def test_every_table_has_a_key_that_is_never_missing(datasets: Declared) -> None
 def test_every_foreign_key_holds_the_key_of_a_table_declared_before(datasets: Declared) -> None:
     for name, dataset, each in every_table(datasets):
         before = dataset.relations[: dataset.relations.index(each)]
-        for column, parent in each.foreign_keys.items():
-            assert parent in [other.name for other in before], name
-            parent_key = dataset.relation(parent).key
-            assert len(parent_key) == 1, name
-            assert each.columns[column].dtype == dataset.relation(parent).columns[parent_key[0]].dtype, name
+        for reference in each.foreign_keys:
+            assert reference.to in [other.name for other in before], name
+            parent = dataset.relation(reference.to)
+            keys = zip(reference.columns, parent.key, strict=True)
+            assert all(each.columns[column].dtype == parent.columns[key].dtype for column, key in keys), name
 
 
 def test_only_a_column_that_may_be_missing_has_a_null_limit(datasets: Declared) -> None:

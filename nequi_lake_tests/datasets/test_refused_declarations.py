@@ -14,19 +14,22 @@ import pytest
 
 from nequi_lake import Lake
 from nequi_lake.datasets.contract import column_meta
-from nequi_lake.datasets.spec import RESERVED, Dataset, Table
+from nequi_lake.datasets.spec import RESERVED, Dataset, Mart, Partition, Table
 from nequi_lake.datasets.trial import try_out
 from nequi_lake.errors import DeclarationError
-from nequi_lake.formats import CsvFile, JsonLinesFile, OpaqueFile, RawFile
+from nequi_lake.formats import RECORD, CsvFile, JsonLinesFile, OpaqueFile, RawFile
 from nequi_lake.lake.settings import Settings
 
 KEY = dy.Int64(primary_key=True, description="Number of the shop.", metadata=column_meta(unit="id", source="shop"))
 
 
+_OF_META = ("derived_from", "references", "format", "sensitive")
+
+
 def column(kind: Callable[..., dy.Column], *arguments: Any, source: str = "value", **facts: Any) -> dy.Column:
     """A sound column of this type, but for the facts."""
-    meta = {name: facts.pop(name) for name in ("derived_from", "references", "format") if name in facts}
-    where = {} if "derived_from" in meta else {"source": source}
+    meta: dict[str, Any] = {name: facts.pop(name) for name in _OF_META if name in facts}
+    where: dict[str, Any] = {} if "derived_from" in meta else {"source": source}
     metadata = column_meta(unit="x", null_limit=1.0, **where, **meta)
     return kind(*arguments, nullable=True, description="Some value.", metadata=metadata, **facts)
 
@@ -63,6 +66,15 @@ def renamed(records: pl.LazyFrame) -> pl.LazyFrame:
     """A transform that reads a helper column."""
     return records.select("shop", value="helper")
 
+
+def mart_of(name: str, **facts: Any) -> Mart:
+    """A mart of a column of the shops."""
+    made = column(dy.String, derived_from=[f"shops.{name}"], **facts)
+    shop = dy.Int64(primary_key=True, description="S.", metadata=column_meta(unit="id", derived_from=["shops.shop"]))
+    return Mart(name="best", description="Best.", contract=type("Best", (dy.Schema,), {"shop": shop, name: made}))
+
+
+MASKED = column_meta(unit="id", source="value", sensitive="mask")
 
 WRONG: dict[str, tuple[Callable[[], Dataset], str]] = {
     "a time of day": (lambda: shops(column(dy.Time)), "no columns of the type Time"),
@@ -132,7 +144,132 @@ WRONG: dict[str, tuple[Callable[[], Dataset], str]] = {
         lambda: replace(shops(), ignored={"old.csv": ""}),
         "ignored= gives no reason for old.csv",
     ),
+    "a way to hide values that there is not": (
+        lambda: shops(column(dy.String, sensitive="encrypt")),
+        "sensitive= is 'encrypt', and not one of hash, mask, drop",
+    ),
+    "hashes of floating point numbers": (
+        lambda: shops(column(dy.Float64, sensitive="hash")),
+        "a value of Float64 has no single text to be hashed",
+    ),
+    "a masked column that is unique": (
+        lambda: shops(column(dy.String, sensitive="mask", unique=True)),
+        'column value is unique, which nobody can see of sensitive="mask": declare it as hash',
+    ),
+    "partitions by what is dropped": (
+        lambda: shops(column(dy.String, sensitive="drop"), partition_by=Partition("value")),
+        'column value is the column of partition_by, which nobody can see of sensitive="drop"',
+    ),
+    "partitions by the year of a hash": (
+        lambda: shops(column(dy.Date, sensitive="hash"), partition_by=Partition("value", by_year=True)),
+        "partition_by cuts by the year of value, which is sensitive: a hash has none",
+    ),
+    "a masked key": (
+        lambda: shops(columns={"id": dy.Int64(primary_key=True, description="Id.", metadata=MASKED)}),
+        'column id is part of the key, which nobody can see of sensitive="mask"',
+    ),
+    "the same values in clear": (
+        lambda: shops(columns={"value": column(dy.String, sensitive="drop"), "again": column(dy.String)}),
+        "column again shows value, which shops.value hides: give it sensitive= too",
+    ),
+    "what is made of the values": (
+        lambda: shops(
+            columns={"value": column(dy.String, sensitive="drop"), "size": column(dy.Int64, derived_from=["value"])}
+        ),
+        "column size shows value, which shops.value hides",
+    ),
+    "an expression over the values": (
+        lambda: shops(
+            columns={"value": column(dy.String, sensitive="hash"), "size": column(dy.String, source="shop")},
+            parse={"size": pl.col("value").str.head(1)},
+        ),
+        "column size shows value, which shops.value hides",
+    ),
+    "the record in which the values are": (
+        lambda: shops(
+            columns={
+                "value": column(dy.String, sensitive="hash", source="value.name"),
+                "all": column(dy.String, source="value"),
+            },
+            file=json_file(value=pl.Struct({"name": pl.String})),
+        ),
+        "column all shows value.name, which shops.value hides",
+    ),
+    "sessions by what is hidden": (
+        lambda: shops(
+            column(dy.String, sensitive="hash"),
+            file=CsvFile(name="shops.csv", description="Shops.", columns=("shop", "value"), session_by="value"),
+        ),
+        "session_by of shops.csv is value, which is sensitive",
+    ),
+    "a mart of what is dropped": (
+        lambda: replace(shops(column(dy.String, sensitive="drop")), marts=(mart_of("value"),)),
+        'column value comes from shops.value, which is sensitive="drop" and in no table',
+    ),
+    "a mart that hides": (
+        lambda: replace(shops(), marts=(mart_of("value", sensitive="hash"),)),
+        "column value of a mart is sensitive: a mart has what its tables have, so declare it in the table",
+    ),
 }
+
+
+def test_another_table_of_the_file_hides_it_as_well() -> None:
+    dataset = shops(column(dy.String, sensitive="hash"))
+    contract = type("Values", (dy.Schema,), {"shop": KEY, "value": column(dy.String)})
+    with pytest.raises(
+        DeclarationError, match=r"column value shows value, which shops.value hides(.|\n)*where: shops.values"
+    ):
+        replace(dataset, tables=(*dataset.tables, Table(name="values", description="V.", contract=contract)))
+
+
+@pytest.mark.parametrize(
+    ("column_of_child", "words"),
+    [
+        (
+            dy.Int64(description="S.", metadata=column_meta(unit="id", source="s", references="shops")),
+            "declare both as",
+        ),
+        (
+            dy.String(
+                description="S.", metadata=column_meta(unit="id", source="s", references="shops", sensitive="hash")
+            ),
+            "column shop references shops.shop, and hashes of them are of two types",
+        ),
+    ],
+    ids=["in clear", "of another type"],
+)
+def test_a_hashed_key_is_referred_to_by_hashes_of_its_type(column_of_child: dy.Column, words: str) -> None:
+    hashed = column_meta(unit="id", source="shop", sensitive="hash")
+    shop = dy.Int64(primary_key=True, description="Shop.", metadata=hashed)
+    child_key = dy.Int64(primary_key=True, description="N.", metadata=column_meta(unit="id", source=RECORD))
+    child = type("Sales", (dy.Schema,), {"sale": child_key, "shop": column_of_child})
+    with pytest.raises(DeclarationError, match=words):
+        Dataset(
+            name="shops",
+            files=(
+                CsvFile(name="shops.csv", description="Shops.", columns=("shop",)),
+                CsvFile(name="sales.csv", description="Sales.", columns=("s",)),
+            ),
+            tables=(
+                Table(
+                    name="shops",
+                    description="S.",
+                    contract=type("Shops", (dy.Schema,), {"shop": shop}),
+                    files=("shops.csv",),
+                ),
+                Table(name="sales", description="S.", contract=child, files=("sales.csv",)),
+            ),
+        )
+
+
+def test_a_helper_column_may_read_it_for_a_sensitive_column_alone() -> None:
+    hidden = column(dy.String, sensitive="mask")
+    made = {"value": hidden, "best": column(dy.String, derived_from=["value"], sensitive="mask")}
+    assert shops(columns=made, parse={"helper": pl.col("value")}).has_hashes is False
+    contract = type("Values", (dy.Schema,), {"shop": KEY})
+    reading = Table(name="values", description="V.", contract=contract, parse={"helper": pl.col("value")})
+    with pytest.raises(DeclarationError, match=r"parse= of helper reads value, which shops.value hides, for no such"):
+        replace(shops(hidden), tables=(*shops(hidden).tables, reading))
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -97,7 +97,7 @@ BAD_LINES = {
     "not an object": (b"[1, 2]", "Expected `object`, got `array`"),
     "wrong type": (json.dumps(citation(7, title=7)).encode(), "Expected `str | null`, got `int` - at `$.title`"),
     "missing key": (b"{}", "missing required field `src`"),
-    "unknown key": (json.dumps(citation(7, year=2020)).encode(), "unknown field `year`"),
+    "unknown key": (json.dumps(citation(7, year=2020)).encode(), "an unknown field: `year`"),
     "a key twice": (SOUND.replace('"title"', '"tgt": "x", "title"').encode(), "the key 'tgt' stands twice"),
     "two on a line": ((SOUND + SOUND).encode(), "trailing characters"),
     "not UTF-8": (SOUND.replace("Nature", "Na\xefve").encode("latin-1"), "bytes that are not UTF-8"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nequi_lake.datasets.spec import Dataset
+from nequi_lake.datasets.spec import Dataset, Reference
 from nequi_lake.drafting.columns import draft_column
 from nequi_lake.drafting.draft import draft, names_for
 from nequi_lake.errors import DeclarationError, UsageError
@@ -89,8 +89,8 @@ def test_several_files_with_references_and_keys_of_two_columns(
     written(folder, "clients.csv", "client_id,name\n" + "".join(f"{100 + n},N{n}\n" for n in range(40)))
     dataset = declared("shop")
     assert [table.name for table in dataset.tables] == ["clients", "orders", "items"]
-    assert dataset.table("items").foreign_keys == {"order_id": "orders"}
-    assert dataset.table("orders").foreign_keys == {"client_id": "clients"}
+    assert dataset.table("items").foreign_keys == (Reference(("order_id",), "orders"),)
+    assert dataset.table("orders").foreign_keys == (Reference(("client_id",), "clients"),)
     assert dataset.table("items").key == ("order_id", "line")
     assert tried(dataset, folder).rows == {"clients": 40, "orders": 90, "items": 180}
 

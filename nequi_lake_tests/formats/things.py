@@ -8,7 +8,7 @@ from pathlib import Path
 import dataframely as dy
 
 from nequi_lake import Lake
-from nequi_lake.datasets.contract import column_meta
+from nequi_lake.datasets.contract import Sensitive, column_meta
 from nequi_lake.datasets.spec import Dataset, Table
 from nequi_lake.formats import RawFile
 from nequi_lake.lake.settings import Settings
@@ -22,13 +22,14 @@ def things(
     limit: float = 0.9,
     null_tokens: tuple[str, ...] = (),
     source: str = "value",
+    sensitive: Sensitive | None = None,
 ) -> Dataset:
     """The dataset, whose table has a value of this type."""
     key = dy.Int64(primary_key=True, description="Number.", metadata=column_meta(unit="id", source="id"))
     value = column(
         nullable=True,
         description="Some value.",
-        metadata=column_meta(unit="x", source=source, null_limit=1.0, null_tokens=null_tokens),
+        metadata=column_meta(unit="x", source=source, null_limit=1.0, null_tokens=null_tokens, sensitive=sensitive),
     )
     contract = type("Things", (dy.Schema,), {"id": key, "value": value})
     return Dataset(

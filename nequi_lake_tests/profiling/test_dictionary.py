@@ -140,7 +140,7 @@ def test_a_group_of_marts_stands_apart_with_a_diagram_of_its_facts_and_dimension
     of_star = star.split("```mermaid")[1].split("```")[0]
     assert "fact_loan" not in of_tables
     assert re.findall(r"(\w+) \|\|--o. fact_loan : (\w+)", of_star) == [
-        (parent, column) for column, parent in datasets["credit_risk"].mart("fact_loan").foreign_keys.items()
+        (reference.to, *reference.columns) for reference in datasets["credit_risk"].mart("fact_loan").foreign_keys
     ]
     assert "loans ||--o| fact_loan : loan_id" in of_star
     assert "### credit_risk.dim_borrower_band" in star

@@ -384,7 +384,7 @@ class LakeCatalog:
             "nequi.source": release.source,
             "nequi.sources": ", ".join(source.name for source in dataset.sources_of(table)),
             "nequi.key": ", ".join(table.key),
-            "nequi.foreign-keys": ", ".join(f"{column} -> {parent}" for column, parent in table.foreign_keys.items()),
+            "nequi.foreign-keys": "; ".join(map(str, table.foreign_keys)),
         }
 
 

@@ -44,9 +44,9 @@ def _refuse_partition_types(change: Transaction, relation: Relation) -> None:
     before = {name: sql_type(dtype) for name, dtype in pl.Schema(schema.as_arrow()).items()}
     for field in (field for spec in change.table_metadata.partition_specs for field in spec.fields):
         name = schema.find_column_name(field.source_id) or ""
-        if name not in relation.columns:
+        if name not in relation.published:
             continue
-        now = sql_type(relation.columns[name].dtype)
+        now = sql_type(relation.published[name].dtype)
         if now != before[name]:
             raise ValueError(f"{name} is of the type {before[name]}, and not {now}, in the table's partitions")
 
@@ -56,14 +56,14 @@ def _evolve_columns(change: Transaction, relation: Relation) -> None:
     current = change.table_metadata.schema()
     if current.as_arrow() != contract:
         with change.update_schema(allow_incompatible_changes=True) as schema:
-            for column in sorted({field.name for field in current.fields} - set(relation.columns)):
+            for column in sorted({field.name for field in current.fields} - set(relation.published)):
                 schema.delete_column(column)
             schema.union_by_name(contract)
         _evolve_types(change, contract)
     documented = {field.name: field.doc for field in change.table_metadata.schema().fields}
     changed = {
         name: column.description
-        for name, column in relation.columns.items()
+        for name, column in relation.published.items()
         if documented.get(name, column.description) != column.description
     }
     if changed:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from nequi_lake.datasets.spec import Relation
 from nequi_lake.formats.types import pandas_type, sql_type
+from nequi_lake.redaction import HIDDEN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,9 +47,9 @@ def describe(rows: pl.LazyFrame, relation: Relation) -> pl.DataFrame:
     figures = rows.select(
         figure.alias(f"{place}.{kind}")
         for place, (name, dtype) in enumerate(schema.items())
-        for kind, figure in _figures(name, dtype).items()
+        for kind, figure in _figures(name, dtype, is_shown=name not in relation.sensitive_columns).items()
     ).collect(engine="streaming")
-    known = [relation.columns.get(name) for name in schema]
+    known = [relation.published.get(name) for name in schema]
     return pl.DataFrame(
         [
             (
@@ -74,8 +75,10 @@ def describe(rows: pl.LazyFrame, relation: Relation) -> pl.DataFrame:
     )
 
 
-def _figures(name: str, dtype: pl.DataType) -> dict[str, pl.Expr]:
+def _figures(name: str, dtype: pl.DataType, *, is_shown: bool) -> dict[str, pl.Expr]:
     column, nothing = pl.col(name), pl.lit(None)
+    if not is_shown:
+        column = pl.when(column.is_not_null()).then(pl.lit(HIDDEN))
     ordered = not dtype.is_nested() and dtype != pl.Binary
     return {
         "nulls": column.null_count(),

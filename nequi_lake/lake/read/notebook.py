@@ -51,7 +51,7 @@ def lake_html(title: str, tables: Callable[[], Sequence[tuple[Relation, Publishe
 def table_html(relation: Relation, published: PublishedTable, first: pa.Table) -> str:
     """What a table is, its columns, and its ``first`` rows; a long value is cut, and ends in … then."""
     schema = first.schema
-    known = [relation.columns.get(name) for name in schema.names]
+    known = [relation.published.get(name) for name in schema.names]
     columns = [
         (name, sql_type(column.dtype), column.unit, column.description) if column else (name, str(kind), "", "")
         for name, kind, column in zip(schema.names, schema.types, known, strict=True)

@@ -13,5 +13,5 @@ from nequi_lake.lake.storage import StorageBackend
 def scan_files(table: Relation, paths: Sequence[str], storage: StorageBackend) -> pl.LazyFrame:
     """The rows of these files of a table; no rows of its contract's columns where there are no files."""
     if not paths:
-        return pl.LazyFrame(schema={name: column.dtype for name, column in table.columns.items()})
+        return pl.LazyFrame(schema={name: column.dtype for name, column in table.published.items()})
     return pl.scan_parquet(list(paths), glob=False, hive_partitioning=False, **storage.polars_scan())

@@ -75,7 +75,7 @@ class LakeTable:
 
     def _published_schema(self) -> pa.Schema:
         """The columns that were published; where the contract has others by now, those come with the next release."""
-        declared = {name: sql_type(column.dtype) for name, column in self.table.columns.items()}
+        declared = {name: sql_type(column.dtype) for name, column in self.table.published.items()}
         published = self.published.columns
         if self._lake.as_of is None and list(published.items()) == list(declared.items()):
             return arrow_schema(self.table.contract)

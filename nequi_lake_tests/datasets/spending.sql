@@ -1,0 +1,5 @@
+SELECT
+    person,
+    sum(spent)::BIGINT AS spent
+FROM people.visits
+GROUP BY person
