@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from nequi_lake.datasets.spec import Dataset
-from nequi_lake.drafting.columns import draft_column
+from nequi_lake.drafting.columns import Drafted, draft_column
 from nequi_lake.drafting.draft import draft, names_for
+from nequi_lake.drafting.values import store, value_queries
 from nequi_lake.errors import DeclarationError, UsageError
 from nequi_lake.formats import CsvFile
 from nequi_lake.lake.declared import declarations
@@ -49,6 +50,14 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
+
+
+def column(values: Sequence[object], folder: Path, dtype: pl.DataType | None = None) -> Drafted:
+    """What is proposed for a column of these raw values, which are texts by default."""
+    dtype = dtype or pl.String()
+    stored = store([pl.LazyFrame({"x": pl.Series(values, dtype=dtype)})], {"x": pl.col("x")}, folder / "values", 10)
+    with value_queries(folder) as queries:
+        return draft_column("x", dtype, queries.count(stored, "x"))
 
 
 def types_of(dataset: Dataset, table: str) -> Mapping[str, tuple[str, str | None]]:
@@ -164,19 +173,21 @@ def test_a_trial_says_what_does_not_fit(declared: Callable[[str], Dataset], tmp_
         (["AB-1", "2"], "String", None),
     ],
 )
-def test_the_type_and_style_that_read_every_value(values: list[str], dtype: str, written_as: str | None) -> None:
-    found = draft_column("x", pl.Series(values * 3))
+def test_the_type_and_style_that_read_every_value(
+    values: list[str], dtype: str, written_as: str | None, tmp_path: Path
+) -> None:
+    found = column(values * 3, tmp_path)
     assert (str(found.dtype), found.format) == (dtype, written_as)
     assert found.unread == (0, ())
 
 
 def test_few_values_that_do_not_fit_are_named(tmp_path: Path) -> None:
-    found = draft_column("x", pl.Series([*map(str, range(200)), "n/a"]))
+    found = column([*map(str, range(200)), "n/a"], tmp_path)
     assert (str(found.dtype), found.unread) == ("Int64", (1, ("n/a",)))
 
 
-def test_a_date_of_which_day_and_month_are_uncertain_says_so() -> None:
-    found = draft_column("x", pl.Series(["01/02/2024", "03/04/2024"]))
+def test_a_date_of_which_day_and_month_are_uncertain_says_so(tmp_path: Path) -> None:
+    found = column(["01/02/2024", "03/04/2024"], tmp_path)
     assert found.note == "every value can be read as %m/%d/%Y too"
 
 
