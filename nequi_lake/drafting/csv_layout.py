@@ -252,28 +252,33 @@ def _shape(text: str) -> str:
 
 
 def _with_footer(path: Path, file: CsvFile) -> tuple[CsvFile, tuple[str, ...]]:
-    """The file with the lines at its end that are no records: fewer fields by half, below sound ones."""
+    """The file with the lines at its end that are no records, and what is not sure about them."""
     structure = file.inspect(path)
     if structure.problem_count > structure.damaged:
         raise cannot_draft(str(structure.problems[0]), path)
-    count = _lines_below(path, file, structure) if 0 < structure.damaged <= _MOST_ABOVE else 0
+    count = _lines_below(path, file, structure) if len(file.columns) >= _FEW_FIELDS else 0
     return replace(file, footer_lines=count), (f"the last {count:,} lines seem to be no records",) if count else ()
 
 
 def _lines_below(path: Path, file: CsvFile, structure: Structure) -> int:
-    if len(file.columns) < _FEW_FIELDS:
-        return 0
+    """How many of the last lines have fewer fields by half, or one value and no other record of those above it so."""
     with path.open("rb") as stream:
         plain = opened_text(stream, codec=structure.codec, encoding=file.encoding, ends_in_cr=structure.ends_in_cr)
-        found = [
-            record.reason is not None and record.text.count(file.separator.encode()) < len(file.columns) / 2
-            for record in islice(
-                (record for record in file.validate_records(plain, structure) if not record.passed_over),
-                max(0, structure.records - _MOST_ABOVE), None,
-            )
-        ]  # fmt: skip
-    return next((number for number, is_bad in enumerate(reversed(found)) if not is_bad), 0)
+        records = (record for record in file.validate_records(plain, structure) if not record.passed_over)
+        last = list(islice(records, max(0, structure.records - _MOST_ABOVE), None))
+    few = [
+        record.text.count(file.separator.encode()) < len(file.columns) / 2
+        if record.reason
+        else sum(bool(value.strip()) for value in file.dialect.values(_line(record.text))) <= 1
+        for record in last
+    ]
+    count = next((number for number, is_few in enumerate(reversed(few)) if not is_few), 0)
+    return count if sum(few) == count else 0
 
 
 def _text(record: Record) -> str:
-    return record.text.decode(errors="replace").removesuffix("\n").removesuffix("\r")
+    return _line(record.text)
+
+
+def _line(text: bytes) -> str:
+    return text.decode(errors="replace").removesuffix("\n").removesuffix("\r")

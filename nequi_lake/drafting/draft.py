@@ -133,7 +133,7 @@ class _Drafter:
             for source in read:
                 dtype = declared.raw_type(source)
                 if not dtype.is_nested():
-                    counts[source] = self._queries.count(stored, source)
+                    counts[source] = self._queries.count(stored, source, dtype)
                 columns[names[source]] = draft_column(source, dtype, counts.get(source))
                 progress.update(1)
         table = Records(name, stored, counts, columns, find_key(self._queries, stored, columns))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from nequi_lake.formats.nested import NestedFile
 _UNITS = {pl.String: "text", pl.Date: "date", pl.Datetime: "time", pl.Boolean: "true or false"}
 _RECORD_KEY = "record_number"
 _LONGEST_SHOWN = 60
+_IMPORTED = frozenset({"Dataset", "Table", "CsvFile", "JsonLinesFile", "ParquetFile", "WorkbookFile"})
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def module(found: Found) -> Iterator[str]:
         yield from ("", "", *_contract(table, found))
     yield from ("", "", "DATASET = Dataset(", f'    name="{found.name}",')
     if found.slug:
-        yield f"    slug={_literal(found.slug)},"
+        yield from (f"    slug={_literal(found.slug)},", '    source="kaggle",')
     yield from (f'    use_case="{TODO}",', "    files=(")
     for sniffed in files:
         yield from (f"        # {_in_a_line(note)}" for note in sniffed.notes)
@@ -78,7 +80,8 @@ def module(found: Found) -> Iterator[str]:
 
 
 def _class(table: Records) -> str:
-    return "".join(part.capitalize() for part in table.table.split("_"))
+    name = "".join(part.capitalize() for part in table.table.split("_"))
+    return f"{name}Records" if keyword.iskeyword(name) or name in _IMPORTED else name
 
 
 def _contract(table: Records, found: Found) -> Iterator[str]:

@@ -84,15 +84,28 @@ class _Sheet:
 
     @property
     def header(self) -> tuple[int, Cells] | None:
-        """The first row of nothing but different texts that has one for every column that has anything below it."""
+        """The row that names every column that has anything below it; of several the one that is next to other kinds
+        of values."""
+        found = None
         for at, (number, cells) in enumerate(self.first[:_MOST_ABOVE]):
-            texts = [text for text, is_text in cells.values() if is_text]
-            below = self.first[at + 1 :]
-            columns = {column for _, others in below for column in others}
-            is_alone = len(cells) == 1 and any(len(others) > 1 for _, others in below)
-            if len(texts) == len(cells) and columns <= cells.keys() and below and not is_alone:
-                return number, cells
-        return None
+            if found and not all(is_text for _, is_text in cells.values()):
+                return found
+            if self._may_be_header(at):
+                found = (number, cells)
+                if self._has_only_texts_from(at):
+                    return found
+        return found
+
+    def _may_be_header(self, at: int) -> bool:
+        cells, below = self.first[at][1], self.first[at + 1 :]
+        columns = {column for _, others in below for column in others}
+        is_alone = len(cells) == 1 and any(len(others) > 1 for _, others in below)
+        return (
+            all(is_text for _, is_text in cells.values()) and columns <= cells.keys() and bool(below) and not is_alone
+        )
+
+    def _has_only_texts_from(self, at: int) -> bool:
+        return all(is_text for _, cells in self.first[at:] for _, is_text in cells.values())
 
     @property
     def names(self) -> list[str]:

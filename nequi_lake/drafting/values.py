@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import polars.selectors as selectors
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -34,12 +35,14 @@ class Counted:
     Attributes:
         path: a Parquet file of ``value``, a text without spaces around it or a value of another type, and
             ``records``, how many have it. Records without a value are not in it.
+        dtype: the type of the values.
         records: how many there are, those without a value included.
         filled: how many have a value.
         distinct: how many values there are.
     """
 
     path: Path
+    dtype: pl.DataType
     records: int
     filled: int
     distinct: int
@@ -52,7 +55,7 @@ class Counted:
     @property
     def frame(self) -> pl.LazyFrame:
         """A scan of the values."""
-        return pl.scan_parquet(self.path)
+        return pl.scan_parquet(self.path).with_columns(pl.col("value").cast(self.dtype))
 
     def reader(self) -> pa.RecordBatchReader:
         """The values, a batch at a time."""
@@ -93,10 +96,6 @@ class StoredValues:
         """How many records there are."""
         return sum(pq.read_metadata(path).num_rows for path in self.paths)
 
-    def is_text(self, column: str) -> bool:
-        """Whether the raw values of a column are texts."""
-        return pl.scan_parquet(self.paths[0]).collect_schema()[self.places[column]] == pl.String
-
     def reader(self, *columns: str) -> pa.RecordBatchReader:
         """The values of some columns, a batch at a time."""
         names = [self.places[column] for column in columns]
@@ -117,24 +116,24 @@ class ValueQueries:
         self._connection, self._scratch = connection, scratch
         self._counts = 0
 
-    def count(self, stored: StoredValues, column: str) -> Counted:
+    def count(self, stored: StoredValues, column: str, dtype: pl.DataType) -> Counted:
         """Count the values of a column."""
         path = self._scratch / f"counts-{self._counts}.parquet"
         self._counts += 1
         name = stored.places[column]
-        value, is_there = (f"trim({name}, '{_BLANK}')", "value <> ''") if stored.is_text(column) else (name, "true")
+        value, is_there = (f"trim({name}, '{_BLANK}')", "value <> ''") if dtype == pl.String else (name, "true")
         found = self._ask(
             f"SELECT value, count(*) AS records FROM (SELECT {value} AS value FROM first) "
             f"WHERE value IS NOT NULL AND {is_there} GROUP BY value",
             first=stored.reader(column),
         )
         distinct = filled = 0
-        with pq.ParquetWriter(path, found.schema, compression="lz4") as writer:
+        with pq.ParquetWriter(path, found.schema, compression="lz4", write_statistics=False) as writer:
             for batch in found:
                 writer.write_batch(batch)
                 distinct += batch.num_rows
                 filled += sum(batch.column("records").to_pylist())
-        return Counted(path, stored.height, filled, distinct)
+        return Counted(path, dtype, stored.height, filled, distinct)
 
     def is_unique(self, stored: StoredValues, columns: Sequence[str]) -> bool:
         """Whether no two records have the same values in these columns."""
@@ -185,6 +184,8 @@ def store(
     paths = [folder / f"{number}.parquet" for number in range(len(frames))]
     for path, frame in zip(paths, frames, strict=True):
         values = frame.select(value.alias(places[column]) for column, value in columns.items())
+        # DuckDB has times in fewer units.
+        values = values.with_columns(selectors.temporal().to_physical())
         values.sink_parquet(path, compression="lz4", row_group_size=at_once, statistics=False)
     return StoredValues(paths, places)
 
