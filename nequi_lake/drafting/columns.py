@@ -36,6 +36,10 @@ _MOST_DECIMALS = 4
 _MOST_TRUTHS = 4
 _LOOKED_AT = 200
 _LONGEST_TIME = 40
+_NO_GROUPS = "(?:^|[^0-9.,])0[0-9]*,|,(?:[0-9]{1,2}|[0-9]{4,})(?:[^0-9]|$)"
+"""In a text in which a comma stands between no groups of three digits."""
+_ONE_GROUP = r"^[^0-9.,]*[1-9][0-9]{0,2}[.,][0-9]{3}[^0-9.,]*$"
+"""A number of which nothing says whether it is one of three decimals, or a whole one in groups of three digits."""
 _DIGITS_OF_A_DAY = 8
 _CARRIED: dict[type[pl.DataType], pl.DataType] = {
     pl.UInt8: pl.Int16(),
@@ -238,20 +242,17 @@ class _Looks(NamedTuple):
         """What is asked of the values, for each attribute."""
         text, records = pl.col("value").str, pl.col("records")
         return [
-            expression.alias(name)
-            for name, expression in {
-                "shortest": text.len_chars().min(),
-                "longest": text.len_chars().max(),
-                "zeros": text.contains("^0[0-9]+$").any(),
-                "digits": text.contains("^[0-9]+$").all(),
-                "days": text.contains("^(?:19|20)[0-9]{6}$").all(),
-                "plain": text.contains(r"^[+-]?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]+)?$").mean(),
-                "decimals": text.extract(r"\.([0-9]*?)0*$").str.len_chars().max(),
-                "exponent": text.contains("(?i)e").any(),
-                "long": records.filter(text.len_chars() > _LONGEST_TIME).sum() / records.sum(),
-                "lettered": records.filter(text.contains("[A-Za-z]")).sum() / records.sum(),
-                "grouped": text.contains(",(?:[0-9]{1,2}|[0-9]{4,})(?:[^0-9]|$)").any().not_(),
-            }.items()
+            text.len_chars().min(),
+            text.len_chars().max(),
+            text.contains("^0[0-9]+$").any(),
+            text.contains("^[0-9]+$").all(),
+            text.contains("^(?:19|20)[0-9]{6}$").all(),
+            text.contains(r"^[+-]?[0-9]*\.?[0-9]*(?:[eE][+-]?[0-9]+)?$").mean(),
+            text.extract(r"\.([0-9]*?)0*$").str.len_chars().max(),
+            text.contains("(?i)e").any(),
+            records.filter(text.len_chars() > _LONGEST_TIME).sum() / records.sum(),
+            records.filter(text.contains("[A-Za-z]")).sum() / records.sum(),
+            text.contains(_NO_GROUPS).any().not_(),
         ]
 
 
@@ -289,9 +290,16 @@ def _moments(sample: Sequence[str] | pl.Series) -> Iterator[Reading]:
 
 
 def _doubt(reading: Reading, counted: Counted) -> str:
-    """What speaks against a format of dates: both orders of day and month read every value."""
-    if reading.format is None or not re.match("%-?[dm][/.-]%-?[dm]", reading.format):
-        return ""
-    swapped = reading.format.translate(str.maketrans("dm", "md"))
-    is_read = _unread_records(Reading(reading.dtype, swapped).value(pl.col("value")), counted, 0) == 0
-    return f"every value can be read as {swapped} too" if is_read else ""
+    """What speaks against a reading that reads every value."""
+    value = pl.col("value")
+    if reading.format in _EPOCHS or (isinstance(reading.dtype, pl.Date) and reading.format == "%Y%m%d"):
+        return "whole numbers, taken for times as all of them are of one length and of the last decades"
+    if reading.dtype.is_numeric():
+        has_sign = value.str.contains("[.,]")
+        one_group, some = counted.ask((value.str.contains(_ONE_GROUP) | ~has_sign).all(), has_sign.any())
+        return "what stands before the three digits may part groups, or begin decimals" if one_group and some else ""
+    if reading.format and re.match("%-?[dm][/.-]%-?[dm]", reading.format):
+        swapped = reading.format.translate(str.maketrans("dm", "md"))
+        is_read = _unread_records(Reading(reading.dtype, swapped).value(value), counted, 0) == 0
+        return f"every value can be read as {swapped} too" if is_read else ""
+    return ""

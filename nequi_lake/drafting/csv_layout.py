@@ -30,6 +30,8 @@ _BELOW_OTHERS = 0.9
 """How much less it says that records are alike where what parts them stands in texts too, or lines stand above them."""
 _FEW_DAMAGED = 0.01
 _MOSTLY = 0.9
+_ENCLOSES = 2
+"""How far what stands in quotes speaks for a quote that encloses values."""
 _NUMBER = re.compile(r"[\s$€(+-]*[0-9][0-9.,:/()%\s$€+-]*(?:[eE][+-]?[0-9]+)?|[0-9]{4}-[0-9-]{5}[T ][0-9:.]+[Z0-9:+-]*")
 _YEAR = re.compile("(?:19|20)[0-9]{2}")
 
@@ -143,22 +145,22 @@ class _Layout:
         """How far what stands in quotes speaks for the quote: 2 where it does, 0 where it speaks against it."""
         unsound = sum(not record.is_sound for record in self.records)
         if self.dialect.quote is not None and self.quoted > 2 * unsound:
-            return 2
+            return _ENCLOSES
         if self.dialect.quote == '"':
             return int(unsound <= max(1, _FEW_DAMAGED * len(self.records)))
         return int(self.dialect.quote is None) - 1
 
     @property
     def score(self) -> tuple[float, ...]:
-        """More is better: first how many records are alike, then how many columns they have."""
+        """More is better: first how many records are alike, then whether quotes come out, and how many columns there are."""
         dialect = self.dialect
         share = self.share * _RARELY_SEPARATE.get(dialect.separator, 1.0) * (_BELOW_OTHERS if self.skip else 1.0)
         is_plain = (dialect.quote == '"') + (dialect.escape is None)
-        is_several = self.columns > 1
+        is_sure = self.columns > 1 or self._is_supported == _ENCLOSES
         return (
-            round(share, 1) if is_several else 0,
-            self.columns,
+            round(share, 1) if is_sure else 0,
             self._is_supported,
+            self.columns,
             share,
             is_plain,
             len(dialect.separator),

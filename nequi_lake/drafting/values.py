@@ -65,7 +65,8 @@ class Counted:
 
     def ask(self, *questions: pl.Expr) -> tuple[Any, ...]:
         """The answers to questions about all values, each of one row."""
-        return self.frame.select(*questions).collect(engine="streaming").row(0)
+        named = (question.alias(str(number)) for number, question in enumerate(questions))
+        return self.frame.select(named).collect(engine="streaming").row(0)
 
     def most_frequent(self, number: int) -> pl.DataFrame:
         """The values that most records have."""
