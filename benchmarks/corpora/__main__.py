@@ -1,5 +1,7 @@
 """``python -m benchmarks.corpora pollock|survey|json|parquet FOLDER``: what comes of the files of a public corpus.
 
+``faults`` makes its files by itself: a table with a fault of each of Pollock's kinds, in each row and column.
+
 The folders are laid out as their projects have them: Pollock's ``polluted_files`` and ``survey_sample``,
 JSONTestSuite's ``test_parsing``, and the root of apache/parquet-testing with ``data`` and ``bad_data``.
 """
@@ -9,11 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.corpora.csv_files import PEERS, Case, by_lake, cases
+from benchmarks.corpora.faults import write_faults
 from benchmarks.corpora.json_files import as_field, as_record, json_cases
 from benchmarks.corpora.outcome import Read, Tally, outcome, scores
 from benchmarks.corpora.parquet_files import parquet_outcome
@@ -22,13 +26,20 @@ from benchmarks.corpora.parquet_files import parquet_outcome
 def main() -> int:
     """Run a corpus and print what came of it; 1 where a record was wrong or lost."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.corpora", description=__doc__)
-    parser.add_argument("corpus", choices=["pollock", "survey", "json", "parquet"])
-    parser.add_argument("folder", type=Path, help="where it is")
+    parser.add_argument("corpus", choices=["pollock", "survey", "faults", "json", "parquet"])
+    parser.add_argument("folder", type=Path, nargs="?", help="where it is; faults are made")
+    parser.add_argument("--records", type=int, default=20, help="of the table that faults are made in")
     parser.add_argument("--draft", action="store_true", help="take how a file is written from a draft")
     parser.add_argument("--only-lake", action="store_true", help="leave the other readers out")
     parser.add_argument("--weights", type=Path, help="Pollock's weights of its files, as JSON: name → weight")
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
+    if chosen.corpus == "faults":
+        with tempfile.TemporaryDirectory() as folder:
+            write_faults(Path(folder), chosen.records)
+            return _csv(Path(folder), chosen.draft, chosen.only_lake, None)
+    if chosen.folder is None:
+        parser.error(f"{chosen.corpus} needs the folder where it is")
     match chosen.corpus:
         case "json":
             return _json(chosen.folder)

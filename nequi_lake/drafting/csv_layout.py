@@ -25,7 +25,7 @@ _SEPARATORS = (",", ";", "\t", "|", ", ", "; ", "||", "^", "~", "\x01", "\x1f", 
 _QUOTES = ('"', "'", None)
 _ALIKE = 0.6
 """The share of records that must have the same number of fields."""
-_RARELY_SEPARATE = {":": 0.3, " ": 0.4}
+_RARELY_SEPARATE = {":": 0.5, " ": 0.6}
 _BELOW_OTHERS = 0.9
 """How much less it says that records are alike where what parts them stands in texts too, or lines stand above them."""
 _FEW_DAMAGED = 0.01
@@ -70,8 +70,8 @@ def csv_file(path: Path, text: bytes, encoding: str) -> Sniffed:
     above = records[0].line - 1
     if above and not is_header:
         raise cannot_draft(
-            f"its first {above:,} lines have other values than those below, which have no header", path,
-            "Declare it by hand as CsvFile, with separator=, skip_lines= and header_lines=.",
+            f"what stands above line {above + 1:,} is no header of the values from there on", path,
+            "Look at the lines above. Correct the header, or declare it by hand as CsvFile, with columns=.",
         )  # fmt: skip
     names = values[0] if is_header else [f"column_{number}" for number in range(1, len(values[0]) + 1)]
     file = CsvFile(
@@ -200,7 +200,8 @@ def _layout(dialect: Dialect, lines: Sequence[Line]) -> Iterator[_Layout]:
     skip = alike[0].line - 1
     below = [record for record in records if record.line > skip]
     is_rare = skip and dialect.separator in _RARELY_SEPARATE
-    if skip <= _MOST_ABOVE and len(alike) >= _ALIKE * len(below) and not is_rare:
+    is_title = skip <= min(_MOST_ABOVE, len(alike)) and not is_rare
+    if is_title and len(alike) >= _ALIKE * len(below):
         yield _Layout(dialect, skip, fields, below, alike)
 
 
