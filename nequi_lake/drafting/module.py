@@ -20,6 +20,7 @@ from nequi_lake.formats.nested import NestedFile
 _UNITS = {pl.String: "text", pl.Date: "date", pl.Datetime: "time", pl.Boolean: "true or false"}
 _RECORD_KEY = "record_number"
 _LONGEST_SHOWN = 60
+_WIDTH = 120
 _IMPORTED = frozenset({"Dataset", "Table", "CsvFile", "JsonLinesFile", "ParquetFile", "WorkbookFile"})
 
 
@@ -70,12 +71,9 @@ def module(found: Found) -> Iterator[str]:
         yield from _file(sniffed.file)
     yield from ("    ),", "    tables=(")
     for table in found.tables:
-        yield "        Table("
-        yield f'            name="{table.table}",'
-        yield f'            description="{TODO}",'
-        yield f"            contract={_class(table)},"
-        yield f"            files={_literal(tuple(sniffed.file.name for sniffed in found.files[table.table]))},"
-        yield "        ),"
+        names = tuple(sniffed.file.name for sniffed in found.files[table.table])
+        said = {"name": table.table, "description": TODO, "contract": _Name(_class(table)), "files": names}
+        yield from _call("Table", said, 8)
     yield from ("    ),", ")")
 
 
@@ -128,10 +126,12 @@ def _column(
         meta.append(f"format={_literal(column.format)}")
     declared = _declared(column.dtype)
     kind, arguments = declared.partition("(")[0], declared.partition("(")[2].removesuffix(")")
-    yield f"    {name} = {kind}("
-    yield f"        {', '.join([*([arguments] if arguments else []), *facts])},"
-    yield f"        metadata=column_meta({', '.join(meta)}),"
-    yield "    )"
+    first = ", ".join([*([arguments] if arguments else []), *facts])
+    last = f"metadata=column_meta({', '.join(meta)})"
+    line = f"    {name} = {kind}({first}, {last})"
+    yield from (
+        [line] if len(line) <= _WIDTH else [f"    {name} = {kind}(", f"        {first},", f"        {last},", "    )"]
+    )
 
 
 def _declared(dtype: pl.DataType) -> str:
@@ -166,13 +166,56 @@ def _instance(dtype: PolarsDataType) -> pl.DataType:
 
 
 def _file(file: RawFile) -> Iterator[str]:
-    yield f"        {type(file).__name__}("
-    for name, value in file.declared():
-        yield f"            {name}={_literal(value)},"
-    yield "        ),"
+    return _call(type(file).__name__, dict(file.declared()), 8)
+
+
+class _Name(str):
+    """A word of the module, and no text."""
+
+    __slots__ = ()
+
+
+def _call(name: str, arguments: Mapping[str, object], indent: int) -> Iterator[str]:
+    """A call with these arguments on a line, or, where it is too long, with a line for each."""
+    space = " " * indent
+    texts = [f"{key}={_literal(value)}" for key, value in arguments.items()]
+    line = f"{space}{name}({', '.join(texts)}),"
+    if len(line) <= _WIDTH:
+        yield line
+        return
+    yield f"{space}{name}("
+    for text, (key, value) in zip(texts, arguments.items(), strict=True):
+        line = f"{space}    {text},"
+        yield from [line] if len(line) <= _WIDTH else _wrapped(f"{space}    {key}=", value, indent + 8)
+    yield f"{space}),"
+
+
+def _wrapped(before: str, value: object, indent: int) -> Iterator[str]:
+    """A long tuple or mapping on several lines; anything else on one."""
+    match value:
+        case tuple():
+            opening, items, closing = "(", [f"{_literal(item)}," for item in value], ")"
+        case Mapping():
+            opening, closing = "{", "}"
+            items = [f"{_literal(key)}: {_literal(of)}," for key, of in value.items()]
+        case _:
+            yield f"{before}{_literal(value)},"
+            return
+    yield f"{before}{opening}"
+    line = " " * indent + items[0]
+    for item in items[1:]:
+        if len(line) + 1 + len(item) > _WIDTH:
+            yield line
+            line = " " * indent + item
+        else:
+            line = f"{line} {item}"
+    yield line
+    yield f"{' ' * (indent - 4)}{closing},"
 
 
 def _literal(value: object) -> str:
+    if isinstance(value, _Name):
+        return str(value)
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{_literal(key)}: {_literal(of)}' for key, of in value.items())}}}"
     if isinstance(value, pl.DataType):
