@@ -74,3 +74,19 @@ def test_a_file_of_json_as_a_field_and_as_a_record(content: str, field: str, rec
     path.write_text(content)
     case = JsonCase(path, "must be taken")
     assert (as_field(case), as_record(case)) == (field, record)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("options", [(), ("--draft",)], ids=["declared", "drafted"])
+def test_a_fault_of_each_kind_in_each_row_and_column(
+    options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["corpora", "faults", "--records", "5", "--only-lake", *options])
+    assert main() == 0, "a record is wrong or lost"
+    out = capsys.readouterr().out
+    sys.stdout.write(out)
+    rows = {line.split()[0]: list(map(int, line.split()[1:])) for line in out.splitlines()[2:] if line.endswith("  0")}
+    # Of each kind how many are right, named, refused, wrong and lost.
+    assert rows["row_more_sep"] == [0, 45, 9, 0, 0]
+    assert rows["file_field_delimiter_semicolon"] == [1, 0, 0, 0, 0]
+    assert rows["all"][:2] == [21, 177]

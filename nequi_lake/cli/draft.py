@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
 from collections.abc import Iterator
@@ -24,16 +23,18 @@ if TYPE_CHECKING:
 
 def draft(
     name: Annotated[str, typer.Argument(help="What the dataset is to be called.")],
-    paths: Annotated[list[Path], typer.Argument(help="Its files, or a folder of them.")],
+    paths: Annotated[list[str], typer.Argument(help="Its files, folders or zips of them, or kaggle:owner/name.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the module into this file.")] = None,
     dictionary: Annotated[
-        Path | None, typer.Option(help="A CSV file of columns and what they mean, for the descriptions.")
+        Path | None, typer.Option(help="A CSV file or workbook of columns and what they mean, for the descriptions.")
     ] = None,
 ) -> None:
     """Draft the declaration of a new dataset from its files."""
     from nequi_lake.datasets.contract import name_problems
     from nequi_lake.drafting.draft import draft as drafted
     from nequi_lake.lake.export.output import check_folder, write_atomically
+    from nequi_lake.lake.settings import Settings
+    from nequi_lake.pipeline.draft_files import descriptions, draft_files
 
     problem = next(name_problems(name), None)
     if problem:
@@ -42,38 +43,16 @@ def draft(
         raise UsageError("The file is there already.", where=str(output), fix="Give another, or remove it first.")
     if output is not None:
         check_folder(output)
-    module = drafted(name, _files(paths), _descriptions(dictionary))
+    with draft_files(name, paths, Settings.from_env()) as files:
+        module = drafted(name, files.paths, descriptions(dictionary), files.slug)
     if output is None:
         sys.stdout.write(module)
         return
     with write_atomically(output) as whole:
         whole.write_text(module, encoding="utf-8")
     say(f"Wrote {output}")
-    say(f"To do: NEQUI_LAKE_DATASETS={output.absolute().parent} nequi-lake try {name} {paths[0]}; then write each TODO")
-
-
-def _files(paths: list[Path]) -> list[Path]:
-    """The files, those of folders included, in order."""
-    found: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise UsageError("There is no such file or folder.", where=str(path))
-        found += sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    if not found:
-        raise UsageError("There are no files.", where=", ".join(map(str, paths)))
-    return found
-
-
-def _descriptions(dictionary: Path | None) -> dict[str, str]:
-    if dictionary is None:
-        return {}
-    try:
-        with dictionary.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.reader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"The dictionary cannot be read: {error}.", where=str(dictionary)) from error
-    said = ((row[0].strip(), " ".join(row[1].split())) for row in rows if len(row) > 1)
-    return {column: meaning for column, meaning in said if column and meaning}
+    of_files = "" if files.slug else f" {paths[0]}"
+    say(f"To do: NEQUI_LAKE_DATASETS={output.absolute().parent} nequi-lake try {name}{of_files}; then write each TODO")
 
 
 def try_(

@@ -1,59 +1,151 @@
-"""Drafts the declaration of a dataset from its files, as the text of a module."""
+"""Drafts the declaration of a dataset from its files: what is proposed is proved over all of their values."""
 
 from __future__ import annotations
 
-import json
 import keyword
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-from polars._typing import PolarsDataType
-
-from nequi_lake.datasets.trial import TODO
-from nequi_lake.drafting.columns import Drafted, draft_column
+from nequi_lake.drafting.columns import draft_column
+from nequi_lake.drafting.module import Found, module
 from nequi_lake.drafting.relations import Records, find_key, find_references, in_order
-from nequi_lake.drafting.sniff import Sniffed, sniff
+from nequi_lake.drafting.sniff import sniff
+from nequi_lake.drafting.sniffed import Sniffed, cannot_draft
+from nequi_lake.drafting.values import ValueQueries, store, value_queries
 from nequi_lake.errors import UsageError
-from nequi_lake.formats import CsvFile, RawFile
-from nequi_lake.formats.local import read_local
+from nequi_lake.formats import Structure
+from nequi_lake.formats.local import scan_local
+from nequi_lake.progress import bar
 
-_UNITS = {pl.String: "text", pl.Date: "date", pl.Datetime: "time", pl.Boolean: "true or false"}
-_RECORD_KEY = "record_number"
 _RESERVED = frozenset({"record"})
+_NUMBER_AT_END = re.compile(r"(?:[\W_]*[0-9]+)+$")
 
 
-def draft(name: str, paths: Iterable[Path], descriptions: Mapping[str, str]) -> str:
+def draft(name: str, paths: Iterable[Path], descriptions: Mapping[str, str], slug: str = "") -> str:
     """The text of a module that declares a dataset of these files.
 
     Args:
         name: of the dataset.
-        paths: the files; each becomes a table.
+        paths: the files. Each becomes a table; those that differ by a number at the end of their names become one.
         descriptions: raw column → what it means, as far as that is known.
+        slug: ``owner/name`` on Kaggle, where it is there.
 
     Raises:
         UsageError: a file is of no format that can be drafted, or has no records.
     """
-    found = {path: sniff(path) for path in paths}
-    tables = [_records(path, sniffed.file) for path, sniffed in found.items()]
-    references = find_references(tables)
-    by_table = dict(zip((table.table for table in tables), found.values(), strict=True))
-    return "\n".join(_module(name, in_order(tables, references), references, by_table, descriptions)) + "\n"
+    with tempfile.TemporaryDirectory(prefix="nequi-lake-draft-") as folder, value_queries(Path(folder)) as queries:
+        delivered = [_Delivered.of(path, Path(folder, f"file-{number}")) for number, path in enumerate(paths)]
+        names = [file.path.name for file in delivered]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise UsageError(f"Several files are called {', '.join(repeated)}.", fix="Draft from one of them.")
+        drafter = _Drafter(queries, Path(folder))
+        for group in _of_one_table(delivered):
+            drafter.add(group)
+        references = find_references(queries, drafter.tables)
+        tables = in_order(drafter.tables, references)
+        return "\n".join(module(Found(name, slug, tables, references, drafter.files, descriptions))) + "\n"
 
 
-def _records(path: Path, file: RawFile) -> Records:
-    with tempfile.TemporaryDirectory() as folder:
-        read = read_local(file, path, Path(folder))
-    if read.frame is None:
-        raise UsageError(f"No declaration can be drafted: {read.structure.problems[0]}.", where=str(path))
-    frame = read.frame.select(file.raw_value(column).alias(column) for column in file.field_paths)
-    names = names_for(file.field_paths)
-    columns = {names[source]: draft_column(source, frame[source]) for source in file.field_paths}
-    table = names_for([path.name.split(".")[0]])[path.name.split(".")[0]]
-    return Records(table, frame, columns, find_key(frame, columns))
+@dataclass(frozen=True)
+class _Delivered:
+    """A file, linked into a folder of its own that can be written into, and how it is written."""
+
+    path: Path
+    sniffed: Sniffed
+
+    @classmethod
+    def of(cls, path: Path, folder: Path) -> _Delivered:
+        folder.mkdir()
+        linked = folder / path.name
+        linked.symlink_to(path.resolve())
+        return cls(linked, sniff(linked))
+
+    @property
+    def stem(self) -> str:
+        """Its name without endings."""
+        return self.path.name.split(".")[0]
+
+    @property
+    def layout(self) -> object:
+        """What is the same of files that feed one table."""
+        file = self.sniffed.file
+        types = [str(file.raw_type(column)) for column in file.field_paths]
+        return _NUMBER_AT_END.sub("", self.stem), type(file), file.field_paths, tuple(types)
+
+
+def _of_one_table(files: Iterable[_Delivered]) -> list[list[_Delivered]]:
+    """The files, those of one table together."""
+    groups: dict[object, list[_Delivered]] = {}
+    for file in files:
+        groups.setdefault(file.layout, []).append(file)
+    return list(groups.values())
+
+
+class _Drafter:
+    """Drafts tables.
+
+    Attributes:
+        tables: those that were drafted.
+        files: table → how its files are written.
+    """
+
+    def __init__(self, queries: ValueQueries, scratch: Path) -> None:
+        self._queries, self._scratch = queries, scratch
+        self._stored = 0
+        self.tables: list[Records] = []
+        self.files: dict[str, list[Sniffed]] = {}
+
+    def add(self, group: Sequence[_Delivered]) -> None:
+        """Draft the table of some files; a table for each where nothing tells the records of all of them apart."""
+        stem = _NUMBER_AT_END.sub("", group[0].stem) if len(group) > 1 else group[0].stem
+        table, sniffed = self._draft(stem, group)
+        if not table.key and len(group) > 1:
+            for file in group:
+                self.add([file])
+            return
+        self.tables.append(table)
+        self.files[table.table] = sniffed
+
+    def _draft(self, stem: str, group: Sequence[_Delivered]) -> tuple[Records, list[Sniffed]]:
+        name = names_for([*(table.table for table in self.tables), stem])[stem]
+        scans = [(file, scan_local(file.sniffed.file, file.path, file.path.parent)) for file in group]
+        for file, scan in scans:
+            if scan.records is None:
+                raise cannot_draft(str(scan.structure.problems[0]), file.path)
+        declared = group[0].sniffed.file
+        read = {column: declared.raw_value(column) for column in declared.field_paths if column not in declared.dropped}
+        size_bytes = sum(file.path.stat().st_size for file in group)
+        self._stored += 1
+        stored = store(
+            [scan.records for _, scan in scans if scan.records is not None],
+            read,
+            self._scratch / f"values-{self._stored}",
+            size_bytes // sum(scan.structure.records for _, scan in scans),
+        )
+        columns, counts = {}, {}
+        names = names_for(list(read))
+        with bar(f"values of {name}", len(read), "columns") as progress:
+            for source in read:
+                dtype = declared.raw_type(source)
+                if not dtype.is_nested():
+                    counts[source] = self._queries.count(stored, source, dtype)
+                columns[names[source]] = draft_column(source, dtype, counts.get(source))
+                progress.update(1)
+        table = Records(name, stored, counts, columns, find_key(self._queries, stored, columns))
+        return table, [_with_damage(file.sniffed, scan.structure) for file, scan in scans]
+
+
+def _with_damage(sniffed: Sniffed, structure: Structure) -> Sniffed:
+    """How a file is written, with the records that cannot be read so."""
+    if not structure.damaged:
+        return sniffed
+    bad = f"{structure.damaged:,} of {structure.records:,} records cannot be read, such as {structure.problems[0]}"
+    return Sniffed(sniffed.file, (*sniffed.notes, bad))
 
 
 def names_for(sources: Sequence[str]) -> dict[str, str]:
@@ -69,147 +161,3 @@ def names_for(sources: Sequence[str]) -> dict[str, str]:
             name, number = f"{base}_{number}", number + 1
         found[source] = name
     return found
-
-
-def _module(
-    name: str,
-    tables: Sequence[Records],
-    references: Mapping[tuple[str, str], str],
-    sniffed: Mapping[str, Sniffed],
-    descriptions: Mapping[str, str],
-) -> Iterator[str]:
-    words = {"Dataset", "Table", "column_meta", *(type(found.file).__name__ for found in sniffed.values())}
-    has_json = any(not isinstance(found.file, CsvFile) for found in sniffed.values())
-    if any(column.values for table in tables for column in table.columns.values()):
-        words.add("one_of")
-    if any(not table.key for table in tables):
-        words.add("RECORD")
-    yield f'"""{TODO}: what {name} is, and what it is used for."""'
-    yield ""
-    yield "import dataframely as dy"
-    if has_json:
-        yield "import polars as pl"
-    yield ""
-    yield f"from nequi_lake import {', '.join(sorted(words))}"
-    for table in tables:
-        yield from ("", "", *_contract(table, references, sniffed[table.table].file, descriptions))
-    yield from ("", "", "DATASET = Dataset(", f'    name="{name}",', f'    use_case="{TODO}",', "    files=(")
-    for table in tables:
-        found = sniffed[table.table]
-        yield from (f"        # {note}" for note in found.notes)
-        yield from _file(found.file)
-    yield from ("    ),", "    tables=(")
-    for table in tables:
-        yield "        Table("
-        yield f'            name="{table.table}",'
-        yield f'            description="{TODO}",'
-        yield f"            contract={_class(table)},"
-        yield f"            files=({_literal(sniffed[table.table].file.name)},),"
-        yield "        ),"
-    yield from ("    ),", ")")
-
-
-def _class(table: Records) -> str:
-    return "".join(part.capitalize() for part in table.table.split("_"))
-
-
-def _contract(
-    table: Records, references: Mapping[tuple[str, str], str], file: RawFile, descriptions: Mapping[str, str]
-) -> Iterator[str]:
-    yield f"class {_class(table)}(dy.Schema):"
-    yield f'    """One row per record of {file.name}."""'
-    yield ""
-    if not table.key:
-        yield "    # No column, and no two of them, tell the records apart."
-        yield f"    {_RECORD_KEY} = dy.Int64("
-        yield '        primary_key=True, description="Number of the record in its file, from 0.",'
-        yield '        metadata=column_meta(unit="id", source=RECORD),'
-        yield "    )"
-    for name, column in table.columns.items():
-        yield from _column(name, column, name in table.key, references.get((table.table, name)), descriptions)
-
-
-def _column(
-    name: str, column: Drafted, is_key: bool, parent: str | None, descriptions: Mapping[str, str]
-) -> Iterator[str]:
-    if column.note:
-        yield f"    # {column.note}"
-    if column.unread[0]:
-        yield f"    # {column.unread[0]:,} values cannot be read so, such as {', '.join(map(repr, column.unread[1]))}"
-    facts = []
-    if is_key:
-        facts.append("primary_key=True")
-    elif column.missing:
-        facts.append("nullable=True")
-    if column.is_negative is False:
-        facts.append("min=0")
-    if column.values:
-        facts.append(f"check=one_of({', '.join(map(_literal, column.values))})")
-    facts.append(f"description={_literal(descriptions.get(column.source, TODO))}")
-    unit = "id" if is_key or parent else _UNITS.get(type(column.dtype), TODO)
-    meta = [f"unit={_literal(unit)}", f"source={_literal(column.source)}"]
-    if column.null_limit is not None and not is_key:
-        meta.append(f"null_limit={column.null_limit}")
-    if parent:
-        meta.append(f"references={_literal(parent)}")
-    if column.format:
-        meta.append(f"format={_literal(column.format)}")
-    declared = _declared(column.dtype)
-    kind, arguments = declared.partition("(")[0], declared.partition("(")[2].removesuffix(")")
-    yield f"    {name} = {kind}("
-    yield f"        {', '.join([*([arguments] if arguments else []), *facts])},"
-    yield f"        metadata=column_meta({', '.join(meta)}),"
-    yield "    )"
-
-
-def _declared(dtype: pl.DataType) -> str:
-    """A column of this type, in the words of a contract."""
-    match dtype:
-        case pl.Boolean():
-            return "dy.Bool()"
-        case pl.Decimal():
-            return f"dy.Decimal({dtype.precision}, {dtype.scale})"
-        case pl.Datetime():
-            return 'dy.Datetime(time_zone="UTC")' if dtype.time_zone else "dy.Datetime()"
-        case pl.List():
-            return f"dy.List({_declared(_instance(dtype.inner))})"
-        case pl.Struct():
-            inner = ", ".join(f"{_literal(name)}: {_declared(_instance(of))}" for name, of in dtype.to_schema().items())
-            return f"dy.Struct({{{inner}}})"
-        case _:
-            return f"dy.{dtype}()"
-
-
-def _instance(dtype: PolarsDataType) -> pl.DataType:
-    return dtype() if isinstance(dtype, type) else dtype
-
-
-def _file(file: RawFile) -> Iterator[str]:
-    yield f"        {type(file).__name__}("
-    for name, value in file.declared():
-        yield f"            {name}={_literal(value)},"
-    yield "        ),"
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{_literal(key)}: {_polars(of)}" for key, of in value.items())
-        return f"{{{inner}}}"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
-
-
-def _polars(dtype: object) -> str:
-    match dtype:
-        case pl.List():
-            return f"pl.List({_polars(dtype.inner)})"
-        case pl.Struct():
-            inner = ", ".join(f"{_literal(name)}: {_polars(of)}" for name, of in dtype.to_schema().items())
-            return f"pl.Struct({{{inner}}})"
-        case pl.Datetime():
-            return f"pl.Datetime({dtype.time_unit!r}, {dtype.time_zone!r})"
-        case pl.Decimal():
-            return f"pl.Decimal({dtype.precision}, {dtype.scale})"
-        case _:
-            return f"pl.{dtype}"

@@ -9,6 +9,7 @@ from itertools import combinations
 import polars as pl
 
 from nequi_lake.drafting.columns import Drafted
+from nequi_lake.drafting.values import Counted, StoredValues, ValueQueries
 
 _ID_ENDS = ("id", "code", "codigo", "key", "symbol", "number", "num", "no", "uuid", "name")
 _COLUMNS_PAIRED = 14
@@ -17,56 +18,56 @@ _SURE_VALUES = 20
 
 @dataclass(frozen=True)
 class Records:
-    """The records of a file.
+    """The records of a table.
 
     Attributes:
         table: the name of their table.
-        frame: their raw values.
+        stored: their raw values.
+        counts: raw column → its values and how often each stands there, but of lists and objects.
         columns: what is proposed for each column, by its name in the contract.
         key: the columns of the contract's key; empty where none is unique, so that the record's number is the key.
     """
 
     table: str
-    frame: pl.DataFrame
+    stored: StoredValues
+    counts: Mapping[str, Counted]
     columns: Mapping[str, Drafted]
     key: tuple[str, ...] = ()
 
 
-def find_key(frame: pl.DataFrame, columns: Mapping[str, Drafted]) -> tuple[str, ...]:
+def find_key(queries: ValueQueries, stored: StoredValues, columns: Mapping[str, Drafted]) -> tuple[str, ...]:
     """One column, or else two, that no two records have alike; none where there are none such."""
-    height = frame.height
+    height = stored.height
     fit = [name for name, column in columns.items() if _may_be_in_key(column)]
-    first = next(iter(columns))
+    first = next(iter(columns), None)
     alone = [
         name
         for name in fit
         if columns[name].distinct == height
         and (name == first or _tells_apart(name, columns[name]) or not columns[name].dtype.is_integer())
-        and frame[columns[name].source].n_unique() == height
     ]
     if alone:
         return (min(alone, key=lambda name: (not _is_named_like_an_id(name), list(columns).index(name))),)
-    pairs = []
-    for pair in combinations(fit[:_COLUMNS_PAIRED], 2):
-        sources = [columns[name].source for name in pair]
-        if not any(_tells_apart(name, columns[name]) for name in pair):
-            continue
-        is_possible = columns[pair[0]].distinct * columns[pair[1]].distinct >= height > 1
-        if is_possible and frame.select(sources).n_unique() == height:
-            pairs.append(pair)
-    if not pairs:
-        return ()
-    return min(pairs, key=lambda pair: (-sum(map(_is_named_like_an_id, pair)), [list(columns).index(n) for n in pair]))
+    pairs = [
+        pair
+        for pair in combinations(fit[:_COLUMNS_PAIRED], 2)
+        if any(_tells_apart(name, columns[name]) for name in pair)
+        and columns[pair[0]].distinct * columns[pair[1]].distinct >= height > 1
+    ]
+    ranked = sorted(
+        pairs, key=lambda pair: (-sum(map(_is_named_like_an_id, pair)), [list(columns).index(n) for n in pair])
+    )
+    unique = (pair for pair in ranked if queries.is_unique(stored, [columns[name].source for name in pair]))
+    return next(unique, ())
 
 
-def find_references(tables: Sequence[Records]) -> dict[tuple[str, str], str]:
+def find_references(queries: ValueQueries, tables: Sequence[Records]) -> dict[tuple[str, str], str]:
     """(table, column) → the table whose key it holds: every value of the column is one of that key's."""
     found: dict[tuple[str, str], str] = {}
     for parent in tables:
         if len(parent.key) != 1:
             continue
         key = parent.columns[parent.key[0]]
-        values = parent.frame[key.source].drop_nulls()
         for child in tables:
             for name, column in child.columns.items():
                 if child.table == parent.table or column.dtype != key.dtype or column.distinct < 2:
@@ -76,7 +77,7 @@ def find_references(tables: Sequence[Records]) -> dict[tuple[str, str], str]:
                     continue
                 if parent.table in _reached(found, child.table, parent.table):
                     continue
-                if child.frame[column.source].drop_nulls().is_in(values.implode()).all():
+                if queries.are_among(child.counts[column.source], parent.counts[key.source]):
                     found[child.table, name] = parent.table
     return found
 

@@ -26,8 +26,41 @@ class LocalRecords:
     damaged: pl.DataFrame
 
 
+@dataclass(frozen=True)
+class LocalScan:
+    """The same before any value is read: ``records`` is a scan of them."""
+
+    structure: Structure
+    records: pl.LazyFrame | None
+    damaged: pl.DataFrame
+
+
+def scan_local(file: RawFile, path: Path, scratch: Path) -> LocalScan:
+    """Scan the records of a file, in any order.
+
+    Args:
+        file: how it is declared.
+        path: where it is, in a folder that can be written into.
+        scratch: an existing folder, for a copy that the engine can read, which is there as long as it is.
+
+    Raises:
+        StageError: the file cannot be read.
+    """
+    structure = file.merge_structures({file.name: file.inspect(path)})
+    damaged = pl.DataFrame(schema=DAMAGED)
+    if structure.problem_count > structure.damaged:
+        return LocalScan(structure, None, damaged)
+    is_copy = file.needs_repair(structure)
+    if is_copy:
+        with path.open("rb") as content:
+            repaired = file.repair(content, structure, scratch / f"copy{path.suffix}")
+        path, damaged = repaired.path, repaired.damaged
+    records = file.scan([str(path)], structure, {}, is_copy=is_copy).select(RECORD, *file.raw_schema)
+    return LocalScan(structure, records.filter(~pl.col(RECORD).is_in(damaged["record"].implode())), damaged)
+
+
 def read_local(file: RawFile, path: Path, scratch: Path) -> LocalRecords:
-    """Read all records of a file into memory.
+    """Read all records of a file into memory, in its order.
 
     Args:
         file: how it is declared.
@@ -37,15 +70,6 @@ def read_local(file: RawFile, path: Path, scratch: Path) -> LocalRecords:
     Raises:
         StageError: the file cannot be read.
     """
-    structure = file.merge_structures({file.name: file.inspect(path)})
-    damaged = pl.DataFrame(schema=DAMAGED)
-    if structure.problem_count > structure.damaged:
-        return LocalRecords(structure, None, damaged)
-    is_copy = file.needs_repair(structure)
-    if is_copy:
-        with path.open("rb") as content:
-            repaired = file.repair(content, structure, scratch / f"copy{path.suffix}")
-        path, damaged = repaired.path, repaired.damaged
-    records = file.scan([str(path)], structure, {}, is_copy=is_copy).select(RECORD, *file.raw_schema)
-    sound = records.filter(~pl.col(RECORD).is_in(damaged["record"].implode()))
-    return LocalRecords(structure, sound.collect(engine="streaming").sort(RECORD), damaged)
+    found = scan_local(file, path, scratch)
+    frame = found.records.collect(engine="streaming").sort(RECORD) if found.records is not None else None
+    return LocalRecords(found.structure, frame, found.damaged)

@@ -13,8 +13,13 @@ _KINDS = {
     b"Rar!\x1a\x07": "a RAR archive; unpack it, or pack it as zip",
     b"\xfd7zXZ\0": "compressed by xz; compress it by gzip, zstd or bz2",
 }
-_UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Byte order marks; those of UTF-32 first, as one of them begins like one of UTF-16."""
 _IN_WORKBOOKS = (b"xl/", b"[Content_Types].xml", b"_rels/.rels", b"docProps/")
 
 
@@ -35,14 +40,35 @@ def no_text(beginning: bytes, encoding: str) -> str | None:
     for magic, kind in _KINDS.items():
         if beginning.startswith(magic):
             return f"the file is {kind}"
-    if beginning.startswith(b"PK\x03\x04") and any(name in beginning[:200] for name in _IN_WORKBOOKS):
+    if is_workbook(beginning):
         return "the file is a workbook of Excel: declare it as WorkbookFile"
     if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
         return None
-    if beginning.startswith(_UTF_32):
-        return 'the file is in UTF-32: declare encoding="utf-32"'
-    if beginning.startswith(_UTF_16):
-        return 'the file is in UTF-16: declare encoding="utf-16"'
+    found = wide_encoding(beginning)
+    if found is None:
+        return None
+    if found.endswith("e"):
+        return f'the file seems to be in UTF-16 without a byte order mark: declare encoding="{found}"'
+    return f'the file is in {found.upper()}: declare encoding="{found}"'
+
+
+def is_parquet(beginning: bytes) -> bool:
+    """Whether a file that begins with these bytes is one of Parquet."""
+    return beginning.startswith(b"PAR1")
+
+
+def is_workbook(beginning: bytes) -> bool:
+    """Whether a file that begins with these bytes is a workbook of Excel (XLSX)."""
+    return beginning.startswith(b"PK\x03\x04") and any(name in beginning[:200] for name in _IN_WORKBOOKS)
+
+
+def wide_encoding(beginning: bytes) -> str | None:
+    """The encoding of a text that begins with these bytes, where a character has two of them or four; else None."""
+    for mark, name in _MARKS.items():
+        if beginning.startswith(mark):
+            return name
     if len(beginning) > 3 and set(beginning[1:40:2]) == {0} != set(beginning[:40:2]):
-        return 'the file seems to be in UTF-16 without a byte order mark: declare encoding="utf-16-le"'
+        return "utf-16-le"
+    if len(beginning) > 3 and set(beginning[:40:2]) == {0} != set(beginning[1:40:2]):
+        return "utf-16-be"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,6 +69,17 @@ def read_parquet(
             records += batch.num_rows
     if records != facts.num_rows:
         raise UnreadableFileError(f"it says that it has {facts.num_rows:,} rows, and {records:,} can be read")
+
+
+def read_schema(path: str) -> Iterator[str]:
+    """Yield the Arrow schema of a Parquet file as base64 of Arrow's own message.
+
+    Raises:
+        UnreadableFileError: it is no Parquet file.
+    """
+    _check_magic(Path(path))
+    found: pa.Schema = _opened(path, "us").schema_arrow.remove_metadata()
+    yield base64.b64encode(found.serialize()).decode()
 
 
 def _opened(path: str, unit: str) -> pq.ParquetFile:

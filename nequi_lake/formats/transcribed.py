@@ -76,6 +76,12 @@ class TranscribedFile(RawFile):
         if self.max_unpacked_ratio < 1:
             yield f"max_unpacked_ratio is at least 1, not {self.max_unpacked_ratio}"
 
+    def most_unpacked_bytes(self, path: Path) -> int:
+        """How many bytes a local file may unpack to."""
+        return min(
+            self.max_unpacked_bytes, max(_BYTES_ALWAYS_ALLOWED, int(self.max_unpacked_ratio * path.stat().st_size))
+        )
+
     def needs_repair(self, structure: Structure) -> bool:  # noqa: ARG002
         """Always: the engine reads the copy."""
         return True
@@ -139,8 +145,7 @@ class TranscribedFile(RawFile):
 
     def _steps(self, path: Path, copy: Path | None) -> Iterator[Step]:
         read, *args = self._reading()
-        size_bytes = path.stat().st_size
-        most = min(self.max_unpacked_bytes, max(_BYTES_ALWAYS_ALLOWED, int(self.max_unpacked_ratio * size_bytes)))
+        most = self.most_unpacked_bytes(path)
         what = "checking" if copy is None else "copying"
         with bar(f"{what} {self.name}", None, "rows") as progress:
             for found in guarded(str(read), str(path), str(copy) if copy else None, most, *args):

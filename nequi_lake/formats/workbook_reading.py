@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
@@ -74,6 +75,37 @@ def read_workbook(path: str, copy: str | None, most: int, layout: Layout) -> Ite
                 yield _step(waiting, damaged, form, writer, sheet.line)
                 waiting, damaged = [], []
         yield _step(waiting, [*damaged, *sheet.merged()], form, writer, sheet.line)
+
+
+def look_at_sheets(path: str, most: int, first: int, last: int) -> Iterator[dict[str, Any]]:
+    """Yield each sheet of a workbook: its ``title``, number of ``rows``, and the ``first`` and ``last`` of them.
+
+    A row is its number and its cells, column → text and whether the cell has a text; one without a cell is left out.
+
+    Args:
+        path: the workbook.
+        most: bytes that it may unpack to.
+        first: how many rows of the beginning.
+        last: how many rows of the end.
+
+    Raises:
+        UnreadableFileError: it is no such workbook, or unpacks to more.
+    """
+    _check_zip(Path(path), most)
+    with Path(path).open("rb") as stream:
+        book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+        for number, each in enumerate(book.worksheets, 1):
+            sheet = _Sheet(book, Layout((), number, 0, 0, (), ()))
+            begin: list[object] = []
+            end: deque[object] = deque(maxlen=last)
+            for row in sheet.rows():
+                shown = (row.number, {at: sheet.shown(cell) for at, cell in row.cells.items()})
+                if row.cells and len(begin) < first:
+                    begin.append(shown)
+                if row.cells:
+                    end.append(shown)
+            yield {"title": each.title, "rows": sheet.line, "first": begin, "last": list(end)}
+        book.close()
 
 
 def _step(
@@ -148,7 +180,7 @@ class _Sheet:
 
     def records(self) -> Iterator[tuple[list[str | None], Damage | None]]:
         """Yield the values of each record, and what is wrong with it."""
-        rows = self._rows()
+        rows = self.rows()
         header = next((row for row in rows if row.number > self._layout.skip), None)
         self._places = self._header(header)
         for row in self._without_footer(rows):
@@ -170,7 +202,15 @@ class _Sheet:
                     reason = "merged cells, which have one value together"
                     yield Damage(number - first, number, reason, json.dumps({"text": area.coord}))
 
-    def _rows(self) -> Iterator[Row]:
+    def shown(self, cell: dict[str, Any]) -> tuple[str, bool]:
+        """The text of a cell, also of one that cannot be read, and whether it has a text."""
+        try:
+            text = self._text(cell, is_measure=True)
+        except UnreadableCellError:
+            text = str(cell["value"])
+        return text or "", cell["data_type"] not in ("n", "d", "b")
+
+    def rows(self) -> Iterator[Row]:
         """Yield all rows from the first to the last that has anything, those that the file leaves out too."""
         with self._sheet._get_source() as source:
             parser = _Parser(

@@ -145,6 +145,18 @@ class KaggleSource:
                 raise _refused()
             return str(answer.username)
 
+    def listing(self, dataset: Dataset) -> list[str]:
+        """The names of all files of the dataset's current version, whatever is declared, with the folders they are in.
+
+        Raises:
+            SourceError: there is no such dataset, or it may not be read.
+            TransientError: Kaggle could not be asked now.
+            UsageError: there are no credentials.
+        """
+        with self._client() as client:
+            self._said[dataset.slug] = found = self._get(client, dataset)
+            return sorted(self._list(client, dataset, found.current_version_number))
+
     def fetch(self, dataset: Dataset, into: Path) -> list[RawPart]:
         """Download the dataset's files into ``into``, all of the version that ``version`` said last.
 

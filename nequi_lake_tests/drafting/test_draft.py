@@ -4,59 +4,35 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from nequi_lake.datasets.spec import Dataset, Reference
-from nequi_lake.drafting.columns import draft_column
+from nequi_lake.datasets.spec import Reference
+from nequi_lake.drafting.columns import Drafted, draft_column
 from nequi_lake.drafting.draft import draft, names_for
+from nequi_lake.drafting.values import store, value_queries
 from nequi_lake.errors import DeclarationError, UsageError
 from nequi_lake.formats import CsvFile
-from nequi_lake.lake.declared import declarations
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.settings import Settings
-from nequi_lake.pipeline.trial import Trial, source_at, try_dataset
 from nequi_lake_tests.conftest import Shell, released
+from nequi_lake_tests.drafting.drafted import Draft, tried, types_of, written
 
 DAYS = [f"2024-{month:02}-{day:02}" for month in range(1, 13) for day in range(1, 29)]
 
 
-@pytest.fixture
-def declared(tmp_path: Path) -> Callable[[str], Dataset]:
-    """Drafts a dataset of the files in ``tmp_path``/<name>, and loads the module."""
-
-    def make(name: str) -> Dataset:
-        folder = tmp_path / "datasets"
-        folder.mkdir()
-        (folder / f"{name}.py").write_text(draft(name, sorted((tmp_path / name).iterdir()), {}))
-        found = declarations(Settings.from_env({"NEQUI_LAKE_DATASETS": str(folder)}))
-        assert not found.broken
-        return found.datasets[name]
-
-    return make
+def column(values: Sequence[object], folder: Path, dtype: pl.DataType | None = None) -> Drafted:
+    """What is proposed for a column of these raw values, which are texts by default."""
+    dtype = dtype or pl.String()
+    stored = store([pl.LazyFrame({"x": pl.Series(values, dtype=dtype)})], {"x": pl.col("x")}, folder / "values", 10)
+    with value_queries(folder) as queries:
+        return draft_column("x", dtype, queries.count(stored, "x", dtype))
 
 
-def tried(dataset: Dataset, folder: Path) -> Trial:
-    with source_at(dataset, folder) as source:
-        return try_dataset(dataset, source)
-
-
-def written(folder: Path, name: str, content: str | bytes) -> Path:
-    folder.mkdir(exist_ok=True)
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def types_of(dataset: Dataset, table: str) -> Mapping[str, tuple[str, str | None]]:
-    columns = dataset.table(table).columns.values()
-    return {column.name: (str(column.dtype), column.format) for column in columns}
-
-
-def test_an_export_of_a_spanish_desktop(declared: Callable[[str], Dataset], tmp_path: Path) -> None:
+def test_an_export_of_a_spanish_desktop(declared: Draft, tmp_path: Path) -> None:
     rows = [f"{n};{d[8:]}/{d[5:7]}/{d[:4]};Medellín;{n}.234,5{n % 10};sí" for n, d in enumerate(DAYS, 1)]
     rows[7] = "8;15/08/2024;Bogotá;;no"
     text = "\r\n".join(["Ventas del año", "", "Número;Fecha;Ciudad;Valor;Pagó", *rows, "Total;336", ""])
@@ -78,9 +54,7 @@ def test_an_export_of_a_spanish_desktop(declared: Callable[[str], Dataset], tmp_
     assert (trial.rows, trial.broken) == ({"ventas": 336}, ())
 
 
-def test_several_files_with_references_and_keys_of_two_columns(
-    declared: Callable[[str], Dataset], tmp_path: Path
-) -> None:
+def test_several_files_with_references_and_keys_of_two_columns(declared: Draft, tmp_path: Path) -> None:
     folder = tmp_path / "shop"
     written(folder, "orders.csv", "order_id,client_id\n" + "".join(f"a{n},{100 + n % 40}\n" for n in range(90)))
     written(
@@ -95,7 +69,7 @@ def test_several_files_with_references_and_keys_of_two_columns(
     assert tried(dataset, folder).rows == {"clients": 40, "orders": 90, "items": 180}
 
 
-def test_a_json_array_with_lists(declared: Callable[[str], Dataset], tmp_path: Path) -> None:
+def test_a_json_array_with_lists(declared: Draft, tmp_path: Path) -> None:
     found = [{"id": n, "dep": f"D{n}", "towns": ["a", "b"], "at": {"lat": n / 7, "more": None}} for n in range(12)]
     written(tmp_path / "country", "country.json", json.dumps(found, indent=2))
     dataset = declared("country")
@@ -104,9 +78,7 @@ def test_a_json_array_with_lists(declared: Callable[[str], Dataset], tmp_path: P
     assert tried(dataset, tmp_path / "country").rows == {"country": 12}
 
 
-def test_where_nothing_tells_records_apart_their_number_does(
-    declared: Callable[[str], Dataset], tmp_path: Path
-) -> None:
+def test_where_nothing_tells_records_apart_their_number_does(declared: Draft, tmp_path: Path) -> None:
     written(tmp_path / "bank", "bank.csv", '"age";"job";"y"\n' + '58;"management";"no"\n31;"none";"yes"\n' * 20)
     dataset = declared("bank")
     assert dataset.table("bank").key == ("record_number",)
@@ -117,7 +89,7 @@ def test_where_nothing_tells_records_apart_their_number_does(
     assert types_of(dataset, "bank")["y"] == ("Boolean", "yes/no")
 
 
-def test_a_draft_is_tried_and_not_run(declared: Callable[[str], Dataset], tmp_path: Path) -> None:
+def test_a_draft_is_tried_and_not_run(declared: Draft, tmp_path: Path) -> None:
     written(tmp_path / "towns", "towns.csv", "town,people\na,1\nb,2\n")
     dataset = declared("towns")
     settings = Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake"), "NEQUI_LAKE_SOURCE": str(tmp_path)})
@@ -126,7 +98,7 @@ def test_a_draft_is_tried_and_not_run(declared: Callable[[str], Dataset], tmp_pa
     assert tried(dataset, tmp_path / "towns").would_publish
 
 
-def test_a_trial_says_what_does_not_fit(declared: Callable[[str], Dataset], tmp_path: Path) -> None:
+def test_a_trial_says_what_does_not_fit(declared: Draft, tmp_path: Path) -> None:
     written(tmp_path / "towns", "towns.csv", "town,people\n" + "".join(f"t{n},{n}\n" for n in range(300)))
     dataset = declared("towns")
     path = written(tmp_path / "towns", "towns.csv", "town,people\n" + "".join(f"t{n},{n}x\n" for n in range(300)))
@@ -164,19 +136,21 @@ def test_a_trial_says_what_does_not_fit(declared: Callable[[str], Dataset], tmp_
         (["AB-1", "2"], "String", None),
     ],
 )
-def test_the_type_and_style_that_read_every_value(values: list[str], dtype: str, written_as: str | None) -> None:
-    found = draft_column("x", pl.Series(values * 3))
+def test_the_type_and_style_that_read_every_value(
+    values: list[str], dtype: str, written_as: str | None, tmp_path: Path
+) -> None:
+    found = column(values * 3, tmp_path)
     assert (str(found.dtype), found.format) == (dtype, written_as)
     assert found.unread == (0, ())
 
 
 def test_few_values_that_do_not_fit_are_named(tmp_path: Path) -> None:
-    found = draft_column("x", pl.Series([*map(str, range(200)), "n/a"]))
+    found = column([*map(str, range(200)), "n/a"], tmp_path)
     assert (str(found.dtype), found.unread) == ("Int64", (1, ("n/a",)))
 
 
-def test_a_date_of_which_day_and_month_are_uncertain_says_so() -> None:
-    found = draft_column("x", pl.Series(["01/02/2024", "03/04/2024"]))
+def test_a_date_of_which_day_and_month_are_uncertain_says_so(tmp_path: Path) -> None:
+    found = column(["01/02/2024", "03/04/2024"], tmp_path)
     assert found.note == "every value can be read as %m/%d/%Y too"
 
 

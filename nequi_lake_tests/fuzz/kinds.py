@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from nequi_lake_tests.fuzz import archives, cases, deliveries, dialects, long_records, sessions, typed
+from nequi_lake_tests.fuzz import archives, cases, deliveries, dialects, drafts, long_records, sessions, typed
 
 
 class Kind(NamedTuple):
@@ -36,5 +36,6 @@ KINDS: Mapping[str, Kind] = {
         st.tuples(dialects.files(), st.sampled_from(sorted(dialects.PACK))),
         lambda case: dialects.is_read_as_it_is_declared(*case),
     ),
+    "draft": Kind(drafts.files(), drafts.is_drafted_right_or_marked),
     "long record": Kind(long_records.RECORDS, long_records.is_whole_or_put_aside),
 }
