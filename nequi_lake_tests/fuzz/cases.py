@@ -34,7 +34,7 @@ from nequi_lake_tests.datasets.notes import CARDS, NOTES
 from nequi_lake_tests.fuzz.outcomes import came
 
 RECORDS = 300
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+_LINE_END = re.compile(rb"[\r\n]+")
 
 
 def is_blank(text: str) -> bool:
