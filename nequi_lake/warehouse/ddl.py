@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -100,25 +100,28 @@ def add_keys(dataset: Dataset, relation: Relation) -> Iterator[str]:
         yield f"ALTER TABLE {table} ADD UNIQUE ({quoted(name)})"
 
 
-def references(dataset: Dataset, relation: Relation) -> Iterator[tuple[tuple[str, ...], Relation]]:
-    """The columns of each reference to another relation, and that one."""
-    for reference in relation.foreign_keys:
-        yield reference.columns, dataset.relation(reference.to)
-
-
-def add_references(dataset: Dataset, relation: Relation) -> Iterator[str]:
+def add_references(dataset: Dataset, relation: Relation, parents: Collection[str] | None = None) -> Iterator[str]:
     """The statements that give a table its references, each with an index: without one, to delete a parent reads all.
 
     They are checked at the end of a transaction, so that parents and children may be changed in any order.
+
+    Args:
+        dataset: whose table.
+        relation: the table.
+        parents: give it back those to these tables, which were made anew; its indexes are there.
     """
     table = quoted(dataset.name, relation.name)
-    for names, parent in references(dataset, relation):
-        columns, key = (", ".join(map(quoted, each)) for each in (names, parent.key))
-        if relation.key[: len(names)] != names:
+    for reference in relation.foreign_keys:
+        if parents is not None and reference.to not in parents:
+            continue
+        columns, key = (
+            ", ".join(map(quoted, names)) for names in (reference.columns, dataset.relation(reference.to).key)
+        )
+        if parents is None and relation.key[: len(reference.columns)] != reference.columns:
             yield f"CREATE INDEX ON {table} ({columns})"
         yield (
             f"ALTER TABLE {table} ADD FOREIGN KEY ({columns}) "
-            f"REFERENCES {quoted(dataset.name, parent.name)} ({key}) DEFERRABLE INITIALLY DEFERRED"
+            f"REFERENCES {quoted(dataset.name, reference.to)} ({key}) DEFERRABLE INITIALLY DEFERRED"
         )
 
 
@@ -144,23 +147,9 @@ def script(dataset: Dataset, role: str = "") -> str:
         f"CREATE SCHEMA IF NOT EXISTS {quoted(dataset.name)}",
         f"COMMENT ON SCHEMA {quoted(dataset.name)} IS {literal(dataset.summary)}",
     ]
-    for make in (_tables, _references, _comments):
-        statements += make(dataset, dataset.relations)
+    for relation in dataset.relations:
+        statements += [create_table(dataset, relation), *add_keys(dataset, relation)]
+    for add in (add_references, comments):
+        statements += [statement for relation in dataset.relations for statement in add(dataset, relation)]
     statements += grants(dataset, role) if role else ()
     return "".join(f"{statement};\n" for statement in statements)
-
-
-def _tables(dataset: Dataset, relations: Iterable[Relation]) -> Iterator[str]:
-    for relation in relations:
-        yield create_table(dataset, relation)
-        yield from add_keys(dataset, relation)
-
-
-def _references(dataset: Dataset, relations: Iterable[Relation]) -> Iterator[str]:
-    for relation in relations:
-        yield from add_references(dataset, relation)
-
-
-def _comments(dataset: Dataset, relations: Iterable[Relation]) -> Iterator[str]:
-    for relation in relations:
-        yield from comments(dataset, relation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -30,22 +30,22 @@ COMMENT ON TABLE nequi_lake.releases IS
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A release group as the warehouse holds it.
+    """A release group as the warehouse holds it, or is to hold it. Two are equal where their tables hold the same.
 
     Attributes:
         lake: the identity of the lake that it is from.
         release, sequence: which release.
         shape: fingerprint of the tables that it was loaded into.
         rows: of its tables.
-        loaded_at: when.
+        loaded_at: when; None where it is not yet.
     """
 
     lake: str
     release: str
     sequence: int
     shape: str
-    rows: int
-    loaded_at: datetime
+    rows: int = field(compare=False)
+    loaded_at: datetime | None = field(default=None, compare=False)
 
 
 def is_made(connection: Connection) -> bool:

@@ -6,7 +6,6 @@ import hashlib
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nequi_lake.datasets.spec import Dataset, Relation
@@ -16,7 +15,7 @@ from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.read.table import LakeTable
 from nequi_lake.warehouse import ledger
 from nequi_lake.warehouse.address import Address, parse_address
-from nequi_lake.warehouse.ddl import add_references, comments, create_table, grants, literal, quoted, references
+from nequi_lake.warehouse.ddl import add_references, comments, create_table, grants, literal, quoted
 from nequi_lake.warehouse.difference import Written, lock_number, prepare, write_rows
 from nequi_lake.warehouse.rows import Rows
 from nequi_lake.warehouse.server import again_where_it_may_pass, opened
@@ -121,7 +120,6 @@ def _load(
         log.info("%s: waiting for the warehouse's lock", dataset.name)
         connection.execute(f"SELECT pg_advisory_xact_lock({lock_number('nequi_lake')})")
         ledger.make(connection)
-        connection.execute(f"SELECT pg_advisory_xact_lock({lock_number(f'nequi_lake.{dataset.name}')})")
         # Nobody else loads from now on, so what is the newest now is still so when it is loaded.
         tables = lake.tables_of(dataset)
         for table in tables.values():
@@ -137,23 +135,18 @@ def _load(
             )
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(dataset.name)}")
         connection.execute(f"COMMENT ON SCHEMA {quoted(dataset.name)} IS {literal(dataset.summary)}")
-        due = [table for table in tables.values() if not _is_held(connection, held, identity.id, dataset, table)]
+        wanted = _wanted(identity.id, dataset, tables)
+        groups = {name: dataset.release_group_of(name).name for name in tables}
+        due = [
+            table
+            for name, table in tables.items()
+            if held.get(groups[name]) != wanted[groups[name]] or not _is_there(connection, dataset, table.table)
+        ]
         done = _write(connection, dataset, due, rebuild=rebuild)
         if lake.settings.warehouse_reader:
             _grant(connection, dataset, lake.settings.warehouse_reader)
-        for group in dataset.release_groups:
-            loaded = [table for table in due if table.table.name in group.names]
-            if loaded:
-                release = loaded[0].published.release
-                row = ledger.Loaded(
-                    lake=identity.id,
-                    release=release.id,
-                    sequence=release.sequence,
-                    shape=_shape(dataset, (dataset.relation(name) for name in group.names)),
-                    rows=sum(done[table.table.name].rows for table in loaded),
-                    loaded_at=datetime.now(UTC),
-                )
-                ledger.record(connection, dataset.name, group.name, row)
+        for group in dict.fromkeys(groups[name] for name in done):
+            ledger.record(connection, dataset.name, group, wanted[group])
     for name, written in done.items():
         if written.changed or written.is_new:
             log.info("%s.%s: vacuuming", dataset.name, name)
@@ -187,16 +180,11 @@ def _write(connection: Connection, dataset: Dataset, due: Iterable[LakeTable], *
     made = {name for name, written in done.items() if written.is_new}
     for relation in dataset.relations:
         # Of a table that was dropped, those of its children went with it.
-        parents = {parent.name for _, parent in references(dataset, relation)}
-        if relation.name in made or (parents & made and _is_there(connection, dataset, relation)):
-            _refer(connection, dataset, relation, only=None if relation.name in made else made)
+        lost = {reference.to for reference in relation.foreign_keys} & made
+        if relation.name in made or (lost and _is_there(connection, dataset, relation)):
+            for statement in add_references(dataset, relation, None if relation.name in made else lost):
+                connection.execute(statement)
     return done
-
-
-def _refer(connection: Connection, dataset: Dataset, relation: Relation, only: set[str] | None) -> None:
-    for statement in add_references(dataset, relation):
-        if only is None or any(f"REFERENCES {quoted(dataset.name, name)} " in statement for name in only):
-            connection.execute(statement)
 
 
 def _is_there(connection: Connection, dataset: Dataset, relation: Relation) -> bool:
@@ -204,19 +192,21 @@ def _is_there(connection: Connection, dataset: Dataset, relation: Relation) -> b
     return bool(found and found[0])
 
 
-def _is_held(
-    connection: Connection, held: Mapping[str, ledger.Loaded], lake: str, dataset: Dataset, table: LakeTable
-) -> bool:
-    """Whether a table holds its release already."""
-    group = dataset.release_group_of(table.table.name)
-    loaded = held.get(group.name)
-    release = table.published.release
-    return (
-        loaded is not None
-        and (loaded.lake, loaded.release, loaded.sequence) == (lake, release.id, release.sequence)
-        and loaded.shape == _shape(dataset, (dataset.relation(name) for name in group.names))
-        and _is_there(connection, dataset, table.table)
-    )
+def _wanted(lake: str, dataset: Dataset, tables: Mapping[str, LakeTable]) -> dict[str, ledger.Loaded]:
+    """What the ledger says of each release group once these tables are loaded."""
+    found = {}
+    for group in dataset.release_groups:
+        members = [tables[name] for name in group.names if name in tables]
+        if members:
+            release = members[0].published.release
+            found[group.name] = ledger.Loaded(
+                lake=lake,
+                release=release.id,
+                sequence=release.sequence,
+                shape=_shape(dataset, group.relations),
+                rows=sum(map(len, members)),
+            )
+    return found
 
 
 def _shape(dataset: Dataset, relations: Iterable[Relation]) -> str:
@@ -250,7 +240,7 @@ def _find_role(connection: Connection, role: str) -> None:
 
 
 def _refuse_other_columns(table: LakeTable) -> None:
-    if tuple(table.columns) != tuple(table.table.published):
+    if not table.is_as_declared:
         raise WarehouseError(
             f"{table.name} was published with other columns than its contract has now.",
             where=table.name,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from nequi_lake.errors import NequiLakeError, TransientError, UsageError, WarehouseError
+from nequi_lake.errors import NequiLakeError, TransientError, UsageError, WarehouseError, needs_extra
 from nequi_lake.redaction import redact, scrub
 from nequi_lake.warehouse.address import SETTING, Address
 
@@ -45,14 +45,8 @@ def opened(address: Address) -> Iterator[Connection]:
         WarehouseError: the server is not one that can be used, or refuses.
         TransientError: it cannot be reached, or what it refuses may pass.
     """
-    try:
+    with needs_extra("warehouse"):
         import psycopg
-    except ImportError:
-        raise UsageError(
-            "The driver of the warehouse is not installed.",
-            where=address.shown,
-            fix="The package's extra 'warehouse' has it: pip install 'nequi_lake[warehouse]'.",
-        ) from None
     parts = {"connect_timeout": _CONNECT_S, "application_name": "nequi_lake", **address.parts}
     try:
         with psycopg.connect(**parts, autocommit=True) as connection:  # type: ignore[arg-type]

@@ -54,64 +54,45 @@ def _compare(connection: Connection, dataset: Dataset, table: LakeTable) -> Chec
         found=f"{len(mine):,} figures are the lake's" if not problems else "; ".join(problems[:10]),
         problems=tuple(problems),
         numbers={"rows": theirs["rows"], "figures": len(mine)},
-        fix="" if not problems else f"Load it again: nequi-lake warehouse load {dataset.name} --rebuild",
+        fix="" if not problems else "Something else has changed it: drop the table there, and load the dataset again.",
     )
 
 
 def _of_lake(table: LakeTable) -> Figures:
-    frame = table.scan_files().select(
-        pl.len().alias("rows"),
-        *(figure for name, column in table.table.published.items() for figure in _expressions(name, column.dtype)),
-    )
+    frame = table.scan_files().select(figure.alias(name) for name, figure, _ in _asked(table.table))
     return frame.collect(engine="streaming").row(0, named=True)
 
 
-def _expressions(name: str, dtype: pl.DataType) -> Iterator[pl.Expr]:
-    column = pl.col(name)
-    yield column.count().alias(f"values of {name}")
-    if dtype.is_nested() or dtype == pl.Binary:
-        return
-    value = column.cast(pl.Int8) if dtype == pl.Boolean else column
-    yield value.min().alias(f"least {name}")
-    yield value.max().alias(f"greatest {name}")
-    if dtype.is_numeric():
-        wide = (
-            pl.Int128()
-            if dtype.is_integer()
-            else pl.Decimal(38, dtype.scale)
-            if isinstance(dtype, pl.Decimal)
-            else dtype
-        )
-        yield column.cast(wide).sum().alias(f"sum of {name}")
-
-
 def _of_warehouse(connection: Connection, dataset: Dataset, relation: Relation) -> Figures:
-    asked = [("rows", "count(*)")]
-    for name, column in relation.published.items():
-        asked += [(expression.meta.output_name(), "") for expression in _expressions(name, column.dtype)]
-    selected = ["count(*)"]
-    for name, column in relation.published.items():
-        selected += [_sql(figure, name, column.dtype) for figure in ("values of", "least", "greatest", "sum of")]
-    found = connection.execute(
-        f"SELECT {', '.join(one for one in selected if one)} FROM {quoted(dataset.name, relation.name)}"
-    ).fetchone()
+    names, _, figures = zip(*_asked(relation), strict=True)
+    found = connection.execute(f"SELECT {', '.join(figures)} FROM {quoted(dataset.name, relation.name)}").fetchone()
     assert found is not None
-    return dict(zip((name for name, _ in asked), found, strict=True))
+    return dict(zip(names, found, strict=True))
 
 
-def _sql(figure: str, name: str, dtype: pl.DataType) -> str:
-    column = quoted(name)
-    if figure == "values of":
-        return f"count({column})"
-    if dtype.is_nested() or dtype == pl.Binary:
-        return ""
-    if figure == "sum of":
-        return f"coalesce(sum({column}), 0)" if dtype.is_numeric() else ""
-    if dtype == pl.Boolean:
-        column += "::integer"
-    if dtype == pl.String:
-        column += ' COLLATE "C"'
-    return f"{'min' if figure == 'least' else 'max'}({column})"
+def _asked(relation: Relation) -> Iterator[tuple[str, pl.Expr, str]]:
+    """What is asked of a relation: each figure's name, and how Polars and PostgreSQL find it."""
+    yield "rows", pl.len(), "count(*)"
+    for name, declared in relation.published.items():
+        dtype, mine, theirs = declared.dtype, pl.col(name), quoted(name)
+        yield f"values of {name}", mine.count(), f"count({theirs})"
+        if dtype.is_nested() or dtype == pl.Binary:
+            continue
+        if dtype.is_numeric():
+            yield f"sum of {name}", mine.cast(_wide(dtype)).sum(), f"coalesce(sum({theirs}), 0)"
+        if dtype == pl.Boolean:
+            mine, theirs = mine.cast(pl.Int8), f"{theirs}::integer"
+        if dtype == pl.String:
+            theirs = f'{theirs} COLLATE "C"'
+        yield f"least {name}", mine.min(), f"min({theirs})"
+        yield f"greatest {name}", mine.max(), f"max({theirs})"
+
+
+def _wide(dtype: pl.DataType) -> pl.DataType:
+    """A type that holds any sum of a column."""
+    if isinstance(dtype, pl.Decimal):
+        return pl.Decimal(38, dtype.scale)
+    return pl.Int128() if dtype.is_integer() else dtype
 
 
 def _is_same(mine: Any, theirs: Any) -> bool:

@@ -26,7 +26,7 @@ from nequi_lake.warehouse.verify import verify
 from nequi_lake_tests.conftest import released
 from nequi_lake_tests.pipeline.test_carried_types import CASES
 from nequi_lake_tests.postgres import Database
-from nequi_lake_tests.warehouse.shop import SHOP, Customers, lake_of, publish, with_contract
+from nequi_lake_tests.warehouse.shop import SHOP, Customers, Orders, lake_of, publish, with_contract
 
 pytestmark = pytest.mark.postgres
 MANY = [(n, f"name {n}") for n in range(200)]
@@ -177,6 +177,18 @@ def test_another_shape_is_refused_with_the_views_on_it_until_it_is_rebuilt(wareh
     assert differences(lake, other) == []
     references = "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid = 'shop.orders'::regclass"
     assert warehouse.ask(references) == [(1,)]
+
+
+class Cents(Orders):
+    """One row per order."""
+
+    amount = dy.Float64(description="Amount.", metadata=column_meta(unit="EUR", source="amount"))
+
+
+def test_a_release_of_other_types_is_not_rounded_into_the_contracts(warehouse: Warehouse) -> None:
+    warehouse.publish(MANY, [("o1", 1, "0.12345", "")], with_contract("orders", Cents))
+    with pytest.raises(WarehouseError, match=r"shop\.orders was published with other columns"):
+        load(warehouse.lake(), SHOP)
 
 
 def test_what_another_lake_loaded_is_not_replaced_unasked(warehouse: Warehouse, tmp_path: Path) -> None:

@@ -75,18 +75,27 @@ class LakeTable:
 
     def _published_schema(self) -> pa.Schema:
         """The columns that were published; where the contract has others by now, those come with the next release."""
-        declared = {name: sql_type(column.dtype) for name, column in self.table.published.items()}
-        published = self.published.columns
-        if self._lake.as_of is None and list(published.items()) == list(declared.items()):
+        if self._lake.as_of is None and self.is_as_declared:
             return arrow_schema(self.table.contract)
         found = self._catalog.schema(self.published)
         if self._lake.as_of is None:
             log.warning(
                 "%s was published with other columns than its contract has now (%s): they come with the next release",
                 self.name,
-                ", ".join(sorted({name for name, _ in published.items() ^ declared.items()})) or "in another order",
+                ", ".join(sorted({name for name, _ in self.published.columns.items() ^ self._declared.items()}))
+                or "in another order",
             )
         return found
+
+    @property
+    def _declared(self) -> dict[str, str]:
+        """The columns of the contract, and their SQL types."""
+        return {name: sql_type(column.dtype) for name, column in self.table.published.items()}
+
+    @property
+    def is_as_declared(self) -> bool:
+        """Whether it was published with the columns that its contract has now, in their types and order."""
+        return list(self.published.columns.items()) == list(self._declared.items())
 
     def __repr__(self) -> str:
         return f"LakeTable({self.name}, {len(self):,} rows, release {self.published.release.id})"
