@@ -44,6 +44,32 @@ def contents(lake: Lake) -> dict[str, pl.DataFrame]:
     return {t.published.name: t.scan().sort(*t.table.key).collect() for t in lake.tables()}
 
 
+@pytest.mark.long
+def test_the_whole_sample_lake_has_the_rows_that_it_has_in_a_folder(
+    bucket_lake: Mapping[str, str], tmp_path: Path
+) -> None:
+    in_folder = contents(made(Settings.from_env({"NEQUI_LAKE_URI": str(tmp_path / "lake")})))
+    settings = Settings.from_env(bucket_lake)
+    lake = made(settings)
+    in_bucket = contents(lake)
+    assert len(in_folder) == 9 + 9 + 14
+    assert in_bucket.keys() == in_folder.keys()
+    for name, frame in in_folder.items():
+        assert in_bucket[name].equals(frame), name
+    assert lake.sql("SELECT count(*) AS rows FROM credit_risk.loans").to_pylist() == [
+        {"rows": in_folder["credit_risk.loans"].height}
+    ]
+    assert lake.table("credit_risk.loans").to_pandas().shape == in_folder["credit_risk.loans"].shape
+    there = set(objects(settings))
+    # The index of the reports and the dictionary are beside them.
+    assert len([key for key in there if key.startswith("profiling_reports/")]) == 3 * (9 + 9 + 14) + 2
+    assert [key for key in there if key.startswith(".")] == []
+
+    before = {name: table.published.snapshot_id for name, table in zip(in_folder, lake.tables(), strict=True)}
+    again = made(settings)
+    assert {name: table.published.snapshot_id for name, table in zip(in_folder, again.tables(), strict=True)} == before
+
+
 def test_bad_records_are_put_aside_and_a_bad_file_changes_nothing(bucket_lake: Mapping[str, str], inbox: Path) -> None:
     settings = Settings.from_env({**bucket_lake, "NEQUI_LAKE_SOURCE": str(inbox)})
     motor = only("electric_motor")
