@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
+from nequi_lake_tests.servers import PATIENCE_S, free_port, module_at_work, wait_for
+
 ROOT = Path(__file__).parents[1]
 AIRFLOW = ROOT / ".venv-tools" / "airflow" / "bin"
 FOLDER = ROOT / "examples" / "airflow"
-PATIENCE_S = 240.0
 
 pytestmark = pytest.mark.long
 
@@ -84,24 +80,6 @@ class Airflow:
         return next(run for run in self.instance.get_runs() if run.job_name == job)
 
 
-@contextmanager
-def service(environment: Mapping[str, str], log: Path, *command: str) -> Iterator[None]:
-    """A process and all that it starts, for the time of the block."""
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            env=environment,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        yield
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     assert AIRFLOW.exists(), "There is no Airflow: make .venv-tools/airflow/.ready"
@@ -118,9 +96,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
         "DAGSTER_HOME": str(home / "dagster"),
         "DAGSTER_DISABLE_TELEMETRY": "yes",
     }
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("NEQUI_", "PYTHON"))},
         "AIRFLOW_HOME": str(home),
@@ -131,25 +107,14 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     }
     code = ("-m", "nequi_lake.definitions")
     with ExitStack() as stack:
-        stack.enter_context(service(lake, home / "daemon.log", "dagster._daemon", "run", *code))
-        stack.enter_context(service(lake, home / "web.log", "dagster_webserver", "-p", str(port), *code))
+        stack.enter_context(module_at_work(lake, home / "daemon.log", "dagster._daemon", "run", *code))
+        web = stack.enter_context(module_at_work(lake, home / "web.log", "dagster_webserver", "-p", str(port), *code))
         instance = stack.enter_context(DagsterInstance.from_config(str(home / "dagster")))
         found = Airflow(environment, instance)
         migrated = found.call(str(AIRFLOW / "airflow"), "db", "migrate")
         assert migrated.returncode == 0, migrated.stdout
-        _wait_for(f"http://127.0.0.1:{port}/server_info")
+        wait_for(f"http://127.0.0.1:{port}/server_info", web)
         yield found
-
-
-def _wait_for(address: str) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError("Dagster's webserver did not come up.")
 
 
 def test_a_dag_runs_a_dataset(airflow: Airflow) -> None:

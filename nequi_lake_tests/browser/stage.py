@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
-import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +17,7 @@ from nequi_lake.cli.serve import reports_server
 from nequi_lake.defs.run import run_recorded
 from nequi_lake.lake.settings import Settings
 from nequi_lake.lake.storage import open_storage
+from nequi_lake_tests.servers import free_port, module_at_work, wait_for
 
 ROOT = Path(__file__).parents[2]
 PHONE = {"width": 390, "height": 844}
@@ -72,44 +68,20 @@ def make_stage(folder: Path) -> Stage:
 @contextmanager
 def dagster_ui(stage: Stage) -> Iterator[str]:
     """The address of a Dagster UI of the lake, for the time of the block; its reports are served as by ``make dev``."""
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     reports = reports_server(open_storage(Settings.from_env(stage.environment)), 0)
     threading.Thread(target=reports.serve_forever, daemon=True).start()
     pages = {"NEQUI_LAKE_REPORTS_URL": f"http://127.0.0.1:{reports.server_port}"}
-    with (stage.home / "webserver.log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "dagster_webserver", "-w", str(ROOT / "workspace.yaml"), "-p", str(port)],
-            cwd=ROOT,
-            env={**os.environ, **stage.environment, **pages},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    environment = {**os.environ, **stage.environment, **pages}
+    command = ("dagster_webserver", "-w", str(ROOT / "workspace.yaml"), "-p", str(port))
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{address}/server_info", server)
-        yield address
+        with module_at_work(environment, stage.home / "webserver.log", *command) as server:
+            wait_for(f"{address}/server_info", server)
+            yield address
     finally:
-        # Its code servers too, which do not end with it.
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
         reports.shutdown()
         reports.server_close()
-
-
-def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise AssertionError("The Dagster UI ended; see webserver.log.")
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError("The Dagster UI did not come up.")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from pathlib import Path
 from nequi_lake.lake.storage import lease
 from nequi_lake_tests.chaos.forks import answer_of, fork
 from nequi_lake_tests.flaky import in_front_of
+from nequi_lake_tests.servers import free_port
 
 STALE_S = 2.0
 """A killed run's lease is free so soon here, or most of the time would be spent waiting for it."""
@@ -71,9 +72,7 @@ def _server() -> Iterator[None]:
     if os.environ.get("NEQUI_TEST_BUCKET_SERVER"):
         yield
         return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ |= {
