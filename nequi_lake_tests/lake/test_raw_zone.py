@@ -108,7 +108,7 @@ def test_the_manifest_beside_it_says_what_it_is_and_where_it_came_from(keep: Kee
                     "records": 9,
                     "lines": 10,
                     "damaged": 1,
-                    "problems": [{"line": 3, "reason": "a NUL byte", "part": None}],
+                    "problems": [{"line": 3, "reason": "a NUL byte", "part": None, "plain": ""}],
                     "problem_count": 1,
                     "has_bom": True,
                     "codec": "",
