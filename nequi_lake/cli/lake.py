@@ -248,11 +248,7 @@ def rollback(
             f"--select 'key:\"marts/{dataset}/*\"'"
         )
     reading = [
-        f"{other.name}.{name}"
-        for other in lake.datasets.values()
-        for group in other.mart_groups
-        if dataset in group.other_datasets
-        for name in group.names
+        f"{other.name}.{mart.name}" for other in lake.datasets.values() for mart in other.marts_that_read(dataset)
     ]
     if reading and done.changed:
         say(f"Made from another release of {dataset} until the next run of their datasets: {', '.join(reading)}")

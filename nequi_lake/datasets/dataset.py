@@ -219,6 +219,10 @@ class Dataset:
             for name, column in relation.published.items()
         }
 
+    def marts_that_read(self, other: str) -> tuple[Mart, ...]:
+        """The marts that are made anew with another dataset, as one of their group reads its tables."""
+        return tuple(mart for group in self.mart_groups if other in group.other_datasets for mart in group.relations)
+
     def hidden_fields(self, file: RawFile) -> Mapping[str, str]:
         """Raw column of a file whose values nobody may see → ``<table>.<column>`` that says so."""
         return sensitive.hidden_fields(self.tables_of(file), file)

@@ -19,13 +19,7 @@ WHOLE_LAKE = "lake"
 
 def dataset_job(dataset: Dataset, others: Iterable[Dataset]) -> dg.UnresolvedAssetJobDefinition:
     """The job that refreshes a dataset: raw files, tables, marts, those of the other datasets that read it, reports."""
-    reading = [
-        table_key(other, mart)
-        for other in others
-        for group in other.mart_groups
-        if dataset.name in group.other_datasets
-        for mart in group.relations
-    ]
+    reading = [table_key(other, mart) for other in others for mart in other.marts_that_read(dataset.name)]
     own = dg.AssetSelection.groups(dataset.name)
     return dg.define_asset_job(
         dataset.name,
