@@ -88,7 +88,7 @@ def hidden_fields(tables: Sequence[Table], file: RawFile) -> dict[str, str]:
     for table in tables:
         for name in table.sensitive_columns:
             declared = table.columns[name].raw_columns
-            read = (raw for raw in table.raw_columns_of([name]) if not any(_is_in(each, raw) for each in declared))
+            read = (raw for raw in table.raw_columns_of([name]) if not any(lies_in(each, raw) for each in declared))
             for raw in (*declared, *read):
                 if raw != RECORD and raw not in file.constants:
                     found.setdefault(raw, f"{table.name}.{name}")
@@ -167,9 +167,9 @@ def _read(table: Table, name: str) -> set[str]:
 
 def _overlapping(hidden: Iterable[str], read: Collection[str]) -> list[str]:
     """Those of the hidden raw columns that lie in one of those that are read, or the other way round."""
-    return [raw for raw in hidden if any(_is_in(raw, each) or _is_in(each, raw) for each in read)]
+    return [raw for raw in hidden if any(lies_in(raw, each) or lies_in(each, raw) for each in read)]
 
 
-def _is_in(raw: str, other: str) -> bool:
-    """Whether a raw column is another one, or lies in it."""
+def lies_in(raw: str, other: str) -> bool:
+    """Whether a raw column, dotted where it is nested, is another one or lies in it."""
     return raw == other or raw.startswith(f"{other}.")

@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from nequi_lake.datasets.rules import Rule
+from nequi_lake.datasets.sensitive import lies_in
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.engines.files import Spool
 from nequi_lake.engines.records import Copies, damaged_records
@@ -111,7 +112,7 @@ def _described(
 
 def _shown(name: str, hidden: Collection[str]) -> pl.Expr:
     value = pl.col(name)
-    if any(raw == name or raw.startswith(f"{name}.") for raw in hidden):
+    if any(lies_in(raw, name) for raw in hidden):
         return pl.when(value.is_not_null()).then(pl.lit(HIDDEN)).alias(name)
     return value
 

@@ -128,6 +128,11 @@ def sql_type(dtype: PolarsDataType) -> str:
     return known.sql
 
 
+def sql_types(schema: pa.Schema) -> dict[str, str]:
+    """Column → the name of its type in Athena, Glue and DuckDB, in order."""
+    return {name: sql_type(dtype) for name, dtype in pl.Schema(schema).items()}
+
+
 def json_type(dtype: PolarsDataType) -> type:
     """The Python type of a plain value in a JSON file.
 

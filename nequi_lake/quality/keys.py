@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.spec import Dataset, Reference, Relation
-from nequi_lake.lake.read.query import MEMORY_LIMIT, connect
+from nequi_lake.lake.read.query import MEMORY_LIMIT, connect, quoted
 from nequi_lake.lake.release import StagedTable
 from nequi_lake.lake.storage import StorageBackend
 
@@ -33,8 +33,8 @@ class KeyQueries:
 
     def repeated(self, relation: str, key: Sequence[str], examples: int) -> tuple[int, list[dict[str, Any]]]:
         """Return how many rows repeat the key of another, and examples, column → value. Nulls repeat nothing."""
-        columns = ", ".join(map(_quoted, key))
-        known = " AND ".join(f"{_quoted(name)} IS NOT NULL" for name in key)
+        columns = ", ".join(map(quoted, key))
+        known = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in key)
         groups = (
             f"SELECT {columns}, count(*) AS n FROM {_table(relation)} WHERE {known} "
             f"GROUP BY {columns} HAVING count(*) > 1"
@@ -52,11 +52,11 @@ class KeyQueries:
 
         A row that misses a value of the reference refers to nothing.
         """
-        values = [f"child.{_quoted(name)}" for name in reference.columns]
+        values = [f"child.{quoted(name)}" for name in reference.columns]
         pairs = zip(values, parent_key, strict=True)
         without = (
             f"SELECT {', '.join(values)} FROM {_table(relation)} AS child ANTI JOIN {_table(reference.to)} AS parent "
-            f"ON {' AND '.join(f'{value} = parent.{_quoted(key)}' for value, key in pairs)} "
+            f"ON {' AND '.join(f'{value} = parent.{quoted(key)}' for value, key in pairs)} "
             f"WHERE {' AND '.join(f'{value} IS NOT NULL' for value in values)}"
         )
         count = self._one(f"SELECT count(*) FROM ({without})")
@@ -94,8 +94,4 @@ def _key_schema(relation: Relation) -> pa.Schema:
 
 
 def _table(relation: str) -> str:
-    return f"{_quoted(_SCHEMA)}.{_quoted(relation)}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return quoted(_SCHEMA, relation)

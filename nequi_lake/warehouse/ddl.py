@@ -12,6 +12,7 @@ from nequi_lake.datasets.contract import Column
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import DeclarationError
 from nequi_lake.formats.types import column_type
+from nequi_lake.lake.read.query import quoted
 
 _TYPES: Mapping[type[pl.DataType], str] = {
     pl.Int64: "bigint",
@@ -42,11 +43,6 @@ class Shape:
     name: str
     type: str
     nullable: bool
-
-
-def quoted(*names: str) -> str:
-    """An identifier of SQL, of one or several parts."""
-    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
 def literal(text: str) -> str:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import WarehouseError
+from nequi_lake.lake.read.query import quoted
 from nequi_lake.progress import bar
-from nequi_lake.warehouse.ddl import Shape, add_keys, create_table, literal, quoted, shape
+from nequi_lake.warehouse.ddl import Shape, add_keys, create_table, literal, shape
 from nequi_lake.warehouse.rows import COPY_OPTIONS, Rows
 
 if TYPE_CHECKING:

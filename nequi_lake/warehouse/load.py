@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.errors import UsageError, WarehouseError
 from nequi_lake.lake.layout import read_identity
+from nequi_lake.lake.read.query import quoted
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.read.table import LakeTable
 from nequi_lake.warehouse import ledger
 from nequi_lake.warehouse.address import Address, parse_address
-from nequi_lake.warehouse.ddl import add_references, comments, create_table, grants, literal, quoted
+from nequi_lake.warehouse.ddl import add_references, comments, create_table, grants, literal
 from nequi_lake.warehouse.difference import Written, lock_number, prepare, write_rows
 from nequi_lake.warehouse.rows import Rows
 from nequi_lake.warehouse.server import again_where_it_may_pass, opened

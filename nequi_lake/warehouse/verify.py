@@ -11,9 +11,9 @@ import polars as pl
 
 from nequi_lake.datasets.spec import Dataset, Relation
 from nequi_lake.lake.check import Check
+from nequi_lake.lake.read.query import quoted
 from nequi_lake.lake.read.reader import Lake
 from nequi_lake.lake.read.table import LakeTable
-from nequi_lake.warehouse.ddl import quoted
 from nequi_lake.warehouse.load import address_of
 from nequi_lake.warehouse.server import opened
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-import polars as pl
 from pyiceberg.conversions import from_bytes
 from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.schema import Schema
@@ -16,7 +15,7 @@ from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.types import PrimitiveType
 
-from nequi_lake.formats.types import sql_type
+from nequi_lake.formats.types import sql_types
 from nequi_lake.lake.release import Accounting, DataFile, PublishedTable, Release, from_properties
 
 _STATES_KNOWN = 32
@@ -112,7 +111,6 @@ class _State:
 
 def published_by(dataset: str, table: str, iceberg: IcebergTable, commit: Commit) -> PublishedTable:
     """The table as readers of that commit see it."""
-    published = schema_of(iceberg, commit.snapshot)
     return PublishedTable(
         dataset=dataset,
         table=table,
@@ -121,7 +119,7 @@ def published_by(dataset: str, table: str, iceberg: IcebergTable, commit: Commit
         files=_files(_State(iceberg.metadata_location, commit.snapshot.snapshot_id, iceberg)),
         snapshot_id=commit.snapshot.snapshot_id,
         published_at=commit.committed_at,
-        columns={name: sql_type(dtype) for name, dtype in pl.Schema(published.as_arrow()).items()},
+        columns=sql_types(schema_of(iceberg, commit.snapshot).as_arrow()),
     )
 
 

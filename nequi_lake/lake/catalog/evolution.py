@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import polars as pl
 import pyarrow as pa
 from pyiceberg.exceptions import ValidationError
 from pyiceberg.io.pyarrow import pyarrow_to_schema
@@ -17,7 +16,7 @@ from nequi_lake.datasets.contract import arrow_schema
 from nequi_lake.datasets.relation import Partition
 from nequi_lake.datasets.spec import Relation
 from nequi_lake.errors import CatalogError
-from nequi_lake.formats.types import sql_type
+from nequi_lake.formats.types import sql_type, sql_types
 
 
 def evolve(change: Transaction, relation: Relation) -> None:
@@ -41,7 +40,7 @@ def evolve(change: Transaction, relation: Relation) -> None:
 def _refuse_partition_types(change: Transaction, relation: Relation) -> None:
     """Refuse another type of a column that the table is or was cut by, which names the files of older releases."""
     schema = change.table_metadata.schema()
-    before = {name: sql_type(dtype) for name, dtype in pl.Schema(schema.as_arrow()).items()}
+    before = sql_types(schema.as_arrow())
     for field in (field for spec in change.table_metadata.partition_specs for field in spec.fields):
         name = schema.find_column_name(field.source_id) or ""
         if name not in relation.published:

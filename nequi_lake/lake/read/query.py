@@ -23,6 +23,11 @@ MEMORY_LIMIT = f"{192 * (os.cpu_count() or 1)}MB"
 """Of DuckDB's own memory, of which each thread needs some; what a query needs beyond it spills onto the disk."""
 
 
+def quoted(*names: str) -> str:
+    """An identifier of SQL, of one or several parts."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
 @contextmanager
 def connect(
     tables: Mapping[tuple[str, str], pyarrow.dataset.Dataset],
