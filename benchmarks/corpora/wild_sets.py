@@ -1,4 +1,4 @@
-"""Sets of files as they lie in a folder, each declared from its draft, published, and held against plain Python.
+"""Sets of files as they lie in a folder, each declared from its draft, published, and checked against plain Python.
 
 Only descriptions and units are added to a draft. The independent reader knows of a declaration how a file is written,
 and nothing of how the lake reads: it is Python's csv and json, openpyxl, and PyArrow.

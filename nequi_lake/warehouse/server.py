@@ -53,7 +53,7 @@ def opened(address: Address) -> Iterator[Connection]:
             _prepare(connection, address)
             yield connection
     except psycopg.Error as error:
-        raise explain(error, address) from None
+        raise translate_error(error, address) from None
 
 
 def again_where_it_may_pass() -> Retrying:
@@ -66,7 +66,7 @@ def again_where_it_may_pass() -> Retrying:
     )
 
 
-def explain(error: psycopg.Error, address: Address) -> NequiLakeError:
+def translate_error(error: psycopg.Error, address: Address) -> NequiLakeError:
     """What an error of the driver means, human-readable."""
     scrub(error)
     said = redact(" ".join(line.strip() for line in str(error).splitlines() if line.strip())) or type(error).__name__

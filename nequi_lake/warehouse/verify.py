@@ -1,4 +1,4 @@
-"""Compares what the warehouse holds with the lake: rows, and of each column its values, the least, greatest and sum."""
+"""Compares what the warehouse holds with the lake: rows, and of each column its count, minimum, maximum and sum."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _asked(relation: Relation) -> Iterator[tuple[str, pl.Expr, str]]:
     yield "rows", pl.len(), "count(*)"
     for name, declared in relation.published.items():
         dtype, mine, theirs = declared.dtype, pl.col(name), quoted(name)
-        yield f"values of {name}", mine.count(), f"count({theirs})"
+        yield f"count of {name}", mine.count(), f"count({theirs})"
         if dtype.is_nested() or dtype == pl.Binary:
             continue
         if dtype.is_numeric():
@@ -84,8 +84,8 @@ def _asked(relation: Relation) -> Iterator[tuple[str, pl.Expr, str]]:
             mine, theirs = mine.cast(pl.Int8), f"{theirs}::integer"
         if dtype == pl.String:
             theirs = f'{theirs} COLLATE "C"'
-        yield f"least {name}", mine.min(), f"min({theirs})"
-        yield f"greatest {name}", mine.max(), f"max({theirs})"
+        yield f"min of {name}", mine.min(), f"min({theirs})"
+        yield f"max of {name}", mine.max(), f"max({theirs})"
 
 
 def _wide(dtype: pl.DataType) -> pl.DataType:
