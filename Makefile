@@ -47,7 +47,7 @@ test: $(READY_TO_TEST) ## Run every test that needs nothing but Python packages
 coverage: $(READY_TO_TEST) ## Run the same tests and measure what they cover, in more than twice the time
 	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
-test-integration: $(READY_TO_TEST) $(TOOLS)/airflow/.ready ## Run the tests that need Debian's packages: real servers of S3 and PostgreSQL, a browser
+test-integration: $(READY_TO_TEST) $(TOOLS)/airflow/.ready $(TOOLS)/dbt/.ready ## Run the tests that need Debian's packages: real servers of S3 and PostgreSQL, a browser
 	scripts/chromium install
 	$(BIN)/pytest -m browser
 	$(BIN)/pytest -m long

@@ -51,6 +51,13 @@ class Database:
 @pytest.fixture
 def database() -> Iterator[Database]:
     """An empty database."""
+    with new_database() as made:
+        yield made
+
+
+@contextmanager
+def new_database() -> Iterator[Database]:
+    """An empty database for the time of the block."""
     server = make_url(os.environ["NEQUI_TEST_POSTGRES"])
     name = f"lake_{uuid.uuid4().hex[:12]}"
     with _connected(server) as owner:

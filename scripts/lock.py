@@ -28,6 +28,7 @@ ALONE = {
     "checkov": "checkov==3.3.30",
     "pip-audit": "pip-audit==2.10.1",
     "airflow": "apache-airflow==3.3.2",
+    "dbt": "dbt-core==1.11.16\ndbt-postgres==1.11.0",
 }
 """Programs in environments of their own, as their pins would get in the way of the project's."""
 

@@ -79,3 +79,12 @@ def ddl(datasets: Datasets = None) -> None:
     chosen = named(lake, datasets or [])
     for dataset in chosen:
         typer.echo(script(dataset, lake.settings.warehouse_reader), nl=False)
+
+
+@app.command()
+def dbt(datasets: Datasets = None) -> None:
+    """Print the sources.yml of dbt, with descriptions and tests from the contracts. Needs no warehouse."""
+    from nequi_lake.lake.read.reader import Lake
+    from nequi_lake.warehouse.dbt import sources
+
+    typer.echo(sources(named(Lake.from_env(), datasets or [])), nl=False)
