@@ -8,15 +8,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import inputs, machine, report
 from benchmarks.bars import judge
-from benchmarks.cases import LAKE, Case, Group, groups, publish, publish_star
-from benchmarks.equal import Written, differences, size_of, written_in
+from benchmarks.cases import LAKE, Case, Group, groups, publish, publish_star, scale_of_small_lake, small_lake
+from benchmarks.equal import Written, differences, rows_of, size_of, written_in
 from benchmarks.measure import ROOT, CommandFailedError, Run, measure, medians
+from benchmarks.server import Databases, loaded_in
 from nequi_lake.lake.declared import discover
 
 _LONG_S = 60
@@ -36,14 +37,17 @@ class Bench:
         todo: what to measure.
         runs: how often, at most.
         folder: an empty folder for all that is written.
+        databases: what is loaded into.
     """
 
-    def __init__(self, todo: Sequence[Group], runs: int, folder: Path) -> None:
+    def __init__(self, todo: Sequence[Group], runs: int, folder: Path, databases: Databases) -> None:
         self.measured: dict[str, dict[str, list[Run]]] = {}
         self.sizes: dict[tuple[str, str], int] = {}
         self._todo = todo
         self._runs = runs
+        self.rows: dict[tuple[str, str], int] = {}
         self._folder = folder
+        self._databases = databases
         self._tables = [table.name for table in discover()["credit_risk"].tables]
         self._wrote: dict[str, Written] = {}
 
@@ -74,10 +78,13 @@ class Bench:
             )
             if case.out and number == 1:
                 self.sizes[group.name, case.name] = size_of(folder / case.out, self._tables)
-                self._compare(group, case, folder / case.out)
+                self._compare(group, case, written_in(folder / case.out, self._tables))
+            if case.database and number == 1:
+                loaded = loaded_in(self._databases.address(case.database))
+                self.rows[group.name, case.name] = rows_of(loaded)
+                self._compare(group, case, loaded)
 
-    def _compare(self, group: Group, case: Case, out: Path) -> None:
-        wrote = written_in(out, self._tables)
+    def _compare(self, group: Group, case: Case, wrote: Written) -> None:
         if case.name == LAKE:
             self._wrote[group.name] = wrote
         unequal = list(differences(self._wrote[group.name], wrote))
@@ -139,14 +146,16 @@ def main(arguments: Sequence[str]) -> None:
     """Measure, judge and write."""
     chosen = options(arguments)
     inputs.CACHE.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=inputs.CACHE, prefix="work-") as work:
+    with tempfile.TemporaryDirectory(dir=inputs.CACHE, prefix="work-") as work, ExitStack() as stack:
         lake = Path(work) / "lake"
-        everything = groups(chosen.scale, chosen.growth, inputs.sample, lake)
+        databases = Databases(Path(tempfile.gettempdir(), f"{Path(work).name}-postgres"))
+        stack.callback(databases.stop)
+        everything = groups(chosen.scale, chosen.growth, inputs.sample, lake, databases)
         todo = chosen_groups(everything, chosen.only, quick=chosen.quick)
         if not todo:
             raise SystemExit(f"Nothing is called {', '.join(chosen.only)}; there are {[g.name for g in everything]}.")
         _prepare(todo, chosen.scale, lake)
-        bench = Bench(todo, chosen.runs, Path(work))
+        bench = Bench(todo, chosen.runs, Path(work), databases)
         started = time.monotonic()
         bench.run()
         tell(f"Measured in {(time.monotonic() - started) / 60:.1f} min")
@@ -156,6 +165,7 @@ def main(arguments: Sequence[str]) -> None:
         results=results,
         runs={(group, case): len(runs) for group, cases in bench.measured.items() for case, runs in cases.items()},
         sizes=bench.sizes,
+        rows=bench.rows,
         verdicts=list(judge(results, chosen.growth)),
         facts=machine.facts(),
         date=f"{datetime.now(UTC):%Y-%m-%d}",
@@ -184,10 +194,12 @@ def _prepare(todo: Sequence[Group], scale: float, lake: Path) -> None:
         tell(f"environment {environment} …")
         inputs.python_of(environment)
     names = {group.name for group in todo}
-    commands = [publish] * bool(names & {"profile", "star"}) + [publish_star] * ("star" in names)
-    for make in commands:
+    with_star = names & {"star", "warehouse-all", "warehouse-star"}
+    commands = [publish(inputs.sample(scale), lake)] * bool(with_star | names & {"profile"})
+    commands += [publish_star(inputs.sample(scale), lake)] * bool(with_star)
+    commands += [publish(inputs.sample(scale_of_small_lake(scale)), small_lake(lake))] * ("warehouse" in names)
+    for command in commands:
         tell("a lake to ask …")
-        command = make(inputs.sample(scale), lake)
         measure(command.line, command.environment)
 
 

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.inputs import python_of
-from benchmarks.measure import ROOT
+from benchmarks.measure import ROOT, measure
+from benchmarks.server import Databases
 from benchmarks.task import task, written
 
 LAKE = "nequi_lake"
@@ -39,6 +40,7 @@ class Case:
         prepare: makes the command, of a fresh folder that it may write into.
         out: the folder below that one in which it leaves the four tables; none where it leaves none.
         environment: the virtual environment that it needs, if it is not the project's.
+        database: the database into which it loads the four tables; none where it loads none.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Case:
     prepare: Callable[[Path], Command]
     out: str | None = None
     environment: str | None = None
+    database: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +68,13 @@ class Group:
     cases: tuple[Case, ...]
 
 
-def groups(scale: float, growth: tuple[float, float], sample: Callable[[float], Path], lake: Path) -> list[Group]:
+def groups(
+    scale: float,
+    growth: tuple[float, float],
+    sample: Callable[[float], Path],
+    lake: Path,
+    databases: Databases,
+) -> list[Group]:
     """All that is measured.
 
     Args:
@@ -73,6 +82,7 @@ def groups(scale: float, growth: tuple[float, float], sample: Callable[[float], 
         growth: how many times that size it is written, and the whole job is done, to see how they grow.
         sample: scale → a folder source; called when it is needed.
         lake: a folder in which a lake of ``scale`` will be, once :func:`publish` has made it.
+        databases: of a PostgreSQL server; asked when one is needed.
     """
     more, most = growth
     return [
@@ -85,6 +95,24 @@ def groups(scale: float, growth: tuple[float, float], sample: Callable[[float], 
         ),
         Group(name="profile", title="Profile of every column of the four tables", scale=scale, cases=_profilers(lake)),
         Group(name="star", title="Five questions of a dashboard", scale=scale, cases=_questions(lake)),
+        Group(
+            name="warehouse",
+            title="Four tables into PostgreSQL",
+            scale=scale_of_small_lake(scale),
+            cases=_loaders(small_lake(lake), databases),
+        ),
+        Group(
+            name="warehouse-all",
+            title="Tables and star schema into PostgreSQL, and the same release again",
+            scale=scale,
+            cases=_loaders_of_all(lake, databases),
+        ),
+        Group(
+            name="warehouse-star",
+            title="Five questions of a dashboard to PostgreSQL",
+            scale=scale,
+            cases=_questions_of_warehouse(lake, databases),
+        ),
         Group(name="job", title="Whole job, from file to reports", scale=scale, cases=_jobs(scale, sample)),
         Group(
             name=f"job-{most:g}x",
@@ -104,6 +132,21 @@ def publish(inputs: Path, lake: Path) -> Command:
 def publish_star(inputs: Path, lake: Path) -> Command:
     """The command that adds the star schema to such a lake."""
     return Command([sys.executable, "-m", "benchmarks.lake.star"], lake_environment(lake, inputs))
+
+
+def scale_of_small_lake(scale: float) -> float:
+    """The scale of a lake whose tables are loaded into a database, as most loaders take minutes."""
+    return max(scale / 10, 0.001)
+
+
+def small_lake(lake: Path) -> Path:
+    """The folder of that lake, beside the other one's."""
+    return lake.with_name(f"{lake.name}-small")
+
+
+def load_all(lake: Path, database: str) -> Command:
+    """The command that loads tables and star schema of a lake into a database, and then once more."""
+    return _load("all", lake, database)
 
 
 def lake_environment(lake: Path, source: Path | str, **more: str) -> dict[str, str]:
@@ -209,6 +252,79 @@ def _questions(lake: Path) -> tuple[Case, ...]:
     )
 
 
+def _loaders(lake: Path, databases: Databases) -> tuple[Case, ...]:
+    name = "bench"
+
+    def ours(_folder: Path) -> Command:
+        return _load("tables", lake, databases.new(name))
+
+    def theirs(module: str, folder: Path) -> Command:
+        return _peer(module, python_of("warehouse"), folder, Path(), lake, databases.new(name))
+
+    return (
+        Case(
+            name=LAKE,
+            settings="The contract's types, keys, references with their indexes and comments; counts compared; one "
+            "transaction with the ledger; vacuumed.",
+            prepare=ours,
+            database=name,
+        ),
+        Case(
+            name="ADBC",
+            settings="`adbc_ingest` of batches into tables that it makes, in one transaction: no keys, money as "
+            "`numeric` without its scale.",
+            prepare=partial(theirs, "load_adbc"),
+            environment="warehouse",
+            database=name,
+        ),
+        Case(
+            name="dlt",
+            settings="A pipeline of Arrow tables into its destination for PostgreSQL: no keys.",
+            prepare=partial(theirs, "load_dlt"),
+            environment="warehouse",
+            database=name,
+        ),
+        Case(
+            name="pandas",
+            settings="`to_sql` of batches, `method='multi'`, 1,000 rows a statement: no keys.",
+            prepare=partial(theirs, "load_pandas"),
+            environment="warehouse",
+            database=name,
+        ),
+    )
+
+
+def _loaders_of_all(lake: Path, databases: Databases) -> tuple[Case, ...]:
+    return (
+        Case(
+            name=LAKE,
+            settings="As above, with the star schema; the second time the ledger says that there is nothing to do.",
+            prepare=lambda _folder: load_all(lake, databases.new("bench")),
+        ),
+    )
+
+
+def _questions_of_warehouse(lake: Path, databases: Databases) -> tuple[Case, ...]:
+    filled: list[str] = []
+
+    def ask(where: str, _folder: Path) -> Command:
+        if not filled:
+            filled.append(databases.new("bench_star"))
+            command = load_all(lake, filled[0])
+            measure(command.line, command.environment)
+        return Command([sys.executable, "-m", "benchmarks.lake.questions", where, filled[0]], dict(os.environ))
+
+    return (
+        Case(name=f"{LAKE}: star schema", settings="The questions above.", prepare=partial(ask, "star")),
+        Case(name=f"{LAKE}: tables", settings="The questions above.", prepare=partial(ask, "tables")),
+    )
+
+
+def _load(what: str, lake: Path, database: str) -> Command:
+    line = [sys.executable, "-m", "benchmarks.lake.warehouse", what]
+    return Command(line, lake_environment(lake, "sample", NEQUI_LAKE_WAREHOUSE=database))
+
+
 def _jobs(scale: float, sample: Callable[[float], Path]) -> tuple[Case, ...]:
     def ours(folder: Path) -> Command:
         environment = lake_environment(folder / "lake", sample(scale), DAGSTER_HOME=_dagster_home(folder))
@@ -256,9 +372,9 @@ def _starts() -> tuple[Case, ...]:
     )
 
 
-def _peer(module: str, python: str, folder: Path, inputs: Path, lake: Path | None) -> Command:
+def _peer(module: str, python: str, folder: Path, inputs: Path, lake: Path | None, database: str = "") -> Command:
     file = folder / "task.json"
-    file.write_text(json.dumps(task(inputs, folder / "out", lake)))
+    file.write_text(json.dumps(task(inputs, folder / "out", lake, database)))
     return Command([python, "-W", "ignore", "-m", f"benchmarks.peers.{module}", str(file)], dict(os.environ))
 
 

@@ -44,6 +44,11 @@ def differences(lake: Written, peer: Written) -> Iterator[str]:
                 yield f"{table}.{name} is {theirs[name]}, the lake has {ours}"
 
 
+def rows_of(wrote: Written) -> int:
+    """Rows of all tables."""
+    return sum(next(iter(columns.values())).rows for columns in wrote.values())
+
+
 def size_of(out: Path, tables: list[str]) -> int:
     """Bytes of the tables' files."""
     return sum(Path(path).stat().st_size for table in tables for path in parquet_of(out / table))

@@ -36,6 +36,7 @@ class Measured:
         results: what was.
         runs: (group, case) → how many runs the medians are of.
         sizes: (group, case) → bytes of the four tables that it wrote.
+        rows: (group, case) → rows that it loaded into a database.
         verdicts: the bars.
         facts: about the machine and the libraries.
         date: when, as a person writes it.
@@ -46,6 +47,7 @@ class Measured:
     results: Results
     runs: Mapping[tuple[str, str], int]
     sizes: Mapping[tuple[str, str], int]
+    rows: Mapping[tuple[str, str], int]
     verdicts: Sequence[Verdict]
     facts: Mapping[str, str]
     date: str

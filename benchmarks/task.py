@@ -24,13 +24,14 @@ _PARSED: dict[str, Kind] = {
 """Columns whose contract's module has a parser of its own, those of months left out."""
 
 
-def task(inputs: Path, out: Path, lake: Path | None = None) -> Task:
+def task(inputs: Path, out: Path, lake: Path | None = None, database: str = "") -> Task:
     """The task of writing the four tables of the raw file below ``inputs`` into ``out``.
 
     Args:
         inputs: a folder source.
         out: where a peer may write.
-        lake: the lake whose files are profiled, where that is the task. It was run once.
+        lake: the lake whose files are profiled or loaded, where that is the task. It was run once.
+        database: where they are loaded into.
     """
     dataset = discover()[DATASET]
     (file,) = dataset.readable_files
@@ -40,6 +41,7 @@ def task(inputs: Path, out: Path, lake: Path | None = None) -> Task:
         "tables": [_table(table) for table in dataset.tables],
         "out": str(out),
         "files": {table.name: parquet_of(written(lake) / table.name) for table in dataset.tables} if lake else {},
+        "database": database,
     }
 
 

@@ -18,6 +18,7 @@ from benchmarks.equal import differences, written_in
 from benchmarks.lake import questions, star
 from benchmarks.lake.run import DATA_WORK
 from benchmarks.measure import CommandFailedError, Run, measure, medians
+from benchmarks.server import Databases
 from nequi_lake import Lake
 from nequi_lake_tests.conftest import released
 
@@ -138,7 +139,7 @@ def test_the_documents_of_the_project_have_their_markers() -> None:
 
 
 def test_only_picks_groups_and_cases_and_the_lake_always() -> None:
-    everything = groups(1, (5, 10), lambda _: Path(), Path("lake"))
+    everything = groups(1, (5, 10), lambda _: Path(), Path("lake"), Databases(Path("postgres")))
     (profile,) = bench.chosen_groups(everything, ["skrub"], quick=False)
     assert [case.name for case in profile.cases] == [LAKE, "skrub TableReport"]
     quick = bench.chosen_groups(everything, [], quick=True)
@@ -163,3 +164,17 @@ def test_a_question_has_one_answer_whether_it_is_asked_of_the_star_or_of_the_tab
 
 def test_what_counts_as_work_on_data_is_called_so() -> None:
     assert [name for owner, name in DATA_WORK if not callable(getattr(owner, name, None))] == []
+
+
+@pytest.mark.postgres
+def test_what_a_loader_misses_is_reported_and_rows_per_second_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "CACHE", tmp_path / "cache")
+    document = tmp_path / "performance.md"
+    document.write_text(f"{report.BEGIN}\n{report.END}\n")
+    bench.main(["--quick", "--only", "warehouse", "warehouse-all", "warehouse-star", "--document", str(document)])
+    text = document.read_text()
+    assert "| who | seconds of work | of the process | processor seconds | peak memory (GB) | rows/s | runs |" in text
+    assert "nequi_lake, part by part: load" in text
+    assert "nequi_lake: star schema, part by part: owed by state" in text

@@ -71,7 +71,8 @@ class Task(TypedDict):
         header: its columns, in order; those that no table has need not be read.
         tables: what to write, as ``<out>/<table>/…parquet``, zstd.
         out: the folder for it.
-        files: table → its Parquet files, of a lake; what to profile.
+        files: table → its Parquet files, of a lake; what to profile, or to load.
+        database: address of the PostgreSQL database to load them into.
     """
 
     csv: str
@@ -79,6 +80,7 @@ class Task(TypedDict):
     tables: list[Table]
     out: str
     files: dict[str, list[str]]
+    database: str
 
 
 def given() -> Task:

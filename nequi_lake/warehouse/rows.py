@@ -10,10 +10,12 @@ from collections.abc import Iterator
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from nequi_lake.lake.read.table import LakeTable
 
-BATCH_ROWS = 32_768
+BATCH_ROWS = 8_192
+_BUFFER_BYTES = 2**20
 COPY_OPTIONS = "FORMAT csv, NULL '', HEADER false"
 _NUL, _INSTEAD = "\0", "\ufffd"
 
@@ -34,14 +36,12 @@ class Rows:
         self.nul_count = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        dataset = self._table.to_dataset()
-        batches = dataset.to_batches(
-            columns=self.columns, batch_size=BATCH_ROWS, batch_readahead=1, fragment_readahead=1, use_threads=False
-        )
-        for batch in batches:
-            if batch.num_rows:
-                self.count += batch.num_rows
-                yield self._written(batch)
+        for fragment in self._table.to_dataset().get_fragments():
+            # A scan of the dataset reads ahead, and holds what it has read.
+            with fragment.open() as stream, pq.ParquetFile(stream, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
+                for batch in file.iter_batches(BATCH_ROWS, columns=self.columns, use_threads=False):
+                    self.count += batch.num_rows
+                    yield self._written(batch.select(self.columns))
 
     def _written(self, batch: pa.RecordBatch) -> bytes:
         frame = pl.DataFrame(batch)
