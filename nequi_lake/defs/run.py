@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -88,7 +89,7 @@ def run(
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     failed = [event for event in result.all_node_events if event.is_step_failure]
-    stopped = any(word in str(event.step_failure_data.error) for event in failed for word in _INTERRUPTED)
+    stopped = any(_was_stopped(event.step_failure_data.error) for event in failed)
     if stopped or not (result.success or failed):
         raise KeyboardInterrupt
     return Outcome(
@@ -97,3 +98,12 @@ def run(
         failures=tuple(reason_of_failure(event) for event in failed),
         traces=tuple(str(event.step_failure_data.error) for event in failed),
     )
+
+
+def _was_stopped(error: Any) -> bool:
+    """Whether an error, as Dagster keeps it, is a person's stop, or was made of one. Its text may quote anything."""
+    while error:
+        if error.cls_name in _INTERRUPTED:
+            return True
+        error = error.cause or error.context
+    return False

@@ -238,6 +238,7 @@ def _combine_table(
         files=tuple(sorted(files, key=lambda file: file.path)),
         contradicting=sum(bucket.contradicting for bucket in buckets),
         clear=sum(counted, ClearCounts()),
+        is_cut=job.contradictions.is_cut,
     )
 
 

@@ -51,10 +51,12 @@ class Contradictions:
     Attributes:
         repeated: table → the records that give the table nothing, because an earlier one gives it the same row.
         bad: table → what they break, in words → the records. Where more do than may be bad, as many as show that.
+        is_cut: whether the search ended there, so that more may be bad.
     """
 
     repeated: Mapping[str, Numbers] = field(default_factory=dict)
     bad: Mapping[str, Mapping[str, Numbers]] = field(default_factory=dict)
+    is_cut: bool = False
 
     def __bool__(self) -> bool:
         """Whether there are any."""
@@ -99,14 +101,14 @@ def find_contradictions(
         spools: dict[str, Spool] = {}
         for file in dataset.readable_files:
             _spool(dataset, file, files[file.name], copies.get(file.name, {}), storage, folder, spools)
-        bad = _bad_records(dataset, files, spools)
+        bad, is_cut = _bad_records(dataset, files, spools)
         differing = _differing(dataset, bad, files, copies, storage)
         repeated = {
             # A record that is quarantined for one table gives no row to another.
             table.name: _repeated(table, _sharing_a_key(table, _without(spools[table.name].scan(), bad)))
             for table in dataset.tables
         }
-    return Contradictions({name: _by_file(frame) for name, frame in repeated.items()}, _by_rule(bad, differing))
+    return Contradictions({name: _by_file(frame) for name, frame in repeated.items()}, _by_rule(bad, differing), is_cut)
 
 
 def _own_key(table: Table) -> list[str]:
@@ -161,8 +163,10 @@ def _rows(table: Table, records: pl.LazyFrame) -> pl.LazyFrame:
     return records if table.is_by_record else table.transform(records.drop(_FILE, *_VALUES))
 
 
-def _bad_records(dataset: Dataset, files: Mapping[str, RawFileVersion], spools: Mapping[str, Spool]) -> pl.DataFrame:
-    """The bad records, each with the table and what it breaks there.
+def _bad_records(
+    dataset: Dataset, files: Mapping[str, RawFileVersion], spools: Mapping[str, Spool]
+) -> tuple[pl.DataFrame, bool]:
+    """The bad records, each with the table and what it breaks there; and whether there may be more.
 
     What is put aside may have been another's parent, so the search goes on until it finds nothing more, or so much
     that the limit of a file is passed.
@@ -185,7 +189,7 @@ def _bad_records(dataset: Dataset, files: Mapping[str, RawFileVersion], spools: 
                 is_beyond |= found[-1].height == most[table.name]
         more = pl.concat(found).unique(maintain_order=True)
         if more.height == bad.height or is_beyond:
-            return more
+            return more, is_beyond
         bad = more
 
 

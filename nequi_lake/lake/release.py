@@ -131,6 +131,8 @@ class StagedTable:
         files: the files.
         contradicting: groups of records that differ where all of them must agree; only of what is not published yet.
         clear: what the real values of sensitive columns are; only of what is not published yet.
+        is_cut: whether the search for bad records ended at a limit, so that more may be bad than are counted; only of
+            what is not published yet.
     """
 
     dataset: str
@@ -140,6 +142,7 @@ class StagedTable:
     files: tuple[DataFile, ...]
     contradicting: int = 0
     clear: ClearCounts = field(default_factory=ClearCounts)
+    is_cut: bool = False
 
     @property
     def name(self) -> str:

@@ -244,13 +244,14 @@ class _TableAudit:
     def _quarantine_limit(self) -> Check:
         table = self.dataset.table(self.table.name)
         problems, numbers = [], dict[str, int | float | str](limit=table.quarantine_limit)
+        or_more = "at least " if self.staged.is_cut else ""
         for name, file in self.staged.accounting.files.items():
             numbers[f"{name}: quarantined"] = file.quarantined
             if file.quarantined and file.quarantined == file.records:
                 problems.append(f"all {file.records:,} records of {name} are bad: {self._broken_rules(name)}")
             elif not table.limit.is_kept(file.quarantined, file.records):
                 problems.append(
-                    f"{file.quarantined:,} of {file.records:,} records of {name} "
+                    f"{or_more}{file.quarantined:,} of {file.records:,} records of {name} "
                     f"({file.quarantined / file.records:.2%}) are bad; {table.limit.words(file.records)}: "
                     f"{self._broken_rules(name)}"
                 )

@@ -16,6 +16,7 @@ from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.chaos.lakes import Watcher, content_of, leftovers, run_lake
 from nequi_lake_tests.chaos.points import POINTS
+from nequi_lake_tests.chaos.rounds import MOVES
 from nequi_lake_tests.conftest import Materialize, citation, only, write_citations
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +34,16 @@ def parse_summary(*arguments: str) -> Any:
 @pytest.mark.long
 def test_runs_that_are_killed_at_random_moments_are_never_seen() -> None:
     options = "--kills", "6", "--each", "6", "--seed", "2", "--moves", "run killed"
+    summary = parse_summary("nequi_lake_tests.chaos", *options, "--json")
+    assert summary["violations"] == {}
+    assert summary["killed"] == 6
+    assert summary["reads"] > 0
+
+
+@pytest.mark.long
+def test_whatever_else_happens_to_a_lake_is_never_seen() -> None:
+    others = [move for move in MOVES if move != "run killed"]
+    options = "--kills", "6", "--each", "6", "--seed", "2", "--datasets", "cite_sum", "--moves", *others
     summary = parse_summary("nequi_lake_tests.chaos", *options, "--json")
     assert summary["violations"] == {}
     assert summary["killed"] == 6

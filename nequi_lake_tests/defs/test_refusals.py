@@ -9,7 +9,10 @@ import dagster as dg
 import pytest
 
 from nequi_lake import Lake
+from nequi_lake.defs.build import build
+from nequi_lake.defs.run import run
 from nequi_lake.lake.quarantine import newest_quarantine
+from nequi_lake.lake.settings import Settings
 from nequi_lake_tests.conftest import (
     MOTOR_HEADER,
     Materialize,
@@ -17,6 +20,7 @@ from nequi_lake_tests.conftest import (
     failed_checks,
     failures,
     motor_rows,
+    only,
     write_citations,
     write_motor,
 )
@@ -144,3 +148,15 @@ def test_a_parquet_file_that_somebody_removed_is_made_again(materialize: Materia
     Path(lake.table("cite_sum.papers").files()[0]).unlink()
     assert materialize("cite_sum").success
     assert lake.table("cite_sum.papers").to_arrow() == before
+
+
+def test_an_error_that_quotes_an_interrupt_is_a_failure_and_no_stop(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: object) -> None:
+        raise OSError("in a library: except KeyboardInterrupt: raise")
+
+    monkeypatch.setattr("nequi_lake.pipeline.tables.release_id", break_off)
+    outcome = run(build(settings, only("cite_sum")), (), None)
+    assert not outcome.success
+    assert "in a library" in "".join(outcome.traces)

@@ -55,3 +55,16 @@ def test_a_server_that_never_takes_a_table_is_reported_and_harms_nothing(
     assert "report it" not in told
     assert lake.table("cite_sum.papers").published == before
     assert lake.table("cite_sum.papers").to_arrow().num_rows == 3
+
+
+@pytest.mark.long
+def test_a_server_that_fails_now_and_then_is_asked_again(flaky: Flaky, settings: Settings) -> None:
+    flaky.share = 0.08
+    outcome = run(build(settings, only("cite_sum")), (), None)
+    assert outcome.failures == ()
+    assert sum(flaky.happened.values()) > 3
+    flaky.share = 0.0
+    lake = Lake(settings, only("cite_sum"))
+    rows = {table.table.name: len(table) for table in lake.tables()}
+    assert rows == {"papers": 3, "citations": 5, "paper_fields": 4}
+    assert lake.storage.list(lake.storage.path(".locks")) == []

@@ -161,3 +161,48 @@ def test_a_write_whose_answer_was_lost_is_known_for_its_own(
     assert answers_lost
     assert time.monotonic() - started < 10
     assert not storage.exists(lease_of(storage))
+
+
+def broken(*_: Any, **__: Any) -> Any:
+    """An answer that broke off."""
+    raise botocore.exceptions.ReadTimeoutError(endpoint_url="http://somewhere")
+
+
+def test_a_write_of_which_only_the_loss_of_its_answer_is_known_is_known_for_its_own(
+    storage: StorageBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client: Any = storage._client  # type: ignore[attr-defined]
+    put = client.put_object
+
+    def unanswered(**arguments: Any) -> Any:
+        put(**arguments)
+        return broken()
+
+    monkeypatch.setattr(client, "put_object", unanswered)
+    with storage.lock("loans") as lock:
+        lock.check()
+    assert not storage.exists(lease_of(storage))
+
+
+def test_half_an_answer_is_asked_for_again(storage: StorageBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    client: Any = storage._client  # type: ignore[attr-defined]
+    get, asked = client.get_object, list[int]()
+
+    def now_and_then(**arguments: Any) -> Any:
+        asked.append(1)
+        return broken() if len(asked) % 2 else get(**arguments)
+
+    monkeypatch.setattr(client, "get_object", now_and_then)
+    with storage.lock("loans") as lock:
+        lock.check()
+    assert len(asked) == 4
+    assert not storage.exists(lease_of(storage))
+
+
+def test_a_lease_that_cannot_be_given_back_does_not_fail_the_work(
+    storage: StorageBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(storage._client, "delete_object", broken)  # type: ignore[attr-defined]
+    with storage.lock("loans") as lock:
+        lock.check()
+    assert "could not be removed, and is free in 120 s" in caplog.text

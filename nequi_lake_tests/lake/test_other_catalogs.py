@@ -87,7 +87,7 @@ def test_a_catalog_of_a_lake_that_lay_here_before_is_refused(lake: Lake, tmp_pat
     released(first, "cite_sum")
     shutil.rmtree(lake.settings.uri)
     released(lake, "cite_sum")
-    with pytest.raises(CatalogError, match=r"in a place where it is not"):
+    with pytest.raises(CatalogError, match=r"it is older than the lake, or of another one"):
         Lake(outside, lake.datasets).tables()
 
 

@@ -89,6 +89,17 @@ def test_all_releases_are_there_as_before(full: Lake, tmp_path: Path, harm: Call
     assert seen(fresh(full)) == before
 
 
+def test_a_catalog_that_names_metadata_which_is_gone_is_made_anew(full: Lake, tmp_path: Path) -> None:
+    before = seen(full)
+    (named,) = Path(full.settings.uri).glob("processed/cite_sum/papers/metadata/00000-*.metadata.json")
+    set_back(full, tmp_path)
+    named.unlink()
+    with pytest.raises(CatalogError, match=r"older than the lake[\s\S]*nequi-lake catalog rebuild"):
+        fresh(full).tables()
+    assert {one.name: one.state for one in rebuilt(fresh(full))}["cite_sum.papers"] is State.BEHIND
+    assert seen(fresh(full)) == before
+
+
 def test_work_goes_on_after_it(full: Lake, inbox: Path, tmp_path: Path) -> None:
     first = full.history("cite_sum.papers").to_dicts()[-1]["release"]
     lose(full, tmp_path)

@@ -136,9 +136,12 @@ ANSWERS: dict[Callable[[Answers], None], tuple[str, str]] = {
     wrong_secret: ("AWS does not accept the credentials: SignatureDoesNotMatch.", "aws configure"),
     wrong_clock: ("The clock of this machine is wrong", "timedatectl"),
     denied: ("AWS does not allow", "widen the policy"),
-    cut: ("(AWS could not be reached: An error occurred while reading|AWS was too busy)", "[Rr]un it again"),
+    cut: (
+        "(AWS could not be reached: An error occurred while reading|The answer of AWS .*was cut short)",
+        "un it again",
+    ),
     half: (
-        "(The answer of AWS was cut short|AWS was too busy|holds no JSON: it is damaged)",
+        "(The answer of AWS .*was cut short|holds no JSON: it is damaged)",
         "(Run it again|Look into it)",
     ),
     page: ("(What answers is no object store|not the storage answers but a web page)", "Is a proxy"),

@@ -41,7 +41,7 @@ from nequi_lake.lake.catalog.database import explain_failure, is_unreached
 from nequi_lake.lake.catalog.evolution import evolve
 from nequi_lake.lake.catalog.ownership import (
     LAKE_ID,
-    MOVED,
+    explain_missing,
     forget_pointer,
     record_pointers,
     record_sequence,
@@ -346,11 +346,7 @@ class LakeCatalog:
         except DBAPIError as refusal:
             raise explain_failure(refusal, self._settings.catalog_shown) from refusal
         except FileNotFoundError as missing:
-            raise CatalogError(
-                f"The catalog has {dataset}.{table} in a place where it is not.",
-                where=str(missing.filename or missing),
-                fix=MOVED,
-            ) from missing
+            raise explain_missing(missing, f"{dataset}.{table}", self._storage) from missing
         require_same_lake(found, f"{dataset}.{table}", self._lake_id, self._storage)
         return found
 

@@ -27,10 +27,28 @@ MOVED = (
     "NEQUI_LAKE_URI the lake that you mean?"
 )
 """What to do where metadata or the catalog has a table in another place."""
+
+
+class MetadataGoneError(CatalogError):
+    """The catalog names metadata of this lake that is no longer there, as an older copy of a catalog does."""
+
+
 _CATALOG = (
     "Is NEQUI_LAKE_URI the lake that you mean, and do NEQUI_LAKE_CATALOG and NEQUI_LAKE_CATALOG_URI name its catalog? "
     "If the catalog was lost or set back, make it anew from the lake itself: nequi-lake catalog rebuild"
 )
+
+
+def explain_missing(missing: FileNotFoundError, name: str, storage: StorageBackend) -> CatalogError:
+    """What it means that the metadata is not there which the catalog names of a relation."""
+    where = str(missing.filename or missing)
+    if f"{storage.uri.removeprefix('s3://')}/" in where:
+        return MetadataGoneError(
+            f"The catalog names metadata of {name} that is not there: it is older than the lake, or of another one.",
+            where=where,
+            fix=_CATALOG,
+        )
+    return CatalogError(f"The catalog has {name} in a place where it is not.", where=where, fix=MOVED)
 
 
 def require_same_lake(iceberg: IcebergTable, name: str, lake_id: str | None, storage: StorageBackend) -> None:

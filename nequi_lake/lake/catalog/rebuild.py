@@ -18,6 +18,7 @@ from nequi_lake.errors import CatalogError
 from nequi_lake.lake.catalog.catalog import LakeCatalog
 from nequi_lake.lake.catalog.commits import commits_of
 from nequi_lake.lake.catalog.ownership import (
+    MetadataGoneError,
     metadata_number,
     recorded_pointers,
     recorded_sequences,
@@ -96,7 +97,11 @@ def _find(
     for relation in dataset.relations:
         name = f"{dataset.name}.{relation.name}"
         left_behind = moved and catalog.has_elsewhere(dataset.name, relation.name)
-        current = None if left_behind else catalog.iceberg(dataset.name, relation.name)
+        current, is_gone = None, False
+        try:
+            current = None if left_behind else catalog.iceberg(dataset.name, relation.name)
+        except MetadataGoneError:
+            is_gone = True
         committed = _committed(dataset, relation, storage)
         if committed is None:
             continue
@@ -108,6 +113,8 @@ def _find(
             if left_behind:
                 catalog.require_own(former_place(committed, dataset, relation, storage))
             state = State.ELSEWHERE
+        elif is_gone:
+            state = State.BEHIND
         elif current is None:
             state = State.MISSING
         elif metadata_number(current.metadata_location) < metadata_number(committed.metadata_location):

@@ -173,13 +173,8 @@ _BUSY = {
     "TooManyRequestsException",
     "RequestLimitExceeded",
     "RequestTimeout",
-    "InternalError",
-    "InternalServiceException",
     "ServiceUnavailable",
-    "500",
-    "502",
     "503",
-    "504",
 }
 _UNREACHED = (
     botocore.exceptions.ConnectionError,
@@ -293,8 +288,17 @@ def _explain_answer(error: botocore.exceptions.ClientError, where: str) -> Nequi
             where=where,
             fix="If it does not encrypt by itself, set NEQUI_LAKE_ENCRYPTION=none.",
         )
-    if code in _BUSY or status >= 500:
+    if code in _BUSY or status == 503:
         return TransientError(f"AWS was too busy for {error.operation_name}: {code}.", where=where, fix="Run it again.")
+    if code.isdecimal() and int(code) >= 500:
+        # An answer without S3's own words: botocore takes one that was cut short for that of a server that failed.
+        return TransientError(
+            f"The answer of AWS to {error.operation_name} was cut short, or a server on the way failed: {code}.",
+            where=where,
+            fix="Run it again.",
+        )
+    if code in ("InternalError", "InternalServiceException") or status >= 500:
+        return TransientError(f"AWS failed at {error.operation_name}: {code}.", where=where, fix="Run it again.")
     return None
 
 

@@ -19,6 +19,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import botocore.exceptions
+import botocore.parsers
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from nequi_lake.errors import LockLostError, NequiLakeError
 from nequi_lake.lake.storage.base import Lock
@@ -31,6 +33,9 @@ STALE_S = 120.0
 _LOOK_S = 1.0
 _LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _GONE = {"NoSuchKey", "404"}
+_TRIES = 4
+_BROKEN = (botocore.exceptions.BotoCoreError, botocore.parsers.ResponseParserError, ValueError)
+"""An answer that did not come, or only in part: what was asked may have been done."""
 
 
 @contextmanager
@@ -79,6 +84,15 @@ def lease(
             check()
 
 
+_again_where_broken = retry(
+    retry=retry_if_exception_type(_BROKEN),
+    stop=stop_after_attempt(_TRIES),
+    wait=wait_exponential_jitter(multiplier=0.1, max=2),
+    reraise=True,
+)
+"""Tries of what does no harm when it is done twice. The client itself asks again, but not where half an answer came."""
+
+
 class _Lease:
     """A lease of one run. Its nonce stays the same for its whole life, by which it recognises its own writes."""
 
@@ -95,12 +109,9 @@ class _Lease:
         """Whether it is ours now."""
         if self._write(IfNoneMatch="*"):
             return True
-        try:
-            found = self._client.head_object(**self._object)
-        except botocore.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
-                return False
-            raise
+        found = self._head()
+        if found is None:
+            return False
         now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
         stale = (now - found["LastModified"]).total_seconds() > STALE_S
         return stale and self._write(IfMatch=_bare(found["ETag"]))
@@ -129,7 +140,7 @@ class _Lease:
             thread.join()
             if self.is_ours():
                 # Not another run's, which may have taken it over while this machine slept.
-                self._client.delete_object(**self._object)
+                self._delete()
 
     def _keep_fresh(self, ended: threading.Event) -> None:
         while not ended.wait(STALE_S / 4):
@@ -144,10 +155,36 @@ class _Lease:
     def _stored(self) -> dict[str, Any]:
         """What the server has; empty where there is none, or it cannot be read."""
         try:
-            found: dict[str, Any] = json.loads(self._client.get_object(**self._object)["Body"].read())
-        except (botocore.exceptions.ClientError, ValueError):
+            return self._get()
+        except (botocore.exceptions.ClientError, *_BROKEN):
             return {}
+
+    @_again_where_broken
+    def _get(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._client.get_object(**self._object)["Body"].read())
         return found
+
+    @_again_where_broken
+    def _head(self) -> dict[str, Any] | None:
+        """What the server says of it; None where there is none."""
+        try:
+            found: dict[str, Any] = self._client.head_object(**self._object)
+        except botocore.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:
+                return None
+            raise
+        return found
+
+    def _delete(self) -> None:
+        try:
+            _again_where_broken(self._client.delete_object)(**self._object)
+        except (botocore.exceptions.ClientError, *_BROKEN) as error:
+            log.warning(
+                "The lease %s could not be removed, and is free in %.0f s: %s",
+                self._object["Key"],
+                STALE_S,
+                redact(str(error)),
+            )
 
     def _write(self, **condition: str) -> bool:
         owner = {"host": socket.gethostname(), "process": os.getpid(), "nonce": self._nonce}
@@ -156,16 +193,23 @@ class _Lease:
             answer = self._client.put_object(
                 **self._object, Body=json.dumps(owner).encode(), **condition, **self._write_arguments
             )
-        except botocore.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] not in _LOST | _GONE:
-                raise
-            # A write whose answer was lost is sent again, and refused because of its own first try.
-            if self._stored().get("nonce") != self._nonce:
+        except (botocore.exceptions.ClientError, *_BROKEN) as error:
+            # A write whose answer was lost is sent again, and refused because of its own first try; or its loss is
+            # all that is known of it.
+            if self._stored().get("nonce") == self._nonce and (written := self._head()):
+                answer = written
+            elif _code(error) in _LOST | _GONE:
                 return False
-            answer = self._client.head_object(**self._object)
+            else:
+                raise
         self._etag = _bare(answer["ETag"])
         self._fresh_until = began + STALE_S
         return True
+
+
+def _code(error: Exception) -> str:
+    """S3's word for why it refuses; empty where it did not answer."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, botocore.exceptions.ClientError) else ""
 
 
 def _bare(etag: str) -> str:
