@@ -23,6 +23,9 @@ from nequi_lake.lake.storage import StorageBackend
 
 HELD_BYTES = 256 * 2**20
 """Rows of tables under way that are held in memory, until there are enough of them for a file."""
+_HELD_BYTES_OF_LONG_ROWS = 32 * 2**20
+_LONG_ROW_BYTES = 2**20
+"""Of rows that are longer on average, fewer are held: a file of them is large enough, and each is copied on its way."""
 _SPOOLED_BYTES = 32 * 2**20
 _PARTITION = "__partition"
 _VALUE_SHOWN = 40
@@ -102,11 +105,14 @@ class TableWriter:
             for value, part in _cut(rows, values):
                 self._hold(table, part, f"{prefix}/{_folder(cut, value)}")
         held_bytes = sum(held.size_bytes for held in self._held.values())
-        if held_bytes > self._limit:
+        limit = self._limit
+        if held_bytes > _LONG_ROW_BYTES * sum(part.height for held in self._held.values() for part in held.rows):
+            limit = min(limit, _HELD_BYTES_OF_LONG_ROWS)
+        if held_bytes > limit:
             for folder, held in sorted(self._held.items(), key=lambda item: item[1].size_bytes, reverse=True):
                 self._write(folder)
                 held_bytes -= held.size_bytes
-                if held_bytes <= self._limit // 2:
+                if held_bytes <= limit // 2:
                     break
 
     def write(self, table: Relation, rows: pl.LazyFrame, prefix: str) -> None:

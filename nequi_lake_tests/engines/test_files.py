@@ -93,6 +93,17 @@ def test_the_largest_partitions_are_written_first(storage: StorageBackend) -> No
     assert [(Path(file.path).parent.name, file.rows) for file in writer.files(table)] == [("name=much", 95)]
 
 
+def test_of_long_rows_fewer_are_held(storage: StorageBackend) -> None:
+    writer, table = TableWriter(storage), readings(None)
+    for number in range(30):
+        rows = pl.DataFrame({"at": [dt.date(2020, 1, 1)], "name": [str(number) * 2_000_000], "value": [number]})
+        writer.add(table, rows, storage.path("readings"))
+    written = sum(file.rows for file in writer.files(table))
+    assert 0 < 30 - written <= 17
+    writer.finish()
+    assert sum(file.rows for file in writer.files(table)) == 30
+
+
 def test_a_value_that_is_no_name_of_a_folder_is_quoted(storage: StorageBackend) -> None:
     writer, table = TableWriter(storage), readings(Partition("name"))
     rows = pl.DataFrame({"at": [dt.date(2020, 1, 1)], "name": ["a/../b c=ñ"], "value": [1]})
