@@ -144,12 +144,18 @@ def _declared(dtype: pl.DataType) -> str:
         case pl.Datetime():
             return 'dy.Datetime(time_zone="UTC")' if dtype.time_zone else "dy.Datetime()"
         case pl.List():
-            return f"dy.List({_declared(_instance(dtype.inner))})"
+            return f"dy.List({_within(dtype.inner)})"
         case pl.Struct():
-            inner = ", ".join(f"{_literal(name)}: {_declared(_instance(of))}" for name, of in dtype.to_schema().items())
+            inner = ", ".join(f"{_literal(name)}: {_within(of)}" for name, of in dtype.to_schema().items())
             return f"dy.Struct({{{inner}}})"
         case _:
             return f"dy.{dtype}()"
+
+
+def _within(dtype: PolarsDataType) -> str:
+    """What a list or an object has: no demand on its values is drafted, so they may be missing."""
+    declared = _declared(_instance(dtype)).removesuffix(")")
+    return f"{declared}{'' if declared.endswith('(') else ', '}nullable=True)"
 
 
 def _in_a_line(text: str) -> str:

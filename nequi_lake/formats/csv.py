@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import polars as pl
 import polars.exceptions
 
+from nequi_lake.errors import StageError
 from nequi_lake.formats.base import RECORD
 from nequi_lake.formats.csv_dialect import Dialect, Record
 from nequi_lake.formats.csv_header import Header, header_problem, ignored_columns, is_surely_header, names_of
+from nequi_lake.formats.drift import DriftingFile
 from nequi_lake.formats.lines import Line, blank_lines_at_end, has_longer_line, long_lines, too_long
 from nequi_lake.formats.structure import Structure
 from nequi_lake.formats.text import (
@@ -40,7 +42,7 @@ _PLAIN = Dialect(",", '"')
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CsvFile(TextFile):
+class CsvFile(DriftingFile, TextFile):
     """Records of values with a separator between them. Its columns are found by their names, in any order.
 
     Attributes:
@@ -53,9 +55,6 @@ class CsvFile(TextFile):
         footer_lines: lines below the records that are none.
         ends_in_separator: whether each line has a separator more at its end.
         null_tokens: values that mean that there is none.
-        optional: columns that a file may lack: their values are missing.
-        renamed: column → the name that it has in some files.
-        extra: what to do about a column that is not declared: ``refuse`` the file, or ``ignore`` it with a warning.
     """
 
     columns: tuple[str, ...]
@@ -67,9 +66,6 @@ class CsvFile(TextFile):
     footer_lines: int = 0
     ends_in_separator: bool = False
     null_tokens: tuple[str, ...] = NULL_TOKENS
-    optional: tuple[str, ...] = ()
-    renamed: Mapping[str, str] = field(default_factory=dict)
-    extra: Literal["refuse", "ignore"] = "refuse"
 
     @property
     def field_paths(self) -> tuple[str, ...]:
@@ -91,9 +87,6 @@ class CsvFile(TextFile):
         for name, count in (("skip", self.skip_lines), ("header", self.header_lines), ("footer", self.footer_lines)):
             if count < 0:
                 yield f"{name}_lines is a number of lines, not {count}"
-        named = {"optional": self.optional, "renamed": tuple(self.renamed)}
-        for what, names in named.items():
-            yield from (f"{what}= names {name}, which is no column" for name in names if name not in self.columns)
         if not self.header_lines and (self.optional or self.renamed):
             yield "a file without a header has no optional or renamed columns"
 
@@ -165,7 +158,7 @@ class CsvFile(TextFile):
             names = names_of(self, header)
         known = Structure(
             has_bom=beginning.startswith(codecs.BOM_UTF8),
-            columns=tuple(names) if list(names) != list(self.columns) else (),
+            columns=tuple(names) if self.header_lines else (),
             notes=tuple(ignored_columns(self, names, beginning)),
         )
         return self._count_sound_records(path, known) or self._inspect_records(path, known)
@@ -257,9 +250,16 @@ class CsvFile(TextFile):
         )
         if structure.ends_in_cr:
             frame = frame.with_columns(pl.col(names).str.replace_many({"\r": "\n", "\n": "\r"}))
-        if not structure.columns:
+        if tuple(names) == self.columns:
             return frame
-        found = {name: name for name in names} | {new: old for new, old in self.renamed.items() if old in names}
+        problem = self.drift.difference(names)
+        if problem:
+            raise StageError(
+                f"{self.name} was kept when other columns were declared: {problem}.",
+                where=paths[0],
+                fix="Declare what fits this file too, or fetch one that has the columns that are declared now.",
+            )
+        found = self.drift.found(names)
         columns = (
             pl.col(found[name]).alias(name) if name in found else pl.lit(None, pl.String()).alias(name)
             for name in self.columns

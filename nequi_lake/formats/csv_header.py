@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from io import BytesIO
@@ -11,9 +10,9 @@ from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
 from nequi_lake.formats.csv_dialect import Dialect, Record
+from nequi_lake.formats.drift import ignored_notes
 from nequi_lake.formats.lines import long_lines
 from nequi_lake.formats.text import utf8_problem
-from nequi_lake.formats.words import listed, shown
 
 if TYPE_CHECKING:
     from nequi_lake.formats.csv import CsvFile
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 _MAX_BYTES = 2**23
 _SEPARATORS = (",", ";", "\t", "|", ":", " ")
 _LINES_LOOKED_AT = 30
-_IGNORED_SHOWN = 5
 
 
 class Header:
@@ -85,39 +83,26 @@ def is_surely_header(file: CsvFile, header: Sequence[Record]) -> bool:
     """Whether what stands where the header should be has most of the declared names, so that the others are names."""
     if not header or not all(record.is_sound and not record.dropped for record in header):
         return False
-    return 2 * len({*file.columns, *file.renamed.values()} & {*names_of(file, header)}) > len(file.columns)
+    return 2 * len(file.drift.known & {*names_of(file, header)}) > len(file.columns)
 
 
 def ignored_columns(file: CsvFile, names: Sequence[str], beginning: bytes) -> Iterator[str]:
     """What is said of columns that are not declared, each with a value that it has."""
-    known = {*file.columns, *file.renamed.values()}
-    ignored = [name for name in names if name not in known]
+    ignored = file.drift.ignored(names)
     if not ignored:
-        return
+        return iter(())
     lines = long_lines(BytesIO(beginning), file.max_record_bytes)
     records = islice(file.dialect.records(lines, file.max_record_bytes), file.skip_lines + file.header_lines, None)
     first = next((_values(record, file.dialect) for record in records if record.is_sound and not record.dropped), [])
     examples = dict(zip(names, first, strict=False))
-    for name in ignored[:_IGNORED_SHOWN]:
-        yield f"the column {shown(name)}, such as {shown(examples.get(name, ''))}, is not declared and is ignored"
-    if len(ignored) > _IGNORED_SHOWN:
-        yield f"{len(ignored) - _IGNORED_SHOWN:,} more columns are not declared and are ignored"
+    return ignored_notes({name: examples.get(name, "") for name in ignored})
 
 
 def _difference(file: CsvFile, names: Sequence[str]) -> str | None:
-    """How the columns of a header differ from the declared ones; None where they do not."""
-    old = {of_old: new for new, of_old in file.renamed.items()}
-    given = [name if name in file.columns else old.get(name, name) for name in names]
-    missing = [name for name in file.columns if name not in set(given) and name not in file.optional]
-    extra = [name for name in given if name not in set(file.columns)] if file.extra == "refuse" else []
-    twice = sorted(name for name, count in Counter(given).items() if count > 1)
-    found = [
-        *([f"missing columns {listed(missing)}"] if missing else []),
-        *([f"unexpected columns {listed(extra)}"] if extra else []),
-        *([f"columns that stand twice: {listed(twice)}"] if twice else []),
-    ]
+    """How the columns of a header differ from the declared ones; None where they may."""
+    found = file.drift.difference(names)
     count = f"{len(names)} columns where {len(file.columns)} are declared: " if len(names) != len(file.columns) else ""
-    return count + "; ".join(found) if found else None
+    return found and count + found
 
 
 def _advice(file: CsvFile, names: Sequence[str], beginning: bytes) -> str:

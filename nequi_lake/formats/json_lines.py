@@ -8,21 +8,22 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 import polars as pl
-from polars._typing import PolarsDataType
 
 from nequi_lake.errors import DeclarationError
 from nequi_lake.formats.base import RECORD
+from nequi_lake.formats.drift import Drift
 from nequi_lake.formats.json_documents import documents, layout_of
+from nequi_lake.formats.json_shape import Allowed, Shape, is_map_type, paths_of, value_type
 from nequi_lake.formats.lines import Line, long_lines, too_long
 from nequi_lake.formats.nested import NestedFile
 from nequi_lake.formats.structure import Structure
 from nequi_lake.formats.text import NO_RECORD, TextFile, ValidatedRecord, excerpt, utf8_problem, without_end
-from nequi_lake.formats.types import integer_bounds, json_type
 
 _LINE = "__line"
 _SPACED = (b'" ', b'"\t', b'"\r')
@@ -34,32 +35,63 @@ _SURELY_READ = 1e38
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class JsonLinesFile(NestedFile, TextFile):
-    """JSON objects with exactly the keys of ``schema``; the contract says which values may be null.
+    """JSON objects with the keys of ``schema``; the contract says which values may be null.
 
     They stand one on a line, or, which its beginning shows, in an array, or one after the other over any lines.
+    A key of an object that lies in another one, or in a list, has a dotted name in ``optional``, and so on.
+
+    Attributes:
+        as_text: keys whose value, of whatever kind, is kept as the text that it is in the file: of type ``pl.String``.
+        maps: keys whose value is an object of any keys: of type ``pl.List(pl.Struct({"key": pl.String, "value": …}))``.
     """
+
+    as_text: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
+
+    @property
+    def drift(self) -> Drift:
+        return super().drift._replace(columns=tuple(path for path, _, _ in paths_of(self.schema)))
 
     def problems(self) -> Iterator[str]:
         yield from super().problems()
+        types = {path: (dtype, is_listed) for path, dtype, is_listed in paths_of(self.schema)}
+        for path in (path for path in self.renamed if types.get(path, (None, False))[1]):
+            yield f"renamed= names {path}, which is in a list of objects"
+        for what, paths in (("as_text", self.as_text), ("maps", self.maps)):
+            for path in paths:
+                dtype, is_listed = types.get(path, (pl.Null(), False))
+                if path not in types:
+                    yield f"{what}= names {path}, which is no key"
+                elif is_listed:
+                    yield f"{what}= names {path}, which is in a list of objects"
+                elif what == "as_text" and dtype != pl.String:
+                    yield f"{path} is kept as text, and declared as {dtype}: declare pl.String"
+                elif what == "maps" and not is_map_type(dtype):
+                    yield f'{path} is a map: declare pl.List(pl.Struct({{"key": pl.String, "value": …}}))'
         for path in self.field_paths:
             try:
-                _type("", self.raw_type(path), None)
+                _check_type(self.raw_type(path))
             except DeclarationError as error:
                 yield f"{path}: {error.what.removesuffix('.')} ({error.fix})"
 
+    @cached_property
+    def _shape(self) -> Shape:
+        return Shape(self.schema, Allowed(self.optional, dict(self.renamed), self.extra, self.as_text, self.maps))
+
     def needs_repair(self, structure: Structure) -> bool:
         """As of any text; a byte order mark would be read as part of the first record, too."""
-        return super().needs_repair(structure) or structure.has_bom or bool(structure.layout)
+        is_read = not (structure.has_bom or structure.layout or self._shape.is_rewritten)
+        return super().needs_repair(structure) or not is_read
 
     def validate_records(self, content: BinaryIO, structure: Structure) -> Iterator[ValidatedRecord]:
         """Yield each object, decoded against the exact type of its record."""
-        problem_of = _Validator(self.schema, self.encoding)
+        problem_of = _Validator(self._shape, self.encoding)
         for number, ((line, text, dropped), kind) in enumerate(self._records(content, structure)):
             if kind:
                 yield ValidatedRecord(NO_RECORD, line, text, None, dropped, kind)
                 continue
             reason = too_long(len(text) + dropped, self.max_record_bytes) if dropped else problem_of(text)
-            yield ValidatedRecord(number, line, text, reason, dropped)
+            yield ValidatedRecord(number, line, text, reason, dropped, ignored=problem_of.ignored)
 
     def _records(self, content: BinaryIO, structure: Structure) -> Iterator[tuple[Line, str | None]]:
         if structure.layout:
@@ -75,7 +107,7 @@ class JsonLinesFile(NestedFile, TextFile):
         return self._inspect_records(path, known)
 
     def _copies_lines(self, structure: Structure) -> bool:
-        return not structure.layout
+        return not structure.layout and not self._shape.is_rewritten
 
     def _scan(
         self,
@@ -87,14 +119,17 @@ class JsonLinesFile(NestedFile, TextFile):
     ) -> pl.LazyFrame:
         return (
             pl.scan_lines(list(paths), name=_LINE, row_index_name=RECORD, glob=False, **options)
-            .with_columns(pl.col(_LINE).str.json_decode(pl.Struct(dict(self.schema))))
+            .with_columns(pl.col(_LINE).str.json_decode(pl.Struct(self._shape.engine_schema)))
             .unnest(_LINE)
+            .select(RECORD, *(self._shape.columns() if self.renamed else self.schema))
         )
 
     def _copied(self, record: ValidatedRecord, structure: Structure) -> bytes:
         if record.reason:
             return b"{}"
         text = record.text.removesuffix(b"\n").removesuffix(b"\r")
+        if self._shape.is_rewritten:
+            text = self._shape.rewritten(text)
         return _LINE_END.sub(b" ", text) if structure.layout else text
 
 
@@ -103,16 +138,22 @@ def _is_blank(line: Line) -> bool:
 
 
 class _Validator:
-    """Says why a line is no record of a schema; None where it is one."""
+    """Says why a line is no record of a shape; None where it is one.
 
-    def __init__(self, schema: Mapping[str, PolarsDataType], encoding: str) -> None:
+    Attributes:
+        ignored: keys of the line before that are not declared and may be there, each with its value.
+    """
+
+    def __init__(self, shape: Shape, encoding: str) -> None:
         self._encoding = encoding
-        self._dtype = pl.Struct(dict(schema))
-        self._shape = _shape(schema)
-        self._within_bounds: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct("Record", schema, _SURELY_READ))
-        self._any: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct("Record", schema, None))
+        self._dtype = pl.Struct(shape.engine_schema)
+        self._shape = shape
+        self._within_bounds: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape.decoded_as(_SURELY_READ))
+        self._any: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape.decoded_as(None))
+        self.ignored: Mapping[str, str] = {}
 
     def __call__(self, line: bytes) -> str | None:
+        self.ignored = {}
         try:
             record = self._within_bounds.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -120,9 +161,30 @@ class _Validator:
             if problem:
                 return problem
             record = self._any.decode(line)
-        # Every key must be there, so a line with as many keys as its objects must have has each of them once.
+        problem = self._shape.name_problem(record)
+        if problem:
+            return f"{problem}, beginning {excerpt(line)}"
+        # A line with as many keys as what was decoded of it has each of them once, and no other.
         is_spaced = any(space in line for space in _SPACED) and _SPACED_KEY.search(line)
-        return None if line.count(b'":') == self._shape.keys_in(record) and not is_spaced else _duplicate_key(line)
+        is_plain = line.count(b'":') == self._shape.count_keys(record) and not is_spaced
+        return None if is_plain else self._key_problem(line)
+
+    def _key_problem(self, line: bytes) -> str | None:
+        """Return what is wrong with an object that has a key twice: readers differ in which of the values they take."""
+        found: list[str] = []
+
+        def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+            found.extend(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+            return dict(pairs)
+
+        whole = json.loads(line, object_pairs_hook=look)
+        if found:
+            return f"the key {found[0]!r} stands twice, beginning {excerpt(line)}"
+        self.ignored = {
+            path: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for path, value in self._shape.undeclared(whole)
+        }
+        return None
 
     def _decode_problem(self, line: bytes) -> str | None:
         """Return why a line cannot be decoded; None where the only problem is a large number that the engine reads."""
@@ -139,7 +201,7 @@ class _Validator:
         except msgspec.DecodeError as error:
             # The name of a key that nobody declared is a part of the text too.
             said = str(error).replace("contains unknown field ", "contains an unknown field: ")
-            return f"{said}, beginning {excerpt(line)}"
+            return f"{said}{_advice(said)}, beginning {excerpt(line)}"
         try:
             self._any.decode(line)
         except msgspec.DecodeError:
@@ -151,72 +213,19 @@ class _Validator:
         return None
 
 
-def _duplicate_key(line: bytes) -> str | None:
-    """Return what is wrong with an object that has a key twice: readers differ in which of the values they take."""
-    found: list[str] = []
-
-    def look(pairs: list[tuple[str, Any]]) -> None:
-        found.extend(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-
-    json.loads(line, object_pairs_hook=look)
-    return f"the key {found[0]!r} stands twice, beginning {excerpt(line)}" if found else None
-
-
-def _struct(name: str, schema: Mapping[str, PolarsDataType], bound: float | None) -> type:
-    """Return a strict type of exactly these keys, each of them null or of its type.
-
-    Args:
-        name: of the type.
-        schema: key → its type.
-        bound: the largest floating point number that is allowed, of either sign; None where all are.
-    """
-    keys = dict(zip(_field_names(schema), schema, strict=True))
-    fields = [(field, _type(key, schema[key], bound) | None) for field, key in keys.items()]
-    return msgspec.defstruct(name, fields, forbid_unknown_fields=True, rename=keys)
-
-
-def _field_names(schema: Mapping[str, PolarsDataType]) -> list[str]:
-    """The names of a decoded object's fields, in order: a key may be no name of Python's."""
-    return [f"key_{number}" for number in range(len(schema))]
-
-
-def _type(key: str, dtype: PolarsDataType, bound: float | None) -> Any:
-    dtype = dtype() if isinstance(dtype, type) else dtype
+def _check_type(dtype: pl.DataType) -> None:
+    """Raises DeclarationError where JSON has no values of a type."""
     if isinstance(dtype, pl.Struct):
-        return _struct(key, dtype.to_schema(), bound)
-    if isinstance(dtype, pl.List):
-        return list[_type(key, dtype.inner, bound)]  # type: ignore[misc]
-    python = json_type(dtype)
-    if python is int:
-        low, high = integer_bounds(dtype)
-        return Annotated[int, msgspec.Meta(ge=low, le=high)]
-    if python is float and bound is not None:
-        return Annotated[float, msgspec.Meta(ge=-bound, le=bound)]
-    return python
+        for field in dtype.fields:
+            _check_type(field.dtype() if isinstance(field.dtype, type) else field.dtype)
+    elif isinstance(dtype, pl.List):
+        _check_type(dtype.inner() if isinstance(dtype.inner, type) else dtype.inner)
+    else:
+        value_type(dtype, None)
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """How many keys an object has, and which of its fields hold objects, or lists of them."""
-
-    keys: int
-    nested: tuple[tuple[str, _Shape], ...]
-
-    def keys_in(self, found: Any) -> int:
-        """How many keys a decoded value and the objects in it have; a missing object has none."""
-        if found is None:
-            return 0
-        if isinstance(found, list):
-            return sum(map(self.keys_in, found))
-        return self.keys + sum(shape.keys_in(getattr(found, field)) for field, shape in self.nested)
-
-
-def _shape(schema: Mapping[str, PolarsDataType]) -> _Shape:
-    nested = []
-    for field, dtype in zip(_field_names(schema), schema.values(), strict=True):
-        inner = dtype
-        while isinstance(inner, pl.List):
-            inner = inner.inner
-        if isinstance(inner, pl.Struct):
-            nested.append((field, _shape(inner.to_schema())))
-    return _Shape(len(schema), tuple(nested))
+def _advice(said: str) -> str:
+    """What to declare where a key is missing, or was never declared, and may be so."""
+    if "missing required field" in said:
+        return " (is it right so: declare optional= or renamed=)"
+    return ' (is it right so: declare it, or extra="ignore")' if "an unknown field" in said else ""

@@ -9,12 +9,12 @@ from functools import cached_property
 import polars as pl
 from polars._typing import PolarsDataType
 
-from nequi_lake.formats.base import RawFile
+from nequi_lake.formats.drift import DriftingFile
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class NestedFile(RawFile):
-    """A file that has exactly the columns of ``schema``: name → type."""
+class NestedFile(DriftingFile):
+    """A file that has the columns of ``schema``: name → type. Those in objects have dotted names elsewhere."""
 
     schema: Mapping[str, PolarsDataType]
 

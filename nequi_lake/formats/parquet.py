@@ -9,6 +9,7 @@ from functools import cached_property
 import polars as pl
 from polars._typing import PolarsDataType
 
+from nequi_lake.formats.drift import Drift
 from nequi_lake.formats.nested import NestedFile
 from nequi_lake.formats.transcribed import TranscribedFile
 
@@ -18,7 +19,7 @@ _READABLE = (pl.Boolean, pl.String, pl.Date, pl.Datetime, pl.Decimal)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ParquetFile(NestedFile, TranscribedFile):
-    """A Parquet file with exactly the columns of ``schema``, in any order.
+    """A Parquet file with the columns of ``schema``, in any order.
 
     A column of a type that no table can be made of, such as ``pl.Binary``, is declared and dropped.
 
@@ -42,13 +43,17 @@ class ParquetFile(NestedFile, TranscribedFile):
         unread = {keys[0] for path, keys in self._keys.items() if _type_problem(self._type_at(path))}
         return {name: dtype for name, dtype in self._types.items() if name not in unread}
 
+    @property
+    def drift(self) -> Drift:
+        return super().drift._replace(columns=tuple(self.schema))
+
     @cached_property
     def _types(self) -> Mapping[str, pl.DataType]:
         """Column → its type, with its parameters."""
         return {name: dtype() if isinstance(dtype, type) else dtype for name, dtype in self.schema.items()}
 
     def _reading(self) -> tuple[object, ...]:
-        return "nequi_lake.formats.parquet_reading:read_parquet", self._types, tuple(self.raw_schema)
+        return "nequi_lake.formats.parquet_reading:read_parquet", self._types, tuple(self.raw_schema), self.drift
 
     def _line_of(self, number: int) -> int:
         return number + 1

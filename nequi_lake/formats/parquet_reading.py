@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nequi_lake.formats.base import RAW_KEPT_BYTES
+from nequi_lake.formats.drift import Drift, ignored_notes
 from nequi_lake.formats.guarded import UnreadableFileError
 from nequi_lake.formats.transcribed import Damage, Step, too_large
 from nequi_lake.formats.words import listed
@@ -25,7 +26,7 @@ _UNITS = {"s": "ms", "ms": "ms", "us": "us", "ns": "ns"}
 
 
 def read_parquet(
-    path: str, copy: str | None, most: int, schema: Mapping[str, pl.DataType], kept: tuple[str, ...]
+    path: str, copy: str | None, most: int, schema: Mapping[str, pl.DataType], kept: tuple[str, ...], drift: Drift
 ) -> Iterator[Step]:
     """Read all pages of a Parquet file, and verify the checksums that they have.
 
@@ -35,15 +36,18 @@ def read_parquet(
         most: bytes that it may unpack to.
         schema: the columns that it must have.
         kept: those of them that the copy has.
+        drift: how the columns may differ.
 
     Raises:
         UnreadableFileError: it is no Parquet file, has other columns, or unpacks to more.
     """
     _check_magic(Path(path))
     file = _opened(path, "us")
-    problem = _difference(file.schema_arrow, schema)
+    names = file.schema_arrow.names
+    problem = _difference(file.schema_arrow, schema, drift)
     if problem:
         raise UnreadableFileError(problem)
+    called = drift.found(names)
     facts = file.metadata
     claimed = sum(facts.row_group(number).total_byte_size for number in range(facts.num_row_groups))
     if claimed > most:
@@ -61,10 +65,11 @@ def read_parquet(
                 raise too_large(unpacked, most)
             damaged = sorted({**dict(_cut_off(batch, nanoseconds)), **dict(_damaged(batch))}.items())
             if writer:
-                writer.write_table(_values(batch, damaged, plain).to_arrow().cast(form))
+                writer.write_table(_values(batch, damaged, plain, called).to_arrow().cast(form))
             yield Step(
                 batch.num_rows,
                 [Damage(records + at, records + at + 1, reason, _text(batch.slice(at, 1))) for at, reason in damaged],
+                notes=() if records else tuple(ignored_notes(_examples(batch, drift.ignored(names)))),
             )
             records += batch.num_rows
     if records != facts.num_rows:
@@ -162,9 +167,20 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _values(batch: pa.RecordBatch, damaged: list[tuple[int, str]], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """The values of a batch in these columns; of a damaged row nothing."""
-    plain = batch.select(list(schema))
+def _examples(batch: pa.RecordBatch, names: Sequence[str]) -> dict[str, str]:
+    """Column → its first value."""
+    first = json.loads(json.loads(_text(batch.slice(0, 1)))["text"]) if names and batch.num_rows else {}
+    return {name: str(first.get(name, "")) for name in names}
+
+
+def _values(
+    batch: pa.RecordBatch,
+    damaged: list[tuple[int, str]],
+    schema: Mapping[str, pl.DataType],
+    called: Mapping[str, str],
+) -> pl.DataFrame:
+    """The values of a batch in these columns, by the names that they have there; of a damaged row nothing."""
+    plain = batch.select([called[name] for name in schema if name in called])
     if damaged:
         sound = pa.array([True] * batch.num_rows).to_pylist()
         for at, _ in damaged:
@@ -173,29 +189,36 @@ def _values(batch: pa.RecordBatch, damaged: list[tuple[int, str]], schema: Mappi
         plain = plain.take(numbers)
     frame = pl.from_arrow(plain)
     assert isinstance(frame, pl.DataFrame)
-    return frame.cast(pl.Schema(schema))
+    return frame.select(
+        (pl.col(called[name]) if name in called else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in schema.items()
+    )
 
 
-def _difference(found: pa.Schema, declared: Mapping[str, pl.DataType]) -> str | None:
-    """Return how the columns of a file differ from the declared ones; None where they do not."""
-    names = set(found.names)
+def _difference(found: pa.Schema, declared: Mapping[str, pl.DataType], drift: Drift) -> str | None:
+    """Return how the columns of a file differ from the declared ones; None where they may."""
     types = {field.name: polars_type(field.type) for field in found}
-    missing = [f"{name} ({declared[name]})" for name in declared if name not in names]
-    extra = [f"{name} ({types[name] or found.field(name).type})" for name in found.names if name not in declared]
+    called = drift.found(found.names)
+    missing = [
+        f"{name} ({dtype})" for name, dtype in declared.items() if name not in called and name not in drift.optional
+    ]
+    extra = [f"{name} ({types[name] or found.field(name).type})" for name in drift.ignored(found.names)]
     twice = sorted(name for name, count in Counter(found.names).items() if count > 1)
     if twice:
         return f"columns that stand twice: {listed(twice)}"
     others = [
-        f"{name}, which is {types[name] or found.field(name).type} and declared as {dtype}"
-        for name, dtype in declared.items()
-        if name in names and types[name] not in (dtype, pl.Null())
+        f"{old}, which is {types[old] or found.field(old).type} and declared as {declared[name]}"
+        for name, old in called.items()
+        if types[old] not in (declared[name], pl.Null())
     ]
+    if drift.extra == "ignore":
+        extra = []
     parts = [
         *([f"missing columns {listed(missing)}"] if missing else []),
         *([f"unexpected columns {listed(extra)}, to be declared in schema=, and in dropped= too"] if extra else []),
         *([f"columns of another type: {listed(others, 120)}"] if others else []),
     ]
-    return "; ".join(parts) or None
+    return "; ".join(parts) + (drift.advice(missing, extra) if called else "") if parts else None
 
 
 def polars_type(arrow: pa.DataType) -> pl.DataType | None:

@@ -8,7 +8,7 @@ import json
 import shutil
 from abc import abstractmethod
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ import polars as pl
 
 from nequi_lake.formats.base import DAMAGED, FOUND, RAW_KEPT_BYTES, RawFile, RepairedFile
 from nequi_lake.formats.codecs import LINE_ENDS_SWAPPED, PackedError, codec_of, is_utf8, opened_text
+from nequi_lake.formats.drift import ignored_notes
 from nequi_lake.formats.limit import UnpackLimitError, UnpackLimits
 from nequi_lake.formats.lines import Line
 from nequi_lake.formats.magic import no_content, no_text
@@ -34,6 +35,8 @@ BLANK_END = "blank lines at the end"
 REPEATED = "repeated headers"
 _MOST_BLANK = 10_000
 """Blank lines beyond are records that cannot be read, wherever they stand."""
+_MOST_IGNORED = 1_000
+"""Names that are not declared beyond are not counted."""
 _EXCERPT_BYTES = 60
 _BEGINNING_BYTES = 2**20
 R = TypeVar("R")
@@ -57,6 +60,7 @@ class ValidatedRecord(NamedTuple):
         reason: why it cannot be read; None where it can.
         dropped: bytes of it that are not in ``text``, as it is longer than a record may be.
         passed_over: what it is where it is no record; None where it is one.
+        ignored: what it has that is not declared and may be there, by name.
     """
 
     number: int
@@ -65,6 +69,7 @@ class ValidatedRecord(NamedTuple):
     reason: str | None
     dropped: int = 0
     passed_over: str | None = None
+    ignored: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -211,6 +216,7 @@ class TextFile(RawFile):
         records = lines = damaged = 0
         problems: list[Problem] = []
         passed_over = Counter[str]()
+        ignored: dict[str, str] = {}
         with path.open("rb") as stream, bar(f"validating {self.name}", path.stat().st_size, "B") as progress:
             for record in self.validate_records(stream, known):
                 lines = record.line + record.text.count(b"\n") - record.text.endswith(b"\n")
@@ -219,6 +225,8 @@ class TextFile(RawFile):
                     passed_over[record.passed_over] += 1 + lines - record.line
                     continue
                 records = record.number + 1
+                if record.ignored and len(ignored) < _MOST_IGNORED:
+                    ignored = {**ignored, **{name: ignored.get(name, text) for name, text in record.ignored.items()}}
                 if record.reason:
                     damaged += 1
                     if len(problems) < PROBLEMS_SHOWN:
@@ -232,6 +240,7 @@ class TextFile(RawFile):
             problems=tuple(problems),
             problem_count=damaged,
             passed_over=dict(passed_over),
+            notes=(*known.notes, *ignored_notes(ignored)),
         )
 
     def _is_decoded(self, structure: Structure) -> bool:

@@ -51,11 +51,13 @@ class Step(NamedTuple):
         records: records read since the step before, damaged ones included.
         damaged: records read up to now that cannot be read, and were not named before.
         line: the line, from 1, of the last of them; 0 where the format has none.
+        notes: what else is said of the file.
     """
 
     records: int
     damaged: Sequence[Damage] = ()
     line: int = 0
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -132,8 +134,10 @@ class TranscribedFile(RawFile):
     def _inspect(self, path: Path) -> Structure:
         records = damaged = lines = 0
         problems: list[Problem] = []
+        notes: list[str] = []
         try:
             for step in self._steps(path, None):
+                notes += step.notes
                 records += step.records
                 damaged += len(step.damaged)
                 lines = max(lines, step.line)
@@ -141,7 +145,14 @@ class TranscribedFile(RawFile):
                 problems += [Problem.of_record(bad.line, bad.rule) for bad in step.damaged[:left]]
         except UnreadableFileError as error:
             return Structure.refused(str(error))
-        return Structure(records=records, lines=lines, damaged=damaged, problems=tuple(problems), problem_count=damaged)
+        return Structure(
+            records=records,
+            lines=lines,
+            damaged=damaged,
+            problems=tuple(problems),
+            problem_count=damaged,
+            notes=tuple(notes),
+        )
 
     def _steps(self, path: Path, copy: Path | None) -> Iterator[Step]:
         read, *args = self._reading()
@@ -149,8 +160,8 @@ class TranscribedFile(RawFile):
         what = "checking" if copy is None else "copying"
         with bar(f"{what} {self.name}", None, "rows") as progress:
             for found in guarded(str(read), str(path), str(copy) if copy else None, most, *args):
-                records, damaged, line = found
-                step = Step(records, [Damage(*bad) for bad in damaged], line)
+                records, damaged, line, notes = found
+                step = Step(records, [Damage(*bad) for bad in damaged], line, notes)
                 progress.update(step.records)
                 yield step
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from nequi_lake.errors import needs_extra
+from nequi_lake.formats.drift import Drift, DriftingFile
 from nequi_lake.formats.transcribed import TranscribedFile
 
 
 class Layout(NamedTuple):
     """Where the records of a workbook are, and what its cells may have; as :class:`WorkbookFile` says it."""
 
-    columns: tuple[str, ...]
+    drift: Drift
     sheet: str | int
     skip: int
     footer: int
@@ -22,8 +23,8 @@ class Layout(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class WorkbookFile(TranscribedFile):
-    """A sheet of a workbook, with a row that has exactly ``columns``, in this order, and a record in each row below it.
+class WorkbookFile(DriftingFile, TranscribedFile):
+    """A sheet of a workbook, with a row that has ``columns``, in any order, and a record in each row below it.
 
     Attributes:
         columns: the texts of the header's cells. Columns without a header may lie between them, and must be empty.
@@ -61,7 +62,7 @@ class WorkbookFile(TranscribedFile):
 
     @property
     def _layout(self) -> Layout:
-        return Layout(self.columns, self.sheet, self.skip, self.footer, self.missing_errors, self.measures)
+        return Layout(self.drift, self.sheet, self.skip, self.footer, self.missing_errors, self.measures)
 
     def _reading(self) -> tuple[object, ...]:
         with needs_extra("workbooks"):

@@ -22,6 +22,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
 
 from nequi_lake.formats.base import RAW_KEPT_BYTES
+from nequi_lake.formats.drift import Drift, ignored_notes
 from nequi_lake.formats.guarded import UnreadableFileError
 from nequi_lake.formats.transcribed import Damage, Step, too_large
 from nequi_lake.formats.words import listed
@@ -64,7 +65,7 @@ def read_workbook(path: str, copy: str | None, most: int, layout: Layout) -> Ite
         book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
         stack.callback(book.close)
         sheet = _Sheet(book, layout)
-        form = pa.schema([(name, pa.large_string()) for name in layout.columns])
+        form = pa.schema([(name, pa.large_string()) for name in layout.drift.columns])
         writer = stack.enter_context(pq.ParquetWriter(copy, form, compression="lz4")) if copy else None
         waiting: list[list[str | None]] = []
         damaged: list[Damage] = []
@@ -74,7 +75,7 @@ def read_workbook(path: str, copy: str | None, most: int, layout: Layout) -> Ite
             if len(waiting) == _AT_ONCE:
                 yield _step(waiting, damaged, form, writer, sheet.line)
                 waiting, damaged = [], []
-        yield _step(waiting, [*damaged, *sheet.merged()], form, writer, sheet.line)
+        yield _step(waiting, [*damaged, *sheet.merged()], form, writer, sheet.line, list(ignored_notes(sheet.ignored)))
 
 
 def look_at_sheets(path: str, most: int, first: int, last: int) -> Iterator[dict[str, Any]]:
@@ -95,7 +96,7 @@ def look_at_sheets(path: str, most: int, first: int, last: int) -> Iterator[dict
     with Path(path).open("rb") as stream:
         book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
         for number, each in enumerate(book.worksheets, 1):
-            sheet = _Sheet(book, Layout((), number, 0, 0, (), ()))
+            sheet = _Sheet(book, Layout(Drift(()), number, 0, 0, (), ()))
             begin: list[object] = []
             end: deque[object] = deque(maxlen=last)
             for row in sheet.rows():
@@ -109,11 +110,16 @@ def look_at_sheets(path: str, most: int, first: int, last: int) -> Iterator[dict
 
 
 def _step(
-    rows: list[list[str | None]], damaged: list[Damage], form: pa.Schema, writer: pq.ParquetWriter | None, line: int
+    rows: list[list[str | None]],
+    damaged: list[Damage],
+    form: pa.Schema,
+    writer: pq.ParquetWriter | None,
+    line: int,
+    notes: Sequence[str] = (),
 ) -> Step:
     if writer and rows:
         writer.write_table(pa.table([pa.array(column, pa.large_string()) for column in zip(*rows, strict=True)], form))
-    return Step(len(rows), damaged, line)
+    return Step(len(rows), damaged, line, notes)
 
 
 def _check_zip(path: Path, most: int) -> None:
@@ -166,13 +172,17 @@ class _Sheet:
 
     Attributes:
         line: the number of the last row that has anything.
+        ignored: column that is not declared → the text of its first cell, once a record was read.
     """
 
     def __init__(self, book: Any, layout: Layout) -> None:
         self._book, self._layout = book, layout
         self._sheet = _chosen(book, layout.sheet)
-        self._is_measure = [name in layout.measures for name in layout.columns]
-        self._places: Sequence[int] = ()
+        self._is_measure = [name in layout.measures for name in layout.drift.columns]
+        self._places: Sequence[int | None] = ()
+        self._headed: frozenset[int] = frozenset()
+        self.ignored: dict[str, str] = {}
+        self._undeclared: dict[str, int] = {}
         self._records = 0
         self._bad: set[int] = set()
         self._merged: Sequence[Any] = ()
@@ -185,6 +195,11 @@ class _Sheet:
         self._places = self._header(header)
         for row in self._without_footer(rows):
             values, damage = self._record(row)
+            if not self._records:
+                self.ignored = {
+                    name: self.shown(row.cells[at])[0] if at in row.cells else ""
+                    for name, at in self._undeclared.items()
+                }
             self._records += 1
             if damage:
                 self._bad.add(damage.record)
@@ -194,7 +209,7 @@ class _Sheet:
         """The records of which a cell is part of another one: they have no value of their own there."""
         first = self._layout.skip + 2
         for area in self._merged:
-            places = [at for at in self._places if area.min_col <= at <= area.max_col]
+            places = [at for at in self._places if at and area.min_col <= at <= area.max_col]
             for number in range(max(area.min_row, first), min(area.max_row, first + self._records - 1) + 1):
                 is_top_left_only = number == area.min_row and places == [area.min_col]
                 if places and not is_top_left_only and number - first not in self._bad:
@@ -233,18 +248,24 @@ class _Sheet:
                 expected = number + 1
             self._merged = tuple(getattr(parser.merged_cells, "mergeCell", ()))
 
-    def _header(self, row: Row | None) -> Sequence[int]:
-        """The columns, from 1, where the declared ones are."""
+    def _header(self, row: Row | None) -> Sequence[int | None]:
+        """The columns, from 1, where the declared ones are; None for one that the sheet lacks."""
         at = self._layout.skip + 1
         if row is None or row.number != at or not row.cells:
             raise UnreadableFileError(f"the row {at}, which has the header, is empty")
-        names = {column: self._text(cell, is_measure=False) or "" for column, cell in row.cells.items()}
-        if tuple(names.values()) != self._layout.columns:
+        names = {self._text(cell, is_measure=False) or "": column for column, cell in row.cells.items()}
+        drift = self._layout.drift
+        problem = drift.difference(list(names)) if len(names) == len(row.cells) else "columns that stand twice"
+        if problem:
+            texts = [self._text(cell, is_measure=False) or "" for cell in row.cells.values()]
             raise UnreadableFileError(
-                f"the row {at} has the header {listed(list(names.values()))}, where {listed(self._layout.columns)} is "
-                "declared; what is above it is declared with skip="
+                f"the row {at} has the header {listed(texts)}, where {listed(drift.columns)} is declared; what is "
+                f"above it is declared with skip=: {problem}"
             )
-        return list(names)
+        self._headed = frozenset(names.values())
+        self._undeclared = {name: names[name] for name in drift.ignored(names)}
+        called = drift.found(names)
+        return [names[called[name]] if name in called else None for name in drift.columns]
 
     def _without_footer(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Leave out the last rows, which must be none that could be records."""
@@ -253,7 +274,7 @@ class _Sheet:
             held.append(row)
             while len(held) > self._layout.footer:
                 yield held.pop(0)
-        full = [row.number for row in held if len(self._places) > 1 and set(self._places) <= row.cells.keys()]
+        full = [row.number for row in held if len(self._headed) > 1 and self._headed <= row.cells.keys()]
         if full:
             raise UnreadableFileError(
                 f"the row {full[0]} has a value in every column, and is among the last {self._layout.footer} rows, "
@@ -265,13 +286,13 @@ class _Sheet:
         problems: list[str] = []
         for place, is_measure in zip(self._places, self._is_measure, strict=True):
             value = None
-            if place in row.cells:
+            if place is not None and place in row.cells:
                 try:
                     value = self._text(row.cells[place], is_measure=is_measure)
                 except UnreadableCellError as error:
                     problems.append(f"{get_column_letter(place)}{row.number}: {error}")
             values.append(value)
-        strange = row.cells.keys() - set(self._places)
+        strange = row.cells.keys() - self._headed
         problems += [f"{get_column_letter(place)}{row.number}: a value below no header" for place in sorted(strange)]
         if not row.cells:
             problems = ["a blank row"]

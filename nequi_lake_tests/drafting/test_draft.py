@@ -78,6 +78,27 @@ def test_a_json_array_with_lists(declared: Draft, tmp_path: Path) -> None:
     assert tried(dataset, tmp_path / "country").rows == {"country": 12}
 
 
+def test_keys_that_some_objects_lack_are_optional_and_values_of_no_one_type_are_texts(
+    declared: Draft, tmp_path: Path
+) -> None:
+    found = [
+        {
+            "id": n,
+            "at": {"city": "a", **({"zip": "1"} if n % 2 else {})},
+            "meta": [1, "x", {"a": 1}][n % 3],
+            "items": [{"sku": "s", **({"price": n / 4} if n % 2 else {})}],
+            **({"phone": "5"} if n % 3 else {}),
+        }
+        for n in range(60)
+    ]
+    written(tmp_path / "shops", "shops.json", "".join(json.dumps(one) + "\n" for one in found))
+    dataset = declared("shops")
+    (file,) = dataset.files
+    assert dict(file.declared())["optional"] == ("at.zip", "items.price", "phone")
+    assert dict(file.declared())["as_text"] == ("meta",)
+    assert tried(dataset, tmp_path / "shops").rows == {"shops": 60}
+
+
 def test_where_nothing_tells_records_apart_their_number_does(declared: Draft, tmp_path: Path) -> None:
     written(tmp_path / "bank", "bank.csv", '"age";"job";"y"\n' + '58;"management";"no"\n31;"none";"yes"\n' * 20)
     dataset = declared("bank")

@@ -105,7 +105,7 @@ def test_a_file_that_nobody_reads_only_needs_content(path: Path) -> None:
 def test_a_sound_csv_is_whole_and_its_records_and_lines_are_counted(
     path: Path, content: str | bytes, records: int, lines: int
 ) -> None:
-    assert look(path, CSV, content) == Structure(records=records, lines=lines)
+    assert look(path, CSV, content) == Structure(records=records, lines=lines, columns=CSV.columns)
 
 
 @pytest.mark.parametrize(
