@@ -185,6 +185,35 @@ def test_what_cannot_be_drafted_says_why(content: bytes, words: str, tmp_path: P
         draft("some", [path], {})
 
 
+SALES = 'day,words,price,note\n1,"Fly rod, light",5,\n2,"8\'9"" long, they say",6,\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "damaged"),
+    [("", "", 0), ("1,", "1", 1), ("5,", "5,,", 1), ("5,", '5",', 1), ('1,"', '1"', 1), (',"8', '"8', 1)],
+)
+def test_a_fault_in_a_tiny_file_is_no_other_dialect(old: str, new: str, damaged: int, tmp_path: Path) -> None:
+    path = written(tmp_path, "sales.csv", SALES.replace(old, new, 1))
+    module = draft("sales", [path], {})
+    assert 'columns=("day", "words", "price", "note"))' in module
+    assert ("1 of 2 records cannot be read" in module) == bool(damaged)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (SALES.replace("price", "pri,ce"), "the lines above line 2 have values too, but not as many"),
+        (f"{SALES}day,words,price,note,more\n1,a,5,,x\n2,b,6,,y\n3,c,7,,z\n", "the lines above line 4 have values too"),
+        ("a;b;c\n1;2\n", "no separator and quote give most of its lines"),
+        ('a,b,c\n1,"x, y,3\n', "no separator and quote give most of its lines"),
+    ],
+)  # fmt: skip
+def test_a_tiny_file_that_may_be_read_in_several_ways_is_refused(content: str, words: str, tmp_path: Path) -> None:
+    path = written(tmp_path, "sales.csv", content)
+    with pytest.raises(UsageError, match=words):
+        draft("sales", [path], {})
+
+
 def test_the_command_line(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path / "data", "towns.csv", "town,people\na,1\nb,2\n")
     words = written(tmp_path, "words.csv", "column,meaning\ntown,Name of the town.\n")
