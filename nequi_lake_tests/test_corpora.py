@@ -90,3 +90,14 @@ def test_a_fault_of_each_kind_in_each_row_and_column(
     assert rows["row_more_sep"] == [0, 45, 9, 0, 0]
     assert rows["file_field_delimiter_semicolon"] == [1, 0, 0, 0, 0]
     assert rows["all"][:2] == [21, 177]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("records", [1, 2, 3])
+def test_a_draft_of_a_tiny_file_with_a_fault_is_right_or_refused(
+    records: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["corpora", "faults", "--records", str(records), "--only-lake", "--draft"])
+    assert main() == 0, "a record is wrong or lost"
+    (total,) = (line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("all "))
+    assert total[1] == "21", "sound files of all dialects are drafted right"

@@ -41,6 +41,11 @@ _NO_GROUPS = "(?:^|[^0-9.,])0[0-9]*,|,(?:[0-9]{1,2}|[0-9]{4,})(?:[^0-9]|$)"
 _ONE_GROUP = r"^[^0-9.,]*[1-9][0-9]{0,2}[.,][0-9]{3}[^0-9.,]*$"
 """A number of which nothing says whether it is one of three decimals, or a whole one in groups of three digits."""
 _DIGITS_OF_A_DAY = 8
+_MONEY = re.compile(
+    "amount|balance|price|precio|importe|monto|saldo|revenue|salar"
+    "|(?:^|_)(?:valor|value|cost|costs|costo|coste|fee|fees|fare|tax|tolls|tip|pago|payment|charge|cargo|profit)(?:_|$)"
+)
+"""In the name of a column of amounts of money, whose words are in lower case and parted by _."""
 _CARRIED: dict[type[pl.DataType], pl.DataType] = {
     pl.UInt8: pl.Int16(),
     pl.UInt16: pl.Int32(),
@@ -128,7 +133,7 @@ def _exactly(dtype: pl.DataType, kept: pl.DataType) -> pl.Expr:
 def _of_texts(source: str, counted: Counted) -> Drafted:
     most = math.floor((1 - _MANY) * counted.filled)
     best: Reading | None = None
-    for reading in _candidates(counted):
+    for reading in _candidates(source, counted):
         unread = _unread_records(reading.value(pl.col("value")), counted, most)
         if unread is not None:
             best, most = reading, unread - 1
@@ -179,7 +184,7 @@ def _text_column(source: str, counted: Counted) -> Drafted:
     return Drafted(source, pl.String(), None, counted.missing, counted.distinct, values=tuple(values), note=note)
 
 
-def _candidates(counted: Counted) -> Iterator[Reading]:
+def _candidates(source: str, counted: Counted) -> Iterator[Reading]:
     """Readings that may fit, the most particular first."""
     sample = counted.most_frequent(_LOOKED_AT)["value"]
     has_digits = bool(sample.str.contains("[0-9]").any())
@@ -194,8 +199,9 @@ def _candidates(counted: Counted) -> Iterator[Reading]:
         if looks.shortest == looks.longest == _DIGITS_OF_A_DAY:
             yield Reading(pl.Date(), "%Y%m%d")
         return
+    is_money = looks.has_currency or looks.has_cents or _is_named_like_money(source)
     if looks.plain >= _MANY:
-        yield from _numbers(counted, looks)
+        yield from _numbers(counted, looks, is_money=is_money)
         return
     if looks.long <= 1 - _MANY:
         yield from _moments(sample)
@@ -204,8 +210,17 @@ def _candidates(counted: Counted) -> Iterator[Reading]:
         yield from (
             Reading(dtype, style)
             for style in (_STYLES[1:] if looks.is_grouped else _STYLES)
-            for dtype in (pl.Int64(), pl.Decimal(_DIGITS, 2), pl.Decimal(_DIGITS, _MOST_DECIMALS), pl.Float64())
+            for dtype in (
+                pl.Int64(),
+                *((pl.Decimal(_DIGITS, 2), pl.Decimal(_DIGITS, _MOST_DECIMALS)) if is_money else ()),
+                pl.Float64(),
+            )
         )
+
+
+def _is_named_like_money(source: str) -> bool:
+    words = re.sub("([a-z0-9])([A-Z])", r"\1_\2", source).lower()
+    return bool(_MONEY.search(re.sub(r"[\W_]+", "_", words)))
 
 
 class _Looks(NamedTuple):
@@ -223,6 +238,8 @@ class _Looks(NamedTuple):
         long: the share of records whose text is too long for a time.
         lettered: the share of records whose text has letters.
         is_grouped: whether commas have three digits after them everywhere.
+        has_currency: whether some have the sign of a currency.
+        has_cents: whether all have two decimals.
     """
 
     shortest: int
@@ -236,6 +253,8 @@ class _Looks(NamedTuple):
     long: float
     lettered: float
     is_grouped: bool
+    has_currency: bool
+    has_cents: bool
 
     @staticmethod
     def questions() -> Sequence[pl.Expr]:
@@ -253,10 +272,12 @@ class _Looks(NamedTuple):
             records.filter(text.len_chars() > _LONGEST_TIME).sum() / records.sum(),
             records.filter(text.contains("[A-Za-z]")).sum() / records.sum(),
             text.contains(_NO_GROUPS).any().not_(),
+            text.contains("[$€£¥]").any(),
+            text.contains(r"[.,][0-9]{2}[^0-9]*$").all(),
         ]
 
 
-def _numbers(counted: Counted, looks: _Looks) -> Iterator[Reading]:
+def _numbers(counted: Counted, looks: _Looks, *, is_money: bool) -> Iterator[Reading]:
     for thousands, (written, (shortest, longest)) in enumerate(_EPOCHS.items()):
         is_long = looks.are_digits and shortest <= looks.shortest and looks.longest <= longest
         if is_long and counted.distinct > 1 and counted.ask(_WHOLE.min())[0] > _FIRST_SECOND * 1000**thousands:
@@ -266,7 +287,7 @@ def _numbers(counted: Counted, looks: _Looks) -> Iterator[Reading]:
     yield Reading(pl.Int64())
     if not looks.has_exponent and looks.decimals is None:
         yield Reading(pl.Decimal(_MOST_DIGITS, 0))
-    if not looks.has_exponent and looks.decimals is not None and looks.decimals <= _MOST_DECIMALS:
+    if is_money and not looks.has_exponent and looks.decimals is not None and looks.decimals <= _MOST_DECIMALS:
         yield Reading(pl.Decimal(_DIGITS, max(2, looks.decimals)))
     yield Reading(pl.Float64())
 

@@ -22,6 +22,7 @@ _LONGEST = TextFile.max_record_bytes
 _MOST_ABOVE = 50
 _FEW_FIELDS = 3
 _SEPARATORS = (",", ";", "\t", "|", ", ", "; ", "||", "^", "~", "\x01", "\x1f", ":", " ")
+_USUALLY_SEPARATE = (b",", b";", b"\t", b"|")
 _QUOTES = ('"', "'", None)
 _ALIKE = 0.6
 """The share of records that must have the same number of fields."""
@@ -29,6 +30,7 @@ _RARELY_SEPARATE = {":": 0.5, " ": 0.6}
 _BELOW_OTHERS = 0.9
 """How much less it says that records are alike where what parts them stands in texts too, or lines stand above them."""
 _FEW_DAMAGED = 0.01
+_SEVERAL = 3
 _MOSTLY = 0.9
 _ENCLOSES = 2
 """How far what stands in quotes speaks for a quote that encloses values."""
@@ -50,8 +52,9 @@ def csv_file(path: Path, text: bytes, encoding: str) -> Sniffed:
     lines = list(islice(long_lines(BytesIO(text), _LONGEST), _RECORDS))
     if len(text) == LOOKED_AT_BYTES and len(lines) < _RECORDS:
         lines = lines[:-1]
-    best = max(_layouts(lines), key=lambda layout: layout.score, default=None)
-    if best is None:
+    best = max(_not_contradicted(list(_layouts(lines))), key=lambda layout: layout.score, default=None)
+    separates = best and best.fields == 1 and any(sign in best.records[0].plain for sign in _USUALLY_SEPARATE)
+    if best is None or separates:
         raise cannot_draft(
             "no separator and quote give most of its lines the same number of values", path,
             "Declare it by hand as CsvFile, with separator= and quote=, or get it from its publisher in another form.",
@@ -68,6 +71,11 @@ def csv_file(path: Path, text: bytes, encoding: str) -> Sniffed:
         raise cannot_draft(f"the header has {', '.join(twice)} twice", path)
     is_header, is_sure = _header(values)
     above = records[0].line - 1
+    if (best.fields >= _FEW_FIELDS or not is_sure) and any(_is_row(best, record) for record in best.above):
+        raise cannot_draft(
+            f"the lines above line {above + 1:,} have values too, but not as many as those from there on", path,
+            "If these are two tables, get each as a file. If values are missing, correct the lines.",
+        )  # fmt: skip
     if above and not is_header:
         raise cannot_draft(
             f"what stands above line {above + 1:,} is no header of the values from there on", path,
@@ -110,12 +118,66 @@ def _doubts(layout: _Layout, *, is_header: bool, is_sure: bool) -> Iterator[str]
 
 
 @dataclass(frozen=True)
+class _Enclosed:
+    """What stands in quotes.
+
+    Attributes:
+        records: how many records have a value in quotes.
+        with_separator: how many of them have what parts values within the quotes.
+        unsound: how many records have a quote that does not come out right.
+    """
+
+    records: int
+    with_separator: int
+    unsound: int
+
+    @classmethod
+    def of(cls, dialect: Dialect, records: Sequence[Record]) -> _Enclosed:
+        if dialect.quote is None:
+            return cls(0, 0, 0)
+        sign, separator = re.escape(dialect.quote), re.escape(dialect.separator)
+        enclosed = re.compile(rf"(?:\A|{separator}){sign}.*{sign}(?:{separator}|\Z)", re.DOTALL)
+        quoted = [
+            record
+            for record in records
+            if record.is_sound and dialect.quote in (text := _text(record)) and enclosed.search(text)
+        ]
+        return cls(
+            len(quoted),
+            sum(record.text.count(dialect.separator.encode()) >= record.fields for record in quoted),
+            sum(not record.is_sound for record in records),
+        )
+
+    @property
+    def may_be_text(self) -> bool:
+        """Whether quotes come out wrong in several records, and in more than have a value in quotes."""
+        return self.unsound >= max(_SEVERAL, self.records)
+
+    @property
+    def speaks_for_quote(self) -> bool:
+        """Whether values stand in quotes, and rarely a quote in a value."""
+        return self.records > 2 * self.unsound or self.with_separator > self.unsound
+
+
+@dataclass(frozen=True)
 class _Layout:
     dialect: Dialect
     skip: int
     fields: int
+    above: Sequence[Record]
     records: Sequence[Record]
     alike: Sequence[Record]
+
+    @property
+    def is_rare(self) -> bool:
+        """Whether what parts the values is mostly a part of them; not where quotes keep it in some values."""
+        is_meant = self.share == 1 and self.fields >= _FEW_FIELDS and self._enclosed.with_separator
+        return self.dialect.separator in _RARELY_SEPARATE and not is_meant
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether nothing speaks against its separator and quote."""
+        return not self.is_rare and self._is_supported >= 0
 
     @property
     def share(self) -> float:
@@ -131,30 +193,24 @@ class _Layout:
         return sum(any(value.strip() for value in column) for column in zip(*self._rows, strict=True))
 
     @cached_property
-    def quoted(self) -> int:
-        """How many records have a value in quotes."""
-        quote = self.dialect.quote
-        if quote is None:
-            return 0
-        sign, separator = re.escape(quote), re.escape(self.dialect.separator)
-        enclosed = re.compile(rf"(?:\A|{separator}){sign}.*{sign}(?:{separator}|\Z)", re.DOTALL)
-        return sum(quote in (text := _text(record)) and bool(enclosed.search(text)) for record in self.alike)
+    def _enclosed(self) -> _Enclosed:
+        return _Enclosed.of(self.dialect, self.records)
 
-    @cached_property
+    @property
     def _is_supported(self) -> int:
         """How far what stands in quotes speaks for the quote: 2 where it does, 0 where it speaks against it."""
-        unsound = sum(not record.is_sound for record in self.records)
-        if self.dialect.quote is not None and self.quoted > 2 * unsound:
+        if self._enclosed.speaks_for_quote:
             return _ENCLOSES
         if self.dialect.quote == '"':
-            return int(unsound <= max(1, _FEW_DAMAGED * len(self.records)))
+            return int(self._enclosed.unsound <= max(1, _FEW_DAMAGED * len(self.records)))
         return int(self.dialect.quote is None) - 1
 
     @property
     def score(self) -> tuple[float, ...]:
         """More is better: how many records are alike, then whether quotes come out, then how many columns there are."""
         dialect = self.dialect
-        share = self.share * _RARELY_SEPARATE.get(dialect.separator, 1.0) * (_BELOW_OTHERS if self.skip else 1.0)
+        rarely = _RARELY_SEPARATE[dialect.separator] if self.is_rare else 1.0
+        share = self.share * rarely * (_BELOW_OTHERS if self.skip else 1.0)
         is_plain = (dialect.quote == '"') + (dialect.escape is None)
         is_sure = self.columns > 1 or self._is_supported == _ENCLOSES
         return (
@@ -170,14 +226,27 @@ class _Layout:
 def _layouts(lines: Sequence[Line]) -> Iterator[_Layout]:
     """Every dialect in which most records have the same number of fields."""
     text = b"".join(line.text for line in lines)
+    enclosing = set[str]()
     for separator in _SEPARATORS:
         if separator.encode() not in text and separator != ",":
             continue
         for quote in _QUOTES:
-            if quote and quote.encode() not in text and quote != '"':
+            if (quote and quote.encode() not in text and quote != '"') or (quote is None and separator[0] in enclosing):
                 continue
             for escape in _escapes(quote, text):
-                yield from _layout(Dialect(separator, quote, escape), lines)
+                dialect = Dialect(separator, quote, escape)
+                records = [record for record in dialect.records(iter(lines), _LONGEST) if record.text.strip()]
+                if quote == '"' and not _Enclosed.of(dialect, records).may_be_text:
+                    enclosing.add(separator)
+                yield from _layout(dialect, records)
+
+
+def _not_contradicted(layouts: Sequence[_Layout]) -> Iterator[_Layout]:
+    """Those layouts that take no line for a title which is a record, with more values, in another one."""
+    wide = [layout for layout in layouts if layout.fields >= _FEW_FIELDS and layout.is_likely]
+    for layout in layouts:
+        if not any(other.skip < layout.skip and other.fields > layout.fields for other in wide):
+            yield layout
 
 
 def _escapes(quote: str | None, text: bytes) -> Sequence[str | None]:
@@ -190,19 +259,36 @@ def _escapes(quote: str | None, text: bytes) -> Sequence[str | None]:
     return (None, "\\") if f"\\{quote}".encode() in text else (None,)
 
 
-def _layout(dialect: Dialect, lines: Sequence[Line]) -> Iterator[_Layout]:
-    records = [record for record in dialect.records(iter(lines), _LONGEST) if record.text.strip()]
+def _layout(dialect: Dialect, records: Sequence[Record]) -> Iterator[_Layout]:
     sound = Counter(record.fields for record in records if record.is_sound)
     if not sound:
         return
     fields, _ = max(sound.items(), key=lambda item: (item[1] * min(item[0], 2), item[0]))
     alike = [record for record in records if record.is_sound and record.fields == fields]
     skip = alike[0].line - 1
-    below = [record for record in records if record.line > skip]
+    if len(dialect.separator) > 1 and _stands_alone(dialect.separator[0], dialect.separator, records):
+        return
+    above = [record for record in records if record.line <= skip]
+    below = records[len(above) :]
     is_rare = skip and dialect.separator in _RARELY_SEPARATE
     is_title = skip <= min(_MOST_ABOVE, len(alike)) and not is_rare
     if is_title and len(alike) >= _ALIKE * len(below):
-        yield _Layout(dialect, skip, fields, below, alike)
+        yield _Layout(dialect, skip, fields, above, below, alike)
+
+
+def _stands_alone(sign: str, separator: str, records: Sequence[Record]) -> bool:
+    """Whether the sign that a separator begins with stands as often outside of it."""
+    plain = b"".join(record.plain for record in records)
+    separators = plain.count(separator.encode())
+    return plain.count(sign.encode()) - separators * separator.count(sign) >= separators
+
+
+def _is_row(layout: _Layout, record: Record) -> bool:
+    """Whether a record above the others has values for more than half of the columns."""
+    if not record.is_sound:
+        return record.fields > 1
+    filled = sum(bool(value.strip()) for value in layout.dialect.values(_text(record)))
+    return 2 * filled > layout.fields and filled > 1
 
 
 def _nearly_empty(layout: _Layout) -> int:
@@ -264,19 +350,20 @@ def _with_footer(path: Path, file: CsvFile) -> tuple[CsvFile, tuple[str, ...]]:
 
 
 def _lines_below(path: Path, file: CsvFile, structure: Structure) -> int:
-    """How many of the last lines have fewer fields by half, or one value and no other record of those above it so."""
+    """How many of the last lines have half of the fields at most, or one value where no record above has so few."""
     with path.open("rb") as stream:
         plain = opened_text(stream, codec=structure.codec, encoding=file.encoding, ends_in_cr=structure.ends_in_cr)
         records = (record for record in file.validate_records(plain, structure) if not record.passed_over)
         last = list(islice(records, max(0, structure.records - _MOST_ABOVE), None))
     few = [
-        record.text.count(file.separator.encode()) < len(file.columns) / 2
+        record.text.count(file.separator.encode()) + 1 <= len(file.columns) / 2
         if record.reason
         else sum(bool(value.strip()) for value in file.dialect.values(_line(record.text))) <= 1
         for record in last
     ]
     count = next((number for number, is_few in enumerate(reversed(few)) if not is_few), 0)
-    return count if sum(few) == count else 0
+    full = sum(not record.reason and not is_few for record, is_few in zip(last, few, strict=True))
+    return count if sum(few) == count <= full else 0
 
 
 def _text(record: Record) -> str:

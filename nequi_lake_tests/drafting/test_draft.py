@@ -24,12 +24,12 @@ from nequi_lake_tests.drafting.drafted import Draft, tried, types_of, written
 DAYS = [f"2024-{month:02}-{day:02}" for month in range(1, 13) for day in range(1, 29)]
 
 
-def column(values: Sequence[object], folder: Path, dtype: pl.DataType | None = None) -> Drafted:
+def column(values: Sequence[object], folder: Path, dtype: pl.DataType | None = None, name: str = "x") -> Drafted:
     """What is proposed for a column of these raw values, which are texts by default."""
     dtype = dtype or pl.String()
     stored = store([pl.LazyFrame({"x": pl.Series(values, dtype=dtype)})], {"x": pl.col("x")}, folder / "values", 10)
     with value_queries(folder) as queries:
-        return draft_column("x", dtype, queries.count(stored, "x", dtype))
+        return draft_column(name, dtype, queries.count(stored, "x", dtype))
 
 
 def test_an_export_of_a_spanish_desktop(declared: Draft, tmp_path: Path) -> None:
@@ -135,13 +135,16 @@ def test_a_trial_says_what_does_not_fit(declared: Draft, tmp_path: Path) -> None
     [
         (["1", "2", "+3"], "Int64", None),
         (["007", "010"], "String", None),
-        (["1.5", "2.25"], "Decimal(precision=18, scale=2)", None),
+        (["1.5", "2.25"], "Float64", None),
+        (["1.50", "2.25"], "Decimal(precision=18, scale=2)", None),
         (["1.123456", "2"], "Float64", None),
         (["1e5", "2"], "Float64", None),
         (["$1,234.50", "$2.00"], "Decimal(precision=18, scale=2)", "$1,234.56"),
-        (["12,5", "1,25"], "Decimal(precision=18, scale=2)", "1234,56"),
+        (["$1.5", "$2"], "Decimal(precision=18, scale=2)", "$1,234.56"),
+        (["12,5", "1,25"], "Float64", "1234,56"),
+        (["12,50", "1,25"], "Decimal(precision=18, scale=2)", "1234,56"),
         (["1,234", "12"], "Int64", "1,234.56"),
-        (["98%", "12.5%"], "Decimal(precision=18, scale=2)", "98%"),
+        (["98%", "12.5%"], "Float64", "98%"),
         (["(98.10)", "1.00"], "Decimal(precision=18, scale=2)", "(1,234.56)"),
         (["Y", "n"], "Boolean", "y/n"),
         (["True", "false"], "Boolean", None),
@@ -163,6 +166,24 @@ def test_the_type_and_style_that_read_every_value(
     found = column(values * 3, tmp_path)
     assert (str(found.dtype), found.format) == (dtype, written_as)
     assert found.unread == (0, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        ("amount", "Decimal(precision=18, scale=4)"),
+        ("oldbalanceOrg", "Decimal(precision=18, scale=4)"),
+        ("Valor a pagar", "Decimal(precision=18, scale=4)"),
+        ("UnitPrice", "Decimal(precision=18, scale=4)"),
+        ("rate", "Float64"),
+        ("valoracion", "Float64"),
+        ("coffee", "Float64"),
+    ],
+)
+def test_numbers_of_few_decimals_are_exact_where_their_name_is_that_of_money(
+    name: str, dtype: str, tmp_path: Path
+) -> None:
+    assert str(column(["1.5", "2.125", "3.0625"], tmp_path, name=name).dtype) == dtype
 
 
 def test_few_values_that_do_not_fit_are_named(tmp_path: Path) -> None:
@@ -204,6 +225,35 @@ def test_what_cannot_be_drafted_says_why(content: bytes, words: str, tmp_path: P
     path = written(tmp_path, "some.csv", content)
     with pytest.raises(UsageError, match=words):
         draft("some", [path], {})
+
+
+SALES = 'day,words,price,note\n1,"Fly rod, light",5,\n2,"8\'9"" long, they say",6,\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "damaged"),
+    [("", "", 0), ("1,", "1", 1), ("5,", "5,,", 1), ("5,", '5",', 1), ('1,"', '1"', 1), (',"8', '"8', 1)],
+)
+def test_a_fault_in_a_tiny_file_is_no_other_dialect(old: str, new: str, damaged: int, tmp_path: Path) -> None:
+    path = written(tmp_path, "sales.csv", SALES.replace(old, new, 1))
+    module = draft("sales", [path], {})
+    assert 'columns=("day", "words", "price", "note"))' in module
+    assert ("1 of 2 records cannot be read" in module) == bool(damaged)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (SALES.replace("price", "pri,ce"), "the lines above line 2 have values too, but not as many"),
+        (f"{SALES}day,words,price,note,more\n1,a,5,,x\n2,b,6,,y\n3,c,7,,z\n", "the lines above line 4 have values too"),
+        ("a;b;c\n1;2\n", "no separator and quote give most of its lines"),
+        ('a,b,c\n1,"x, y,3\n', "no separator and quote give most of its lines"),
+    ],
+)  # fmt: skip
+def test_a_tiny_file_that_may_be_read_in_several_ways_is_refused(content: str, words: str, tmp_path: Path) -> None:
+    path = written(tmp_path, "sales.csv", content)
+    with pytest.raises(UsageError, match=words):
+        draft("sales", [path], {})
 
 
 def test_the_command_line(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
