@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from nequi_lake.cli import catalog, draft, infra, lake, serve, warehouse
+from nequi_lake.cli import catalog, deliveries, draft, infra, lake, serve, warehouse
 from nequi_lake.cli.show import print_error, ready
 from nequi_lake.cli.stop import INTERRUPTED, STOPPED, stopped_code, was_asked
 from nequi_lake.errors import NequiLakeError, UsageError
@@ -32,6 +32,8 @@ for command in (
     lake.quarantine,
     lake.history,
     lake.rollback,
+    deliveries.deliveries,
+    deliveries.withdraw,
     lake.maintain,
     lake.dictionary,
     serve.serve,

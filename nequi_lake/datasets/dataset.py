@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from nequi_lake.datasets import sensitive, validation
 from nequi_lake.datasets.contract import name_problems
@@ -87,6 +87,7 @@ class Dataset:
         use_case: what it is used for.
         owner: e-mail of the team that is responsible for it.
         files: the raw files.
+        arrives: ``snapshots``, each of which is all of it, or ``increments``, each of which adds to those before.
         ignored: name, or pattern of names, of what a delivery has beside them → why the lake does not read it.
         tables: the tables, a parent before its children; they are released together.
         marts: the marts, a parent before its children; those of one ``group`` are released together, any other alone.
@@ -101,6 +102,7 @@ class Dataset:
     licence: str = ""
     use_case: str = ""
     files: tuple[RawFile, ...]
+    arrives: Literal["snapshots", "increments"] = "snapshots"
     tables: tuple[Table, ...]
     marts: tuple[Mart, ...] = ()
     ignored: Mapping[str, str] = field(default_factory=dict)
@@ -119,6 +121,10 @@ class Dataset:
                 where=found[0][0],
                 fix="Fix the module.",
             )
+
+    def file(self, name: str) -> RawFile:
+        """The raw file of this name."""
+        return next(file for file in self.files if file.name == name)
 
     @property
     def summary(self) -> str:

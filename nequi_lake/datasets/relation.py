@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import dataframely as dy
 import polars as pl
@@ -228,6 +228,10 @@ class Table(Relation):
         files: the raw files that feed it; empty for all of the dataset that can be read.
         quarantine_limit: share of a raw file's records, 0 to 1, that may be quarantined.
         quarantine_floor: how many may be in any case, as a share of a small file is less than one record.
+        on_duplicate: what becomes of records of one key that differ: all are put in ``quarantine``, or the ``first`` or
+            the ``latest`` stands and the others are merged into it.
+        latest_by: the column whose greatest value is the latest; of equal ones, and where there is no such column, the
+            one that was delivered last, which is also the order within a file.
     """
 
     parse: Mapping[str, pl.Expr] = field(default_factory=dict)
@@ -237,6 +241,8 @@ class Table(Relation):
     files: tuple[str, ...] = ()
     quarantine_limit: float = 0.01
     quarantine_floor: int = 1
+    on_duplicate: Literal["quarantine", "first", "latest"] = "quarantine"
+    latest_by: str | None = None
 
     zone: ClassVar[str] = "processed"
     badge: ClassVar[str] = ""

@@ -102,6 +102,7 @@ def table_problems(
         yield f"quarantine_limit is a share from 0 to 1, not {table.quarantine_limit}"
     if table.quarantine_floor < 0:
         yield f"quarantine_floor is a number of records, not {table.quarantine_floor}"
+    yield from _duplicate_problems(table, files)
     parsed = {*table.columns, *table.parse}
     named = [*table.group_by, *([table.explode] if table.explode else [])]
     yield from (f"group_by or explode names no column: {name}" for name in named if name not in parsed)
@@ -116,6 +117,22 @@ def table_problems(
     for file in files:
         yield from _origin_problems(table, file)
         yield from _parse_problems(table, file)
+
+
+def _duplicate_problems(table: Table, files: Sequence[RawFile]) -> Iterator[str]:
+    """What is wrong with how records of one key are told apart."""
+    if table.on_duplicate not in ("quarantine", "first", "latest"):
+        yield f"on_duplicate= is 'quarantine', 'first' or 'latest', not {table.on_duplicate!r}"
+    if table.latest_by and table.on_duplicate != "latest":
+        yield "latest_by= needs on_duplicate='latest'"
+    if table.latest_by and (table.latest_by not in table.columns or not table.columns[table.latest_by].source):
+        yield f"latest_by= names {table.latest_by}, which is no column of a single record"
+    if table.on_duplicate == "quarantine":
+        return
+    if not table.is_by_record:
+        yield "on_duplicate= needs a table of which each record is a row"
+    if len(files) > 1 and not table.latest_by:
+        yield "on_duplicate= needs latest_by=, as several files feed it, and none of them is the later one"
 
 
 def _origin_problems(table: Table, file: RawFile) -> Iterator[str]:

@@ -105,7 +105,7 @@ def find_contradictions(
         differing = _differing(dataset, bad, files, copies, storage)
         repeated = {
             # A record that is quarantined for one table gives no row to another.
-            table.name: _repeated(table, _sharing_a_key(table, _without(spools[table.name].scan(), bad)))
+            table.name: _superfluous(table, _sharing_a_key(table, _without(spools[table.name].scan(), bad)))
             for table in dataset.tables
         }
     return Contradictions({name: _by_file(frame) for name, frame in repeated.items()}, _by_rule(bad, differing), is_cut)
@@ -144,7 +144,8 @@ def _spool(
 def _identifying(table: Table, file: RawFile, records: pl.LazyFrame) -> pl.LazyFrame:
     """File, number and hashes of the values of accepted records, and of the values those that others may contradict."""
     typed = typed_names(table)
-    asked = (*_own_key(table), *sorted(table.foreign_key_columns), *table.unique_columns)
+    latest_by = [table.latest_by] if table.latest_by else []
+    asked = (*_own_key(table), *sorted(table.foreign_key_columns), *table.unique_columns, *latest_by)
     compared = [name for name in asked if name in typed]
     values = pl.struct(list(typed))
     return accepted(table, records).select(
@@ -203,6 +204,8 @@ def _enough(dataset: Dataset, table: Table, files: Mapping[str, RawFileVersion])
 def _contradicting(table: Table, records: pl.LazyFrame) -> list[tuple[str, pl.LazyFrame]]:
     """Records that share a key and differ in other values: which of them is right is unknown."""
     own = _own_key(table)
+    if table.on_duplicate != "quarantine":
+        return _with_a_value_of_another(table, records, own)
     sharing = _sharing_a_key(table, records)
     # Where records fold into a row, all whose key repeats differ.
     differ = pl.lit(True) if table.group_by else pl.struct(_VALUES).n_unique().over(own) > 1
@@ -210,9 +213,14 @@ def _contradicting(table: Table, records: pl.LazyFrame) -> list[tuple[str, pl.La
     if table.explode and table.group_by:
         groups = records.group_by(table.group_by).agg(disagreeing(table).alias(_DIFFER)).filter(_DIFFER).select(own)
         found.append((_contradiction_words(own), records.join(groups, on=own, how="semi")))
-    typed = typed_names(table)
+    return found + _with_a_value_of_another(table, records, own)
+
+
+def _with_a_value_of_another(table: Table, records: pl.LazyFrame, own: Sequence[str]) -> list[tuple[str, pl.LazyFrame]]:
+    """Records of different keys that have the same value where that may not be."""
+    found = []
     for name in table.unique_columns:
-        if name in typed:
+        if name in typed_names(table):
             twice = records.select(name, *own).unique().drop_nulls(name).group_by(name).len().filter(pl.col("len") > 1)
             found.append((f"{name}: other records have the same", records.join(twice, on=name, how="semi")))
     return found
@@ -255,12 +263,17 @@ def _sharing_a_key(table: Table, records: pl.LazyFrame) -> pl.DataFrame:
     own = _own_key(table)
     rows = _rows(table, records)
     again = rows.group_by(table.key).len().filter(pl.col("len") > 1).select(own).unique().collect(engine="streaming")
-    sharing = records.join(again.lazy(), on=own, how="semi").select(_FILE, RECORD, *own, *_VALUES)
+    names = dict.fromkeys([*own, *([table.latest_by] if table.latest_by else [])])
+    sharing = records.join(again.lazy(), on=own, how="semi").select(_FILE, RECORD, *names, *_VALUES)
     return sharing.collect(engine="streaming")
 
 
-def _repeated(table: Table, sharing: pl.DataFrame) -> pl.DataFrame:
-    """Of records that share a key and its values, all but the first."""
+def _superfluous(table: Table, sharing: pl.DataFrame) -> pl.DataFrame:
+    """Of records that share a key, and agree or have a rule by which one of them stands, all but that one."""
+    if table.on_duplicate == "latest":
+        order = [*([table.latest_by] if table.latest_by else []), _FILE, RECORD]
+        in_order = sharing.sort(order, nulls_last=False)
+        return in_order.filter(pl.int_range(pl.len()).over(_own_key(table)) < pl.len().over(_own_key(table)) - 1)
     return sharing.sort(_FILE, RECORD).filter(pl.int_range(pl.len()).over(_own_key(table)) > 0)
 
 

@@ -103,6 +103,8 @@ def _relation(relation: Relation) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     yield from _relation(table)
     yield f"{table.group_by} {table.explode} {table.files}"
+    if table.on_duplicate != "quarantine":
+        yield f"of a key the {table.on_duplicate} by {table.latest_by}"
     for name, expression in table.parse.items():
         yield f"{name} {_expression(expression)}"
 

@@ -28,7 +28,7 @@ class RawZone:
     """The raw files of the lake."""
 
     def __init__(self, storage: StorageBackend) -> None:
-        self._storage = storage
+        self.storage = storage
 
     def keep(self, dataset: Dataset, file: RawFileVersion) -> RawFileVersion:
         """Upload a file from its local folder and write its manifest, unless it is kept already.
@@ -57,7 +57,7 @@ class RawZone:
         if version is None:
             raise RawZoneError(
                 f"No version of {dataset.name} is kept in the raw zone.",
-                where=raw_folder(self._storage, dataset.name),
+                where=raw_folder(self.storage, dataset.name),
                 fix=fix,
             )
         kept = self.files_of_version(dataset, version)
@@ -79,22 +79,22 @@ class RawZone:
 
     def current_version(self, dataset: str) -> str | None:
         """The newest version of which every file is kept and readable; None where there is none."""
-        pointer = f"{raw_folder(self._storage, dataset)}/current.json"
-        if not self._storage.exists(pointer):
+        pointer = f"{raw_folder(self.storage, dataset)}/current.json"
+        if not self.storage.exists(pointer):
             return None
-        return str(json.loads(self._storage.read(pointer))["version"])
+        return str(json.loads(self.storage.read(pointer))["version"])
 
     def files_of_version(self, dataset: Dataset, version: str) -> dict[str, RawFileVersion]:
         """The files of a version that have a manifest, by name, in the order of their declaration."""
         folder = self._folder(dataset.name, version)
-        names = set(self._storage.list(folder))
+        names = set(self.storage.list(folder))
         return {
             file.name: self._manifest(folder, file.name) for file in dataset.files if f"{file.name}{MANIFEST}" in names
         }
 
     def unlisted_files(self, dataset: str) -> dict[str, FileInfo]:
         """Return the files of all versions that no manifest names: left by killed runs, or being written now."""
-        found = self._storage.files(raw_folder(self._storage, dataset))
+        found = self.storage.files(raw_folder(self.storage, dataset))
         manifests = [path for path in found if path.endswith(MANIFEST)]
         kept = [self._manifest(*path.removesuffix(MANIFEST).rsplit("/", 1)) for path in manifests]
         named = {*manifests, *(file.path_of(part) for file in kept for part in file.parts)}
@@ -103,9 +103,9 @@ class RawZone:
 
     def _upload(self, dataset: Dataset, file: RawFileVersion) -> RawFileVersion:
         kept = replace(file, folder=self._folder(dataset.name, file.version))
-        if not self._storage.exists(_manifest_path(kept)):
+        if not self.storage.exists(_manifest_path(kept)):
             # The manifest comes last: a file without one was never kept, and is written again.
-            self._upload_parts(file, kept, kept.parts)
+            self._upload_parts(file, kept, [part for part in kept.parts if part.kept_in in ("", kept.version)])
             self._write_manifest(kept)
             return kept
         earlier = self._manifest(kept.folder, kept.file)
@@ -126,11 +126,16 @@ class RawZone:
 
     def _upload_parts(self, file: RawFileVersion, kept: RawFileVersion, parts: Iterable[RawPart]) -> None:
         for part in parts:
-            self._storage.upload(Path(file.path_of(part)), kept.path_of(part))
+            self.storage.upload(Path(file.path_of(part)), kept.path_of(part))
 
     def _lost(self, dataset: Dataset, version: str, kept: Mapping[str, RawFileVersion]) -> dict[str, RawPart]:
         """Path → part, of the parts that are missing or of another length than when they were kept."""
-        present = self._storage.files(self._folder(dataset.name, version))
+        versions = {part.kept_in or version for file in kept.values() for part in file.parts}
+        present = {
+            path: facts
+            for each in versions
+            for path, facts in self.storage.files(self._folder(dataset.name, each)).items()
+        }
         parts = {file.path_of(part): part for file in kept.values() for part in file.parts}
         return {
             path: part
@@ -140,21 +145,21 @@ class RawZone:
 
     def _make_current(self, dataset: Dataset, version: str) -> None:
         if _all_readable(dataset, self.files_of_version(dataset, version)):
-            self._storage.write(
-                f"{raw_folder(self._storage, dataset.name)}/current.json", json.dumps({"version": version}).encode()
+            self.storage.write(
+                f"{raw_folder(self.storage, dataset.name)}/current.json", json.dumps({"version": version}).encode()
             )
 
     def _folder(self, dataset: str, version: str) -> str:
-        return f"{raw_folder(self._storage, dataset)}/version={version}"
+        return f"{raw_folder(self.storage, dataset)}/version={version}"
 
     def _manifest(self, folder: str, file: str) -> RawFileVersion:
-        content = self._storage.read(f"{folder}/{file}{MANIFEST}")
+        content = self.storage.read(f"{folder}/{file}{MANIFEST}")
         return replace(msgspec.json.decode(content, type=RawFileVersion), folder=folder)
 
     def _write_manifest(self, kept: RawFileVersion) -> None:
         content = msgspec.to_builtins(kept)
         del content["folder"]
-        self._storage.write(_manifest_path(kept), json.dumps(content, indent=2).encode())
+        self.storage.write(_manifest_path(kept), json.dumps(content, indent=2).encode())
 
 
 def _manifest_path(kept: RawFileVersion) -> str:

@@ -31,6 +31,9 @@ class RawPart:
         sha256: its content's hash, hexadecimal.
         size_bytes: its length.
         structure: what the structure pass found.
+        delivery: the number of the delivery that brought it, where the dataset arrives in increments; else 0.
+        delivered_at: when that was, ISO 8601, UTC.
+        kept_in: the version in whose folder it is, where that is not the one of its file.
     """
 
     file: str
@@ -43,6 +46,9 @@ class RawPart:
     sha256: str = ""
     size_bytes: int = 0
     structure: Structure = field(default_factory=Structure)
+    delivery: int = 0
+    delivered_at: str = ""
+    kept_in: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +74,9 @@ class RawFileVersion:
 
     def path_of(self, part: RawPart) -> str:
         """The path of a part."""
-        return f"{self.folder}/{part.name}"
+        if part.kept_in in ("", self.version):
+            return f"{self.folder}/{part.name}"
+        return f"{self.folder.removesuffix(self.version)}{part.kept_in}/{part.name}"
 
     @property
     def path(self) -> str:

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import AuditError, UsageError
-from nequi_lake.formats import RawFile
+from nequi_lake.formats import RawFile, Structure
 from nequi_lake.formats.limit import UnpackLimits
 from nequi_lake.lake.catalog.housekeeping import remove_temporary_files
 from nequi_lake.lake.check import Check, refusals
+from nequi_lake.lake.deliveries import accumulated
 from nequi_lake.lake.layout import ensure_identity
 from nequi_lake.lake.raw import RawZone
 from nequi_lake.lake.raw_file import RawFileVersion, RawPart, content_version, sha256_of
@@ -86,6 +87,8 @@ def fetch_dataset(
         SourceError: the source cannot deliver a file.
         TransientError: the source broke off, or could not be reached.
     """
+    if dataset.arrives == "increments":
+        return accumulated(dataset, zone.storage, receive(dataset, source, folder, limits))
     return already_kept(dataset, source, zone) or receive(dataset, source, folder, limits)
 
 
@@ -134,7 +137,7 @@ def structure_checks(dataset: Dataset, files: Iterable[RawFileVersion]) -> dict[
     checks = {}
     for version in files:
         file = declared[version.file]
-        structure = file.merge_structures(version.structures)
+        structure = _structure_of_delivery(dataset, file, version) or file.merge_structures(version.structures)
         limit = dataset.quarantine_limit(file, structure.records)
         if dataset.hidden_fields(file):
             structure = structure.without_values()
@@ -143,6 +146,13 @@ def structure_checks(dataset: Dataset, files: Iterable[RawFileVersion]) -> dict[
             log.warning("%s: %s warns: %s", check.subject, check.name, check.found)
         checks[file.name] = check
     return checks
+
+
+def _structure_of_delivery(dataset: Dataset, file: RawFile, version: RawFileVersion) -> Structure | None:
+    """The structure of what the version's own delivery added, where it is refused: among all others it may not be."""
+    added = {part.name: part.structure for part in version.parts if part.kept_in == version.version}
+    structure = file.merge_structures(added) if added else Structure()
+    return None if structure.is_readable(dataset.quarantine_limit(file, structure.records)) else structure
 
 
 def _described(dataset: Dataset, parts: list[RawPart], folder: Path, limits: UnpackLimits | None) -> list[RawPart]:

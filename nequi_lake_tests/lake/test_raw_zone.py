@@ -118,6 +118,9 @@ def test_the_manifest_beside_it_says_what_it_is_and_where_it_came_from(keep: Kee
                     "passed_over": {},
                     "notes": [],
                 },
+                "delivery": 0,
+                "delivered_at": "",
+                "kept_in": "",
             }
         ],
     }

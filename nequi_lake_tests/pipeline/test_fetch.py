@@ -80,7 +80,7 @@ def test_files_come_with_hash_size_structure_and_licence(publisher: Publisher, z
     notes, manual = fetched(publisher, zone, tmp_path)
     assert [file.file for file in (notes, manual)] == ["notes.csv", "manual.pdf"]
     assert (notes.sha256, notes.size_bytes) == (hashlib.sha256(SOUND).hexdigest(), len(SOUND))
-    assert notes.structures == {"notes.csv": Structure(records=300, lines=301)}
+    assert notes.structures == {"notes.csv": Structure(records=300, lines=301, columns=("id", "text"))}
     assert (notes.readable, notes.licence, notes.source) == (True, "none", "notes.csv")
     assert (manual.readable, manual.records, manual.size_bytes) == (True, 0, 4)
     assert Path(notes.path).read_bytes() == SOUND

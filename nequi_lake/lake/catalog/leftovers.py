@@ -115,6 +115,10 @@ def _old_raw_versions(
     for relation in dataset.relations:
         iceberg = catalog.iceberg(dataset.name, relation.name)
         needed |= {commit.release.raw_version for commit in commits_of(iceberg)} if iceberg else set()
+    for version in [each for each in needed if each]:
+        # What a delivery added lies in the version that it made.
+        kept = RawZone(storage).files_of_version(dataset, version).values()
+        needed |= {part.kept_in for file in kept for part in file.parts}
     for name in storage.list(raw_folder(storage, dataset.name)):
         folder = f"{raw_folder(storage, dataset.name)}/{name}"
         if not name.startswith(_VERSION) or name.removeprefix(_VERSION) in needed:
