@@ -132,9 +132,11 @@ class _Drafter:
         with bar(f"values of {name}", len(read), "columns") as progress:
             for source in read:
                 dtype = declared.raw_type(source)
-                if not dtype.is_nested():
+                if dtype.is_nested():
+                    columns[names[source]] = draft_column(source, dtype, None, self._queries.missing(stored, source))
+                else:
                     counts[source] = self._queries.count(stored, source, dtype)
-                columns[names[source]] = draft_column(source, dtype, counts.get(source))
+                    columns[names[source]] = draft_column(source, dtype, counts[source])
                 progress.update(1)
         table = Records(name, stored, counts, columns, find_key(self._queries, stored, columns))
         return table, [_with_damage(file.sniffed, scan.structure) for file, scan in scans]
