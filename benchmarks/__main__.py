@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -135,10 +136,10 @@ def chosen_groups(everything: Sequence[Group], only: Sequence[str], *, quick: bo
             if not (quick and case.environment)
             and (not only or group.name in only or any(word.lower() in case.name.lower() for word in only))
         )
-        if cases and LAKE not in {case.name for case in cases}:
-            cases = (*(case for case in group.cases if case.name == LAKE), *cases)
+        usual = [case for case in group.cases if case.name == LAKE or (group.rows and case == group.cases[0])]
+        cases = (*(case for case in usual if cases and case not in cases), *cases)
         if cases:
-            found.append(Group(name=group.name, title=group.title, scale=group.scale, cases=cases))
+            found.append(replace(group, cases=cases))
     return found
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.inputs import python_of
+from benchmarks.formats import FORMATS
+from benchmarks.inputs import python_of, records_as, warm
 from benchmarks.measure import ROOT, measure
 from benchmarks.server import Databases
 from benchmarks.task import task, written
@@ -19,6 +20,7 @@ from benchmarks.task import task, written
 LAKE = "nequi_lake"
 """Name of the lake's case in a group."""
 
+_ROWS_OF_FORMATS = 200_000
 _CLI = "from nequi_lake.cli import program; program()"
 
 
@@ -60,12 +62,15 @@ class Group:
         title: the work, for a person.
         scale: of the sample that is read; None where none is.
         cases: who does it.
+        rows: how many records each case reads, where that is told beside the seconds, and both are compared with the
+            first case.
     """
 
     name: str
     title: str
     scale: float | None
     cases: tuple[Case, ...]
+    rows: int = 0
 
 
 def groups(
@@ -92,6 +97,13 @@ def groups(
             title=f"CSV file of {more:g} times the size to four tables",
             scale=scale * more,
             cases=_writers(scale * more, sample)[:3],
+        ),
+        Group(
+            name="formats",
+            title="The same records in each raw format",
+            scale=None,
+            cases=_formats(_rows_of_formats(scale)),
+            rows=_rows_of_formats(scale),
         ),
         Group(name="profile", title="Profile of every column of the four tables", scale=scale, cases=_profilers(lake)),
         Group(name="star", title="Five questions of a dashboard", scale=scale, cases=_questions(lake)),
@@ -196,6 +208,25 @@ def _writers(scale: float, sample: Callable[[float], Path]) -> tuple[Case, ...]:
             prepare=partial(theirs, "write_pandas"),
             out="out",
         ),
+    )
+
+
+def _rows_of_formats(scale: float) -> int:
+    return max(1_000, int(_ROWS_OF_FORMATS * scale))
+
+
+def _formats(rows: int) -> tuple[Case, ...]:
+    def ours(name: str, folder: Path) -> Command:
+        source = records_as(name, rows)
+        warm(source)
+        line = [sys.executable, "-m", "benchmarks.lake.formats", name, str(rows)]
+        return Command(line, lake_environment(folder / "lake", source))
+
+    return tuple(
+        Case(
+            name=name, settings="Keep, stage, audit and publish one table of five columns.", prepare=partial(ours, name)
+        )
+        for name in FORMATS
     )
 
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import nequi_lake.samples
+from benchmarks import formats
 from benchmarks.measure import ROOT
 from benchmarks.task import DATASET
 from nequi_lake.lake.declared import discover
@@ -29,6 +30,17 @@ def sample(scale: float) -> Path:
         shutil.rmtree(draft, ignore_errors=True)
         (draft / DATASET).mkdir(parents=True)
         SampleSource(scale=scale, seed=1).fetch(discover()[DATASET], draft / DATASET)
+        draft.rename(folder)
+    return folder
+
+
+def records_as(name: str, rows: int) -> Path:
+    """A folder source with so many records in that format."""
+    folder = CACHE / "inputs" / f"records-{rows}-{_digest([Path(formats.__file__)])}" / name.replace(" ", "-")
+    if not folder.exists():
+        draft = folder.with_name(f"{folder.name}.draft")
+        shutil.rmtree(draft, ignore_errors=True)
+        formats.write(name, rows, draft)
         draft.rename(folder)
     return folder
 

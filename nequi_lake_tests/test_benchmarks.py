@@ -15,6 +15,7 @@ from benchmarks import inputs, report
 from benchmarks.bars import judge
 from benchmarks.cases import LAKE, groups
 from benchmarks.equal import differences, written_in
+from benchmarks.formats import FORMATS
 from benchmarks.lake import questions, star
 from benchmarks.lake.run import DATA_WORK
 from benchmarks.measure import CommandFailedError, Run, measure, medians
@@ -44,6 +45,18 @@ def test_every_writer_writes_what_the_lake_does_and_the_document_has_all_of_them
         assert name in (tmp_path / "img" / "performance.svg").read_text()
     assert "keep, stage, audit and publish, against DuckDB" in capsys.readouterr().out
     assert [path.name for path in inputs.CACHE.iterdir()] == ["inputs"]
+
+
+@pytest.mark.long
+def test_each_format_is_read_and_compared_with_plain_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "CACHE", tmp_path / "cache")
+    document = tmp_path / "performance.md"
+    bench.main(["--quick", "--only", "formats", "--document", str(document)])
+    rows = [line.split(" | ") for line in document.read_text().splitlines()]
+    found = {row[0].removeprefix("| "): row[-3:-1] for row in rows if row[-1] == "1 |"}
+    assert list(found) == list(FORMATS)
+    assert found["plain CSV"] == ["1.00 ×", "1.00 ×"]
+    assert all(float(ratio.removesuffix(" ×")) > 0 for ratios in found.values() for ratio in ratios)
 
 
 @pytest.mark.parametrize(

@@ -115,9 +115,17 @@ def _differences(dataset: Dataset, frames: Mapping[str, pl.DataFrame], folder: P
             if column.source == RECORD:
                 continue
             of_lake = _count_and_sum(frame[column.name].to_list())
-            plain = _count_and_sum([_value(column, record.get(str(column.source))) for record in records])
+            plain = _count_and_sum([_value(column, _raw(record, str(column.source))) for record in records])
             if of_lake != plain:
                 yield f"{table.name}.{column.name}", f"{of_lake}, and {plain}"
+
+
+def _raw(record: Record, source: str) -> Any:
+    """The value of a raw column; of a nested one, whose keys are dotted, too."""
+    if source in record:
+        return record[source]
+    outer, _, inner = source.partition(".")
+    return _raw(record[outer], inner) if inner and record.get(outer) is not None else None
 
 
 def _count_and_sum(values: Sequence[Any]) -> tuple[int, Any]:

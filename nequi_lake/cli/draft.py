@@ -60,7 +60,7 @@ def try_(
     path: Annotated[
         Path | None, typer.Argument(help="Its folder or only file; its source by default.", show_default=False)
     ] = None,
-    first: Annotated[int | None, typer.Option(min=2, help="Read only so many lines of each file.")] = None,
+    first: Annotated[int | None, typer.Option(min=2, help="Read only so many lines of each text file.")] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Read a dataset's files as a run would, say what does not fit, and publish nothing."""

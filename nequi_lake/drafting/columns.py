@@ -87,16 +87,17 @@ class Drafted:
         return min(1.0, math.ceil(self.missing * 110) / 100) if self.missing else None
 
 
-def draft_column(source: str, dtype: pl.DataType, counted: Counted | None) -> Drafted:
+def draft_column(source: str, dtype: pl.DataType, counted: Counted | None, missing: float = 0.0) -> Drafted:
     """Propose a type for a column of raw values.
 
     Args:
         source: its name.
         dtype: the type of its raw values.
         counted: all of its values; None of one whose values are lists or objects.
+        missing: of such a one the share of records without a value, 0 to 1.
     """
     if counted is None:
-        return Drafted(source, dtype, None, 0.0, 0)
+        return Drafted(source, dtype, None, missing, 0)
     if not counted.distinct:
         return Drafted(source, _carried(dtype), None, 1.0, 0, note="it has no value")
     return _of_texts(source, counted) if dtype == pl.String else _of_values(source, dtype, counted)
@@ -177,10 +178,12 @@ def _unread(value: pl.Expr, counted: Counted) -> tuple[int, tuple[str, ...]]:
 
 def _text_column(source: str, counted: Counted) -> Drafted:
     rarest = counted.ask(pl.col("records").min())[0]
-    is_set = 1 < counted.distinct <= _MOST_OF_A_SET and rarest >= _RARE
+    is_set = 1 < counted.distinct <= _MOST_OF_A_SET and rarest >= _RARE and not counted.padded
     values = counted.most_frequent(_MOST_OF_A_SET)["value"].sort() if is_set else ()
     enclosed = counted.ask(pl.col("records").filter(pl.col("value").str.contains("^'.*'$")).sum())[0]
-    note = f"{enclosed:,} values stand between ', which are a part of them unless quote= says so" if enclosed else ""
+    note = f"{counted.padded:,} values have spaces around them, which are a part of them" if counted.padded else ""
+    if enclosed:
+        note = f"{enclosed:,} values stand between ', which are a part of them unless quote= says so"
     return Drafted(source, pl.String(), None, counted.missing, counted.distinct, values=tuple(values), note=note)
 
 

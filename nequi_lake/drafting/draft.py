@@ -21,6 +21,8 @@ from nequi_lake.formats import Structure
 from nequi_lake.formats.local import scan_local
 from nequi_lake.progress import bar
 
+_WORDS_OF_MODULES = frozenset({"dy", "meta", "one_of", "pl"})
+"""What a contract's columns are declared with, so that none of them may have such a name."""
 _RESERVED = frozenset({"record"})
 _NUMBER_AT_END = re.compile(r"(?:[\W_]*[0-9]+)+$")
 
@@ -132,9 +134,11 @@ class _Drafter:
         with bar(f"values of {name}", len(read), "columns") as progress:
             for source in read:
                 dtype = declared.raw_type(source)
-                if not dtype.is_nested():
+                if dtype.is_nested():
+                    columns[names[source]] = draft_column(source, dtype, None, self._queries.missing(stored, source))
+                else:
                     counts[source] = self._queries.count(stored, source, dtype)
-                columns[names[source]] = draft_column(source, dtype, counts.get(source))
+                    columns[names[source]] = draft_column(source, dtype, counts[source])
                 progress.update(1)
         table = Records(name, stored, counts, columns, find_key(self._queries, stored, columns))
         return table, [_with_damage(file.sniffed, scan.structure) for file, scan in scans]
@@ -155,7 +159,7 @@ def names_for(sources: Sequence[str]) -> dict[str, str]:
         plain = unicodedata.normalize("NFKD", re.sub("([a-z0-9])([A-Z])", r"\1_\2", source))
         name = re.sub("[^a-z0-9]+", "_", plain.encode("ascii", "ignore").decode().lower()).strip("_")
         name = name if re.match("[a-z]", name) else f"c_{name}".rstrip("_")
-        name = f"{name}_" if keyword.iskeyword(name) else name[:60]
+        name = f"{name}_" if keyword.iskeyword(name) or name in _WORDS_OF_MODULES else name[:60]
         base, number = name, 2
         while name in found.values() or name in _RESERVED:
             name, number = f"{base}_{number}", number + 1

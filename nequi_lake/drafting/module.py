@@ -14,13 +14,13 @@ from nequi_lake.datasets.trial import TODO
 from nequi_lake.drafting.columns import Drafted
 from nequi_lake.drafting.relations import Records
 from nequi_lake.drafting.sniffed import Sniffed
-from nequi_lake.formats import RawFile
 from nequi_lake.formats.nested import NestedFile
 
 _UNITS = {pl.String: "text", pl.Date: "date", pl.Datetime: "time", pl.Boolean: "true or false"}
 _RECORD_KEY = "record_number"
 _LONGEST_SHOWN = 60
 _WIDTH = 120
+_DEEP = 8
 _IMPORTED = frozenset({"Dataset", "Table", "CsvFile", "JsonLinesFile", "ParquetFile", "WorkbookFile"})
 
 
@@ -48,7 +48,7 @@ class Found:
 def module(found: Found) -> Iterator[str]:
     """The lines of the module."""
     files = [sniffed for table in found.tables for sniffed in found.files[table.table]]
-    words = {"Dataset", "Table", "column_meta", *(type(sniffed.file).__name__ for sniffed in files)}
+    words = {"Dataset", "Table", "column_meta as meta", *(type(sniffed.file).__name__ for sniffed in files)}
     if any(column.values for table in found.tables for column in table.columns.values()):
         words.add("one_of")
     if any(not table.key for table in found.tables):
@@ -62,19 +62,29 @@ def module(found: Found) -> Iterator[str]:
     yield f"from nequi_lake import {', '.join(sorted(words))}"
     for table in found.tables:
         yield from ("", "", *_contract(table, found))
-    yield from ("", "", "DATASET = Dataset(", f'    name="{found.name}",')
+    shared = _shared(found)
+    yield from ("", "")
+    for name, value in shared.values():
+        yield from (*_wrapped(f"{name} = ", value, 4), "")
+    yield from ("DATASET = Dataset(", f'    name="{found.name}", use_case="{TODO}",')
     if found.slug:
-        yield from (f"    slug={_literal(found.slug)},", '    source="kaggle",')
-    yield from (f'    use_case="{TODO}",', "    files=(")
-    for sniffed in files:
-        yield from (f"        # {_in_a_line(note)}" for note in sniffed.notes)
-        yield from _file(sniffed.file)
-    yield from ("    ),", "    tables=(")
-    for table in found.tables:
-        names = tuple(sniffed.file.name for sniffed in found.files[table.table])
-        said = {"name": table.table, "description": TODO, "contract": _Name(_class(table)), "files": names}
-        yield from _call("Table", said, 8)
-    yield from ("    ),", ")")
+        yield f'    slug={_literal(found.slug)}, source="kaggle",'
+    yield from _tuple("files", [list(_file(each, shared)) for each in files])
+    yield from (*_tuple("tables", [list(_table(table, found)) for table in found.tables]), ")")
+
+
+def _tuple(name: str, items: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A tuple of calls, in which a single call of one line stands on the same one."""
+    if len(items) == len(items[0]) == 1 and len(line := f"    {name}=({items[0][0].strip()}),") <= _WIDTH:
+        yield line
+        return
+    yield from (f"    {name}=(", *(line for item in items for line in item), "    ),")
+
+
+def _table(table: Records, found: Found) -> Iterator[str]:
+    names = tuple(sniffed.file.name for sniffed in found.files[table.table])
+    said = {"name": table.table, "description": TODO, "contract": _Name(_class(table)), "files": names}
+    return _call("Table", said, 8)
 
 
 def _class(table: Records) -> str:
@@ -86,13 +96,10 @@ def _contract(table: Records, found: Found) -> Iterator[str]:
     names = ", ".join(sniffed.file.name for sniffed in found.files[table.table])
     yield f"class {_class(table)}(dy.Schema):"
     yield f'    """One row per record of {_in_a_line(names)}."""'
-    yield ""
     if not table.key:
         yield "    # No column, and no two of them, tell the records apart."
-        yield f"    {_RECORD_KEY} = dy.Int64("
-        yield '        primary_key=True, description="Number of the record in its file, from 0.",'
-        yield '        metadata=column_meta(unit="id", source=RECORD),'
-        yield "    )"
+        facts = 'primary_key=True, description="Number of the record in its file, from 0."'
+        yield from _fitted(f"    {_RECORD_KEY} = dy.Int64", [facts, 'metadata=meta(unit="id", source=RECORD)'])
     for name, column in table.columns.items():
         parent = found.references.get((table.table, name))
         yield from _column(name, column, name in table.key, parent, found.descriptions)
@@ -114,7 +121,7 @@ def _column(
     if column.is_negative is False:
         facts.append("min=0")
     if column.values:
-        facts.append(f"check=one_of({', '.join(map(_literal, column.values))})")
+        facts += _fitted_in_call("check=one_of", [_literal(value) for value in column.values])
     facts.append(f"description={_literal(descriptions.get(_in_a_line(column.source), TODO))}")
     unit = "id" if is_key or parent else _UNITS.get(type(column.dtype), TODO)
     meta = [f"unit={_literal(unit)}", f"source={_literal(column.source)}"]
@@ -126,12 +133,46 @@ def _column(
         meta.append(f"format={_literal(column.format)}")
     declared = _declared(column.dtype)
     kind, arguments = declared.partition("(")[0], declared.partition("(")[2].removesuffix(")")
-    first = ", ".join([*([arguments] if arguments else []), *facts])
-    last = f"metadata=column_meta({', '.join(meta)})"
-    line = f"    {name} = {kind}({first}, {last})"
-    yield from (
-        [line] if len(line) <= _WIDTH else [f"    {name} = {kind}(", f"        {first},", f"        {last},", "    )"]
-    )
+    facts = [*([arguments] if arguments else []), *facts, *_fitted_in_call("metadata=meta", meta)]
+    yield from _fitted(f"    {name} = {kind}", facts)
+
+
+def _fitted_in_call(name: str, arguments: Sequence[str]) -> Sequence[str]:
+    """A call within another one, on a line of its own or, where it is too long for that, on several."""
+    line = f"{name}({', '.join(arguments)})"
+    if len(line) + _DEEP < _WIDTH:
+        return [line]
+    inner = "\n".join(_packed([f"{argument}," for argument in arguments], " " * (_DEEP + 4)))
+    return [f"{name}(\n{inner}\n{' ' * _DEEP})"]
+
+
+def _fitted(name: str, arguments: Sequence[str], end: str = "") -> Iterator[str]:
+    """A call: on one line, or with all arguments on a line of their own, or with a line for each."""
+    space = " " * (len(name) - len(name.lstrip()))
+    inner = ", ".join(arguments)
+    if "\n" not in inner and len(line := f"{name}({inner}){end}") <= _WIDTH:
+        yield line
+    elif "\n" not in inner and len(line := f"{space}    {inner}") <= _WIDTH:
+        yield from (f"{name}(", line, f"{space}){end}")
+    else:
+        yield f"{name}("
+        yield from _packed([f"{argument}," for argument in arguments], f"{space}    ")
+        yield f"{space}){end}"
+
+
+def _packed(items: Sequence[str], space: str) -> Iterator[str]:
+    """Items one after the other, as many on a line as fit; one of several lines has them for itself."""
+    line = ""
+    for item in items:
+        if line and ("\n" in item or len(space) + len(line) + 1 + len(item) > _WIDTH):
+            yield f"{space}{line}"
+            line = ""
+        if "\n" in item:
+            yield from f"{space}{item}".split("\n")
+        else:
+            line = f"{line} {item}".strip()
+    if line:
+        yield f"{space}{line}"
 
 
 def _declared(dtype: pl.DataType) -> str:
@@ -171,8 +212,24 @@ def _instance(dtype: PolarsDataType) -> pl.DataType:
     return dtype() if isinstance(dtype, type) else dtype
 
 
-def _file(file: RawFile) -> Iterator[str]:
-    return _call(type(file).__name__, dict(file.declared()), 8)
+def _shared(found: Found) -> dict[str, tuple[str, object]]:
+    """Columns that several files of a table have alike, as they are written → their name in the module, and they."""
+    shared = dict[str, tuple[str, object]]()
+    for table in found.tables:
+        files = [sniffed.file for sniffed in found.files[table.table]]
+        for _, value in files[0].declared() if len(files) > 1 else ():
+            if isinstance(value, (tuple, Mapping)) and len(text := _literal(value)) > _LONGEST_SHOWN:
+                shared[text] = f"{table.table.upper()}_COLUMNS", value
+    return shared
+
+
+def _file(sniffed: Sniffed, shared: Mapping[str, tuple[str, object]]) -> Iterator[str]:
+    yield from (f"        # {_in_a_line(note)}" for note in sniffed.notes)
+    said = {
+        key: _Name(shared[text][0]) if (text := _literal(value)) in shared else value
+        for key, value in sniffed.file.declared()
+    }
+    yield from _call(type(sniffed.file).__name__, said, 8)
 
 
 class _Name(str):
@@ -182,18 +239,14 @@ class _Name(str):
 
 
 def _call(name: str, arguments: Mapping[str, object], indent: int) -> Iterator[str]:
-    """A call with these arguments on a line, or, where it is too long, with a line for each."""
-    space = " " * indent
-    texts = [f"{key}={_literal(value)}" for key, value in arguments.items()]
-    line = f"{space}{name}({', '.join(texts)}),"
-    if len(line) <= _WIDTH:
-        yield line
-        return
-    yield f"{space}{name}("
-    for text, (key, value) in zip(texts, arguments.items(), strict=True):
-        line = f"{space}    {text},"
-        yield from [line] if len(line) <= _WIDTH else _wrapped(f"{space}    {key}=", value, indent + 8)
-    yield f"{space}),"
+    """A call with these arguments as an element of a tuple."""
+    texts = [
+        text
+        if len(text := f"{key}={_literal(value)}") + indent + 5 <= _WIDTH
+        else "\n".join(_wrapped(f"{key}=", value, indent + 8))
+        for key, value in arguments.items()
+    ]
+    return _fitted(f"{' ' * indent}{name}", texts, ",")
 
 
 def _wrapped(before: str, value: object, indent: int) -> Iterator[str]:
@@ -205,18 +258,11 @@ def _wrapped(before: str, value: object, indent: int) -> Iterator[str]:
             opening, closing = "{", "}"
             items = [f"{_literal(key)}: {_literal(of)}," for key, of in value.items()]
         case _:
-            yield f"{before}{_literal(value)},"
+            yield f"{before}{_literal(value)}"
             return
     yield f"{before}{opening}"
-    line = " " * indent + items[0]
-    for item in items[1:]:
-        if len(line) + 1 + len(item) > _WIDTH:
-            yield line
-            line = " " * indent + item
-        else:
-            line = f"{line} {item}"
-    yield line
-    yield f"{' ' * (indent - 4)}{closing},"
+    yield from _packed(items, " " * indent)
+    yield f"{' ' * (indent - 4)}{closing}"
 
 
 def _literal(value: object) -> str:
@@ -239,7 +285,7 @@ def _polars(dtype: object) -> str:
             inner = ", ".join(f"{_literal(name)}: {_polars(of)}" for name, of in dtype.to_schema().items())
             return f"pl.Struct({{{inner}}})"
         case pl.Datetime():
-            return f"pl.Datetime({dtype.time_unit!r}, {dtype.time_zone!r})"
+            return f'pl.Datetime("{dtype.time_unit}"{", " + _literal(dtype.time_zone) if dtype.time_zone else ""})'
         case pl.Decimal():
             return f"pl.Decimal({dtype.precision}, {dtype.scale})"
         case _:

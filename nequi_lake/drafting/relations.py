@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import polars as pl
 
@@ -64,16 +64,18 @@ def find_key(queries: ValueQueries, stored: StoredValues, columns: Mapping[str, 
 def find_references(queries: ValueQueries, tables: Sequence[Records]) -> dict[tuple[str, str], str]:
     """(table, column) → the table whose key it holds: every value of the column is one of that key's."""
     found: dict[tuple[str, str], str] = {}
-    for parent in tables:
-        if len(parent.key) != 1:
-            continue
-        key = parent.columns[parent.key[0]]
-        for child in tables:
+    # What is named like the key it holds comes first, as two tables cannot refer to each other.
+    for is_named in (True, False):
+        for parent, child in product(tables, tables):
+            if len(parent.key) != 1 or child.table == parent.table:
+                continue
+            key = parent.columns[parent.key[0]]
             for name, column in child.columns.items():
-                if child.table == parent.table or column.dtype != key.dtype or column.distinct < 2:
+                if column.dtype != key.dtype or column.distinct < 2 or (child.table, name) in found:
                     continue
-                is_alike = _are_alike(name, parent.key[0], parent.table)
-                if not (is_alike or column.distinct >= _SURE_VALUES) or (child.table, name) in found:
+                if _are_alike(name, parent.key[0], parent.table) != is_named:
+                    continue
+                if not is_named and (column.distinct < _SURE_VALUES or _measures(name, column)):
                     continue
                 if parent.table in _reached(found, child.table, parent.table):
                     continue
@@ -111,6 +113,11 @@ def _may_be_in_key(column: Drafted) -> bool:
 def _tells_apart(name: str, column: Drafted) -> bool:
     """Whether a column is one that identifies records, and not one that measures something."""
     return _is_named_like_an_id(name) or isinstance(column.dtype, (pl.Date, pl.Datetime))
+
+
+def _measures(name: str, column: Drafted) -> bool:
+    """Whether a column has whole numbers and no name of an identifier: such are among the first numbers by chance."""
+    return column.dtype.is_integer() and not _is_named_like_an_id(name)
 
 
 def _is_named_like_an_id(name: str) -> bool:

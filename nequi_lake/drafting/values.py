@@ -39,6 +39,7 @@ class Counted:
         records: how many there are, those without a value included.
         filled: how many have a value.
         distinct: how many values there are.
+        padded: how many records have spaces around their value.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Counted:
     records: int
     filled: int
     distinct: int
+    padded: int = 0
 
     @property
     def missing(self) -> float:
@@ -124,17 +126,24 @@ class ValueQueries:
         name = stored.places[column]
         value, is_there = (f"trim({name}, '{_BLANK}')", "value <> ''") if dtype == pl.String else (name, "true")
         found = self._ask(
-            f"SELECT value, count(*) AS records FROM (SELECT {value} AS value FROM first) "
+            f"SELECT value, count(*) AS records, count_if(value <> raw) AS padded "
+            f"FROM (SELECT {value} AS value, {name} AS raw FROM first) "
             f"WHERE value IS NOT NULL AND {is_there} GROUP BY value",
             first=stored.reader(column),
         )
-        distinct = filled = 0
+        distinct = filled = padded = 0
         with pq.ParquetWriter(path, found.schema, compression="lz4", write_statistics=False) as writer:
             for batch in found:
                 writer.write_batch(batch)
                 distinct += batch.num_rows
                 filled += sum(batch.column("records").to_pylist())
-        return Counted(path, dtype, stored.height, filled, distinct)
+                padded += sum(batch.column("padded").to_pylist())
+        return Counted(path, dtype, stored.height, filled, distinct, padded)
+
+    def missing(self, stored: StoredValues, column: str) -> float:
+        """Share of the records without a value, 0 to 1, of lists and objects too."""
+        filled = sum(len(batch) - batch.column(0).null_count for batch in stored.reader(column))
+        return 1 - filled / stored.height if stored.height else 0.0
 
     def is_unique(self, stored: StoredValues, columns: Sequence[str]) -> bool:
         """Whether no two records have the same values in these columns."""

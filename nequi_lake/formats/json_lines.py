@@ -29,6 +29,7 @@ _LINE = "__line"
 _SPACED = (b'" ', b'"\t', b'"\r')
 _LINE_END = re.compile(rb"[\r\n]+")
 _SPACED_KEY = re.compile(rb'"\s+:')
+_LOOKED_AT, _FEWEST_LINES = 30, 2
 _SURELY_READ = 1e38
 """Up to here the engine reads each number. Beyond, it does not read whole ones that are written out in full."""
 
@@ -103,6 +104,8 @@ class JsonLinesFile(NestedFile, TextFile):
             yield NO_RECORD if kind else number, record
 
     def _inspect(self, path: Path, beginning: bytes) -> Structure:
+        if _is_csv(beginning):
+            return Structure.refused("no line is JSON, and the file seems to be CSV: declare it as CsvFile", line=1)
         known = Structure(has_bom=beginning.startswith(codecs.BOM_UTF8), layout=layout_of(beginning))
         return self._inspect_records(path, known)
 
@@ -131,6 +134,14 @@ class JsonLinesFile(NestedFile, TextFile):
         if self._shape.is_rewritten:
             text = self._shape.rewritten(text)
         return _LINE_END.sub(b" ", text) if structure.layout else text
+
+
+def _is_csv(beginning: bytes) -> bool:
+    """Whether a text begins with several lines of which none is JSON, and which have separators alike."""
+    lines = beginning.removeprefix(codecs.BOM_UTF8).splitlines()[:_LOOKED_AT]
+    if len(lines) < _FEWEST_LINES or any(line.lstrip().startswith((b"{", b"[")) for line in lines):
+        return False
+    return any(all(separator in line for line in lines[:_FEWEST_LINES]) for separator in (b",", b";", b"\t", b"|"))
 
 
 def _is_blank(line: Line) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 
+from nequi_lake.formats.codecs import codec_of
+
 _KINDS = {
     b"PAR1": "a Parquet file: declare it as ParquetFile",
     b"%PDF": "a PDF document, which the lake keeps as OpaqueFile and does not read",
@@ -37,11 +39,9 @@ def no_content(beginning: bytes) -> str | None:
 
 def no_text(beginning: bytes, encoding: str) -> str | None:
     """Why a file that begins with these bytes is no text of this encoding; None where it may be."""
-    for magic, kind in _KINDS.items():
-        if beginning.startswith(magic):
-            return f"the file is {kind}"
-    if is_workbook(beginning):
-        return "the file is a workbook of Excel: declare it as WorkbookFile"
+    kind = _kind(beginning)
+    if kind:
+        return f"the file is {kind}"
     if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
         return None
     found = wide_encoding(beginning)
@@ -50,6 +50,28 @@ def no_text(beginning: bytes, encoding: str) -> str | None:
     if found.endswith("e"):
         return f'the file seems to be in UTF-16 without a byte order mark: declare encoding="{found}"'
     return f'the file is in {found.upper()}: declare encoding="{found}"'
+
+
+def seems_to_be(beginning: bytes) -> str:
+    """What a file that is not of the declared format seems to be by these first bytes, and what to do about it."""
+    kind, codec = _kind(beginning), codec_of(beginning)
+    head = beginning.removeprefix(codecs.BOM_UTF8).lstrip()
+    if kind:
+        return f"it is {kind}"
+    if codec == "zip":
+        return "it is a zip: call it .zip, so that the file in it is read, or take that out"
+    if codec:
+        return f"it is compressed by {codec}: unpack it, as files of this format are compressed within"
+    if head.startswith((b"{", b"[")):
+        return "it seems to be JSON: declare it as JsonLinesFile"
+    if head and (wide_encoding(beginning) or b"\0" not in beginning):
+        return "it seems to be text, perhaps CSV under another name: declare it as CsvFile"
+    return "what it is, is unknown: get it again from its publisher"
+
+
+def _kind(beginning: bytes) -> str | None:
+    found = next((kind for magic, kind in _KINDS.items() if beginning.startswith(magic)), None)
+    return "a workbook of Excel: declare it as WorkbookFile" if is_workbook(beginning) else found
 
 
 def is_parquet(beginning: bytes) -> bool:

@@ -16,12 +16,14 @@ import pyarrow.parquet as pq
 from nequi_lake.formats.base import RAW_KEPT_BYTES
 from nequi_lake.formats.drift import Drift, ignored_notes
 from nequi_lake.formats.guarded import UnreadableFileError
+from nequi_lake.formats.magic import seems_to_be
 from nequi_lake.formats.transcribed import Damage, Step, too_large
 from nequi_lake.formats.words import listed
 
 _BATCH_RECORDS = 2**16
 _BATCH_BYTES = 2**25
 _BUFFER_BYTES = 2**20
+_BEGINNING_BYTES = 1024
 _UNITS = {"s": "ms", "ms": "ms", "us": "us", "ns": "ns"}
 
 
@@ -124,13 +126,14 @@ def _columns(batch: pa.RecordBatch) -> tuple[Sequence[str], Sequence[pa.Array]]:
 
 def _check_magic(path: Path) -> None:
     with path.open("rb") as stream:
-        beginning = stream.read(4)
+        head = stream.read(_BEGINNING_BYTES)
+        beginning = head[:4]
         stream.seek(-min(4, path.stat().st_size), 2)
         end = stream.read()
     if b"PARE" in (beginning, end):
         raise UnreadableFileError("it is encrypted; give it without encryption")
     if beginning != b"PAR1":
-        raise UnreadableFileError("it is no Parquet file, which begins with PAR1")
+        raise UnreadableFileError(f"it is no Parquet file, which begins with PAR1: {seems_to_be(head)}")
     if end != b"PAR1":
         raise UnreadableFileError("it is cut off: a Parquet file ends with PAR1")
 

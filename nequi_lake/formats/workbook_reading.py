@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
 from nequi_lake.formats.base import RAW_KEPT_BYTES
 from nequi_lake.formats.drift import Drift, ignored_notes
 from nequi_lake.formats.guarded import UnreadableFileError
+from nequi_lake.formats.magic import seems_to_be
 from nequi_lake.formats.transcribed import Damage, Step, too_large
 from nequi_lake.formats.words import listed
 from nequi_lake.formats.workbook import Layout
@@ -34,6 +36,7 @@ MOST_MEMBERS = 10_000
 """The most files that the zip of a workbook may have."""
 _MOST_ROWS = 2**20
 _AT_ONCE = 2000
+_LOOKED_AT = 50
 _BEGINNING_BYTES = 4096
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -152,9 +155,7 @@ def _guess(path: Path, beginning: bytes) -> str:
     text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"<"):
         return f"it is HTML or XML under the name of a workbook: {_SAVE}, or ask its publisher for CSV"
-    if b"\0" not in beginning:
-        return "it is text, perhaps CSV under the name of a workbook: declare a CsvFile of that name"
-    return f"what it is, is unknown: {_SAVE}"
+    return seems_to_be(beginning)
 
 
 class _Parser(WorkSheetParser):  # type: ignore[misc]
@@ -252,20 +253,30 @@ class _Sheet:
         """The columns, from 1, where the declared ones are; None for one that the sheet lacks."""
         at = self._layout.skip + 1
         if row is None or row.number != at or not row.cells:
-            raise UnreadableFileError(f"the row {at}, which has the header, is empty")
-        names = {self._text(cell, is_measure=False) or "": column for column, cell in row.cells.items()}
+            raise UnreadableFileError(f"the row {at}, which has the header, is empty{self._where_header_is()}")
+        texts = [self.shown(cell)[0] for cell in row.cells.values()]
+        names = dict(zip(texts, row.cells, strict=True))
         drift = self._layout.drift
-        problem = drift.difference(list(names)) if len(names) == len(row.cells) else "columns that stand twice"
+        problem = drift.difference(list(names)) if len(names) == len(texts) else "columns that stand twice"
         if problem:
-            texts = [self._text(cell, is_measure=False) or "" for cell in row.cells.values()]
             raise UnreadableFileError(
-                f"the row {at} has the header {listed(texts)}, where {listed(drift.columns)} is declared; what is "
-                f"above it is declared with skip=: {problem}"
+                f"the row {at} has the header {listed(texts)}, where {listed(drift.columns)} is declared"
+                f"{self._where_header_is() or f'; what is above it is declared with skip=: {problem}'}"
             )
         self._headed = frozenset(names.values())
         self._undeclared = {name: names[name] for name in drift.ignored(names)}
         called = drift.found(names)
         return [names[called[name]] if name in called else None for name in drift.columns]
+
+    def _where_header_is(self) -> str:
+        """Where else the declared header stands, as a part of a message; nothing where it does not."""
+        for other in (self._sheet, *(each for each in self._book.worksheets if each is not self._sheet)):
+            sheet = _Sheet(self._book, self._layout._replace(sheet=other.title))
+            for row in islice(sheet.rows(), _LOOKED_AT):
+                if tuple(sheet.shown(cell)[0] for cell in row.cells.values()) == self._layout.drift.columns:
+                    place = f"row {row.number} of the sheet {other.title!r}"
+                    return f"; it stands in {place}: declare sheet={other.title!r}, skip={row.number - 1}"
+        return ""
 
     def _without_footer(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Leave out the last rows, which must be none that could be records."""
@@ -320,7 +331,7 @@ def _chosen(book: Any, sheet: str | int) -> Any:
     found = sheets[sheet - 1 : sheet] if isinstance(sheet, int) else [named[sheet]] if sheet in named else []
     if not found:
         names = listed([each.title for each in sheets])
-        raise UnreadableFileError(f"it has no sheet {sheet!r}; its sheets are {names}")
+        raise UnreadableFileError(f"it has no sheet {sheet!r}; its sheets are {names}: declare sheet=")
     return found[0]
 
 

@@ -7,13 +7,14 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from nequi_lake.datasets.spec import Dataset
 from nequi_lake.errors import SourceError
 from nequi_lake.formats.codecs import codec_of
+from nequi_lake.formats.magic import no_text
 from nequi_lake.lake.check import Check
 from nequi_lake.lake.quarantine import BrokenRule, broken_rules, quarantined_records
 from nequi_lake.lake.raw import RawZone
@@ -23,6 +24,8 @@ from nequi_lake.pipeline.fetch import fetched_files, structure_checks
 from nequi_lake.pipeline.tables import stage_tables
 from nequi_lake.sources import Source, open_source
 
+_BEGINNING_BYTES = 2**16
+_FIX = "Change the declaration where the files are right, or get other files."
 _LIMITS = ("NEQUI_LAKE_ZIP_", "NEQUI_LAKE_MAX_")
 
 
@@ -77,7 +80,8 @@ def try_dataset(dataset: Dataset, source: Source) -> Trial:
                 for file in dataset.readable_files
             )
             return Trial(
-                checks=(*of_files, *(check for check, _ in staged.checks)),
+                # What a check advises otherwise is to look into the lake, which is gone by then.
+                checks=(*of_files, *(replace(check, fix=_FIX) for check, _ in staged.checks)),
                 broken=tuple(rule for of_file in records for rule in broken_rules(dataset, of_file)),
                 rows={name: table.rows for name, table in staged.relations.items()},
             )
@@ -90,7 +94,7 @@ def source_at(dataset: Dataset, path: Path, first: int | None = None) -> Iterato
     Args:
         dataset: which.
         path: the folder or file.
-        first: take only so many lines of each file; of a compressed file all.
+        first: take only so many lines of each file; all of one that is compressed, has no lines, or is a JSON array.
 
     Raises:
         SourceError: there is no such folder or file.
@@ -107,8 +111,9 @@ def source_at(dataset: Dataset, path: Path, first: int | None = None) -> Iterato
                     target.parent.mkdir(parents=True, exist_ok=True)
                     _take(found, target, first)
         else:
-            only = dataset.files[0].name if len(dataset.files) == 1 else path.name
-            _take(path, inbox / only, first)
+            # The source unpacks a zip by itself.
+            is_named = len(dataset.files) == 1 and path.suffix.lower() != ".zip"
+            _take(path, inbox / (dataset.files[0].name if is_named else path.name), first)
         there = {"NEQUI_LAKE_SOURCE": folder, "NEQUI_LAKE_SOURCE_LINKS": "follow"}
         yield open_source(Settings.from_env({**_limits(), **there}))
 
@@ -121,9 +126,19 @@ def _limits() -> Mapping[str, str]:
 def _take(found: Path, target: Path, first: int | None) -> None:
     if first is not None:
         with found.open("rb") as stream:
-            if not codec_of(stream.read(16)):
-                stream.seek(0)
+            beginning = stream.read(_BEGINNING_BYTES)
+            stream.seek(0)
+            if _has_lines(beginning):
                 with target.open("wb") as copy:
                     copy.writelines(islice(stream, first))
                 return
     target.symlink_to(found.resolve())
+
+
+def _has_lines(beginning: bytes) -> bool:
+    """Whether a file that begins with these bytes can be cut between two lines."""
+    if codec_of(beginning) or no_text(beginning, ""):
+        return False
+    head = beginning.lstrip(b"\xef\xbb\xbf \t\r\n")
+    first = head.split(b"\n", 1)[0].rstrip()
+    return not head.startswith(b"[") and (not head.startswith(b"{") or first.endswith(b"}"))

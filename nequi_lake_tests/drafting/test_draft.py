@@ -86,6 +86,7 @@ def test_keys_that_some_objects_lack_are_optional_and_values_of_no_one_type_are_
             "id": n,
             "at": {"city": "a", **({"zip": "1"} if n % 2 else {})},
             "meta": [1, "x", {"a": 1}][n % 3],
+            "dy": n,
             "items": [{"sku": "s", **({"price": n / 4} if n % 2 else {})}],
             **({"phone": "5"} if n % 3 else {}),
         }
@@ -96,7 +97,30 @@ def test_keys_that_some_objects_lack_are_optional_and_values_of_no_one_type_are_
     (file,) = dataset.files
     assert dict(file.declared())["optional"] == ("at.zip", "items.price", "phone")
     assert dict(file.declared())["as_text"] == ("meta",)
+    # Under their own names these would hide what the columns below them are declared with.
+    assert {"meta_", "dy_"} <= dataset.table("shops").columns.keys()
     assert tried(dataset, tmp_path / "shops").rows == {"shops": 60}
+
+
+def test_lists_that_some_records_lack_and_texts_with_spaces_around_them(declared: Draft, tmp_path: Path) -> None:
+    found = [{"id": n, "term": f" {36 + n % 2 * 24} months", "tags": ["a"] if n % 5 else None} for n in range(40)]
+    written(tmp_path / "loans", "loans.json", "".join(json.dumps(each) + "\n" for each in found))
+    dataset = declared("loans")
+    assert dataset.table("loans").columns["tags"].null_limit == 0.22
+    # A set of values without the spaces would refuse every record.
+    assert dataset.table("loans").columns["term"].constraint_texts == ()
+    module = (tmp_path / "datasets" / "loans.py").read_text()
+    assert "# 40 values have spaces around them, which are a part of them" in module
+    assert tried(dataset, tmp_path / "loans").would_publish
+
+
+def test_whole_numbers_that_are_among_a_key_by_chance_refer_to_nothing(declared: Draft, tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    written(folder, "sales.csv", "sale,town\n" + "".join(f"{n},t{n % 30}\n" for n in range(60)))
+    written(folder, "towns.csv", "town,people\n" + "".join(f"t{n},{n}\n" for n in range(30)))
+    dataset = declared("shop")
+    assert dataset.table("towns").foreign_keys == ()
+    assert dataset.table("sales").foreign_keys == (Reference(("town",), "towns"),)
 
 
 def test_where_nothing_tells_records_apart_their_number_does(declared: Draft, tmp_path: Path) -> None:
@@ -209,7 +233,29 @@ def test_five_lines_a_column_at_most(tmp_path: Path) -> None:
         rows.writerow([f"column {n}" for n in range(100)])
         rows.writerows([[f"v{n % 3}" if k % 2 else str(n * k) for k in range(100)] for n in range(60)])
     text = draft("wide", [path], {})
-    assert text.count("\n") <= 5 * 100
+    assert text.count("\n") <= 3 * 100
+
+
+def test_a_module_of_several_tables_has_five_lines_a_column_at_most(tmp_path: Path) -> None:
+    paths = []
+    for table in ("customer", "order", "item"):
+        whats = ("id", "zip_code_prefix", "approved_at", "description_length", "city", "weight", "status", "remarks")
+        rows = [f"{table}{n},{n:05},{DAYS[n % 336]},{n % 7},{'' if n % 9 else 'x'},{n},{n},{n}" for n in range(40)]
+        text = "\n".join((",".join(f"{table}_{what}" for what in whats), *rows))
+        paths.append(written(tmp_path, f"{table}s_dataset.csv", text))
+    module = draft("shop", paths, {})
+    assert module.count("\n") <= 5 * 24
+    assert max(map(len, module.splitlines())) <= 120
+
+
+def test_parts_of_one_table_share_their_columns(declared: Draft, tmp_path: Path) -> None:
+    columns = [f"measured_value_{number}" for number in range(9)]
+    for month in (1, 2):
+        rows = "".join(f"2024-0{month}-{day:02},{','.join(['1.5'] * 9)}\n" for day in range(1, 29))
+        written(tmp_path / "rates", f"rates-2024-0{month}.csv", f"day,{','.join(columns)}\n{rows}")
+    dataset = declared("rates")
+    assert (tmp_path / "datasets" / "rates.py").read_text().count('"measured_value_8"') == 2
+    assert [file.field_paths for file in dataset.files] == [("day", *columns)] * 2
 
 
 @pytest.mark.parametrize(

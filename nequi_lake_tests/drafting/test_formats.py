@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 import zipfile
 from collections.abc import Sequence
 from decimal import Decimal
@@ -188,6 +189,47 @@ def test_a_zip_of_several_files_and_a_workbook_of_descriptions(
     monkeypatch.setenv("NEQUI_LAKE_DATASETS", str(tmp_path / "datasets"))
     code, _, said = shell("try", "geo", str(tmp_path))
     assert (code, "geo.towns: 2 rows" in said) == (0, True), said
+
+
+def shop_of(folder: Path, towns: Sequence[Sequence[Any]], days: Sequence[str]) -> None:
+    workbook(folder / "towns.xlsx", Towns=[["town", "people"], *towns])
+    sales = {"sale": range(len(days)), "town": [f"t{n % 30}" for n in range(len(days))], "day": days}
+    pq.write_table(pa.table({name: list(values) for name, values in sales.items()}), folder / "sales.parquet")
+
+
+@pytest.mark.long
+def test_a_trial_of_a_workbook_and_a_parquet_file_names_what_cannot_be_read_column_by_column(
+    declared: Draft, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, towns = tmp_path / "shop", [[f"t{n}", n] for n in range(30)]
+    days = [f"{n % 28 + 1:02}/12/2024" for n in range(40)]
+    shop_of(folder, towns, days)
+    assert declared("shop").table("sales").foreign_keys == (Reference(("town",), to="towns"),)
+    shop_of(folder, [*towns[:1], ["t1", "many"], ["t2", -4], *towns[2:]], ["04/13/2024", *days[1:]])
+    monkeypatch.setenv("NEQUI_LAKE_DATASETS", str(tmp_path / "datasets"))
+    # What is no text is read whole.
+    code, out, said = shell("try", "shop", str(folder), "--first", "5", "--format", "json")
+    found = {(rule["file"], rule["line"], rule["example"]): rule["rule"] for rule in json.loads(out)}
+    assert found["towns.xlsx", 3, '"many"'] == "people: cannot be read as Int64"
+    assert found["towns.xlsx", 4, '"-4"'] == "people: must be >= 0"
+    assert found["sales.parquet", 1, '"04/13/2024"'].startswith("day: cannot be read as Date")
+    assert any("town: towns has no such row" in rule for rule in found.values())
+    assert (code, "A run would publish nothing" in said, "--run" in said) == (1, True, False)
+
+
+@pytest.mark.parametrize("name", ["towns.parquet", "towns.xlsx"])
+def test_a_trial_of_a_file_in_a_zip(name: str, tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / name
+    if name.endswith("xlsx"):
+        workbook(path, Towns=[["town", "people"], ["a", 1], ["b", 2]])
+    else:
+        pq.write_table(pa.table({"town": ["a", "b"], "people": [1, 2]}), path)
+    loaded("towns", draft("towns", [path], {}), tmp_path / "datasets")
+    with zipfile.ZipFile(tmp_path / "delivery.zip", "w") as archive:
+        archive.write(path, f"in/{name}")
+    monkeypatch.setenv("NEQUI_LAKE_DATASETS", str(tmp_path / "datasets"))
+    code, _, said = shell("try", "towns", str(tmp_path / "delivery.zip"))
+    assert (code, "towns.towns: 2 rows" in said) == (0, True), said
 
 
 def test_a_dataset_of_kaggle_is_fetched_and_drafted(

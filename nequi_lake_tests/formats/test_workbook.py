@@ -219,7 +219,7 @@ REFUSED: dict[str, tuple[Write, dict[str, Any], str]] = {
     "xlsb": (packed(["xl/workbook.bin"]), {}, r"it is a binary workbook \(\.xlsb\)"),
     "zip": (packed(["things.csv"]), {}, "it is a zip, and no workbook"),
     "table of HTML": (lambda path: path.write_text("<table><tr><td>id"), {}, "it is HTML or XML under the name of"),
-    "CSV": (lambda path: path.write_text("id,value\n1,2\n"), {}, "perhaps CSV .*: declare a CsvFile of that name"),
+    "CSV": (lambda path: path.write_text("id,value\n1,2\n"), {}, "perhaps CSV .*: declare it as CsvFile"),
     "large": (SOUND, {"max_unpacked_bytes": 1000}, "it unpacks to at least .* bytes, where it may have 1,000"),
     "many members": (packed([str(number) for number in range(10_001)]), {}, "its zip has more than 10,000 members"),
     "broken": (
