@@ -222,12 +222,7 @@ def _formats(rows: int) -> tuple[Case, ...]:
         line = [sys.executable, "-m", "benchmarks.lake.formats", name, str(rows)]
         return Command(line, lake_environment(folder / "lake", source))
 
-    return tuple(
-        Case(
-            name=name, settings="Keep, stage, audit and publish one table of five columns.", prepare=partial(ours, name)
-        )
-        for name in FORMATS
-    )
+    return tuple(Case(name=name, settings=each.options, prepare=partial(ours, name)) for name, each in FORMATS.items())
 
 
 def _profilers(lake: Path) -> tuple[Case, ...]:

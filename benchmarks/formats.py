@@ -51,6 +51,13 @@ class Format:
     file: RawFile
     written: Callable[[pl.DataFrame], bytes]
 
+    @property
+    def options(self) -> str:
+        """How it is declared, for a person."""
+        usual = ("name", "description", "columns", "schema")
+        said = ", ".join(f"{name}={value!r}" for name, value in self.file.declared() if name not in usual)
+        return f"`{type(self.file).__name__}({said})`."
+
 
 def _csv(name: str = "records.csv", **how: str | None) -> CsvFile:
     return CsvFile(name=name, description="Records.", columns=COLUMNS, **how)  # type: ignore[arg-type]
