@@ -273,7 +273,8 @@ class _Sheet:
         for other in (self._sheet, *(each for each in self._book.worksheets if each is not self._sheet)):
             sheet = _Sheet(self._book, self._layout._replace(sheet=other.title))
             for row in islice(sheet.rows(), _LOOKED_AT):
-                if tuple(sheet.shown(cell)[0] for cell in row.cells.values()) == self._layout.drift.columns:
+                names = [sheet.shown(cell)[0] for cell in row.cells.values()]
+                if names and not self._layout.drift.difference(names):
                     place = f"row {row.number} of the sheet {other.title!r}"
                     return f"; it stands in {place}: declare sheet={other.title!r}, skip={row.number - 1}"
         return ""
