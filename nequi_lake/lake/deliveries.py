@@ -145,7 +145,12 @@ def withdraw(dataset: Dataset, number: int, storage: StorageBackend) -> None:
 
 def _current(dataset: Dataset, zone: RawZone) -> dict[str, RawFileVersion]:
     version = zone.current_version(dataset.name)
-    return zone.files_of_version(dataset, version) if version else {}
+    files = zone.files_of_version(dataset, version) if version else {}
+    # A snapshot's parts do not say where they are: in the folder of their version.
+    return {
+        name: replace(file, parts=tuple(replace(part, kept_in=part.kept_in or file.version) for part in file.parts))
+        for name, file in files.items()
+    }
 
 
 def _by_number(files: Iterable[RawFileVersion]) -> dict[int, list[RawPart]]:

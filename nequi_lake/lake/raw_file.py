@@ -107,7 +107,7 @@ class RawFileVersion:
     def sha256(self) -> str:
         """The hash of its content; of several parts, of their names and hashes."""
         hashes = {part.name: part.sha256 for part in self.parts}
-        return hashes[self.file] if self.file in hashes else _hash_of(hashes)
+        return hashes[self.file] if hashes.keys() == {self.file} else _hash_of(hashes)
 
     @property
     def size_bytes(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,20 @@ def test_a_delivery_can_be_withdrawn_and_later_ones_stay(shop: Shop) -> None:
     assert [(one.number, one.is_withdrawn) for one in found] == [(1, False), (2, True), (3, False), (4, False)]
     roll_back(shop.dataset, third, shop.lake.catalog, shop.lake.storage)
     assert shop.rows == [(1, 10), (2, 99), (3, 30)]
+
+
+def test_a_snapshot_becomes_the_first_delivery_of_increments(tmp_path: Path) -> None:
+    increments = sales()
+    shop = Shop(tmp_path, replace(increments, arrives="snapshots"))
+    first = shop.deliver((1, 10, ""))
+    shop.dataset, shop.lake = increments, Lake(shop.lake.settings, {"sales": increments})
+    assert shop.deliver((1, 10, "")) == first
+    assert shop.deliver((2, 20, "")) != first
+    assert shop.rows == [(1, 10), (2, 20)]
+    shop.deliver((3, 30, ""))
+    withdraw(shop.dataset, 1, shop.lake.storage)
+    publish_tables(shop.lake, shop.dataset, "test")
+    assert shop.rows == [(1, 10), (3, 30)]
 
 
 def test_what_cannot_be_withdrawn_is_told(shop: Shop) -> None:
