@@ -22,6 +22,8 @@ from dagster_postgres import DagsterPostgresStorage
 
 from nequi_lake.lake.storage.aws import access
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parent.parent
 SERVICE = ROOT / "infra" / "service.yaml"
 

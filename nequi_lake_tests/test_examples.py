@@ -19,6 +19,8 @@ from nequi_lake import Lake
 from nequi_lake.defs.build import build
 from nequi_lake.lake.settings import Settings
 
+pytestmark = pytest.mark.long
+
 FOLDER = Path(__file__).parents[1] / "examples"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "chart")
 EXAMPLES = pytest.mark.parametrize("name", NAMES)

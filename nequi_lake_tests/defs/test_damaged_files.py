@@ -24,6 +24,8 @@ from nequi_lake_tests.conftest import (
     write_motor,
 )
 
+pytestmark = pytest.mark.long
+
 RAW_MOTOR = "raw/electric_motor/measures_v2.csv"
 RAW_TRAIN = "raw/cite_sum/train.json"
 ROW = motor_rows(17, 1)[0].encode()

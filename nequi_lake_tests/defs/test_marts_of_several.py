@@ -19,6 +19,8 @@ from nequi_lake.pipeline.mart import publish_marts
 from nequi_lake_tests.conftest import released
 from nequi_lake_tests.datasets.outside import Outside, notes
 
+pytestmark = pytest.mark.long
+
 MART = '''\
 import dataframely as dy
 

@@ -25,6 +25,8 @@ from nequi_lake_tests.conftest import Shell
 from nequi_lake_tests.drafting.drafted import Draft, loaded, tried, types_of, written
 from nequi_lake_tests.sources.kaggle_stand_in import KaggleStandIn
 
+pytestmark = pytest.mark.long
+
 DAY = dt.date(2024, 1, 1)
 
 

@@ -26,6 +26,8 @@ from nequi_lake_tests.conftest import Materialize, citation, failed_checks, fail
 from nequi_lake_tests.datasets.kept import kept_file
 from nequi_lake_tests.datasets.orders import orders, orders_csv
 
+pytestmark = pytest.mark.long
+
 
 class Shop:
     """A lake of one dataset of two tables, filled from lines."""

@@ -81,6 +81,7 @@ def test_columns_are_found_by_their_names(
     assert texts(found) == [("1", "a", "b"), ("2", "c", "d")]
 
 
+@pytest.mark.long
 @every_format
 def test_what_may_be_missing_is_missing_and_what_has_an_old_name_is_found(
     declare: Callable[..., RawFile], written: Callable[[Rows], bytes], tmp_path: Path
@@ -298,6 +299,7 @@ def dataset(file: RawFile, **columns: dy.Column) -> Dataset:
     return Dataset(name="things", files=(file,), tables=(table,))
 
 
+@pytest.mark.long
 @every_format
 def test_parts_of_two_layouts_are_one_table(
     declare: Callable[..., DriftingFile], written: Callable[[Rows], bytes], tmp_path: Path

@@ -30,6 +30,8 @@ from nequi_lake.lake.storage.faults import translate_error
 from nequi_lake_tests.conftest import Materialize, citation, motor_rows, only, write_citations, write_motor
 from nequi_lake_tests.lake.test_releases import restaged
 
+pytestmark = pytest.mark.long
+
 LATER = datetime.now(UTC) + timedelta(days=30)
 
 

@@ -24,6 +24,8 @@ from nequi_lake.lake.storage.aws import access
 from nequi_lake.sources import Sources
 from nequi_lake_tests.conftest import citation, only, released, write_citations
 
+pytestmark = pytest.mark.long
+
 NAMES = ("papers", "citations", "paper_fields")
 LATER = datetime.now(UTC) + timedelta(days=30)
 

@@ -20,6 +20,8 @@ from nequi_lake.lake.release import PublishedTable, StagedTable
 from nequi_lake.lake.storage import StorageBackend
 from nequi_lake_tests.conftest import Materialize, citation, released, write_citations
 
+pytestmark = pytest.mark.long
+
 LATER = datetime.now(UTC) + timedelta(days=30)
 """A time at which all that a test made is old."""
 

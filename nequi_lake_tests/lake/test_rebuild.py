@@ -23,6 +23,8 @@ from nequi_lake.lake.catalog.rebuild import Rebuilt, State, rebuild
 from nequi_lake.lake.catalog.rollback import roll_back
 from nequi_lake_tests.conftest import citation, only, released, write_citations
 
+pytestmark = pytest.mark.long
+
 NAMES = ("papers", "citations", "paper_fields")
 
 

@@ -14,6 +14,8 @@ import pytest
 
 from nequi_lake.cli import main
 
+pytestmark = pytest.mark.long
+
 SECRET = "not-a-secret/c4n4ry"
 PAGE = b"<!DOCTYPE html><html><head><title>Log in to the network</title></head></html>"
 COMMANDS = {
