@@ -46,7 +46,8 @@ def test_whatever_else_happens_to_a_lake_is_never_seen() -> None:
     options = "--kills", "6", "--each", "6", "--seed", "2", "--datasets", "cite_sum", "--moves", *others
     summary = parse_summary("nequi_lake_tests.chaos", *options, "--json")
     assert summary["violations"] == {}
-    assert summary["killed"] == 6
+    # A move may kill more than one run.
+    assert summary["killed"] >= 6
     assert summary["reads"] > 0
 
 
